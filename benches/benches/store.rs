@@ -63,6 +63,7 @@ fn context() -> Context {
     let seconds = i64::try_from(SECONDS.fetch_add(1, Ordering::Relaxed)).unwrap();
     Context {
         actor: "bench".to_owned(),
+        signer: None,
         now: Timestamp::from_second(1_790_000_000 + seconds).unwrap(),
         threads: NonZeroUsize::new(2).unwrap(),
         progress: Progress::silent(),

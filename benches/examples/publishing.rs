@@ -87,6 +87,7 @@ impl Trial {
         self.seconds += 1;
         Context {
             actor: "bench".to_owned(),
+            signer: None,
             now: Timestamp::from_second(1_790_000_000 + self.seconds).unwrap(),
             threads: NonZeroUsize::new(2).unwrap(),
             progress: Progress::silent(),

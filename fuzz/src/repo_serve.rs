@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use repo_serve::{IpNetwork, fuzzing};
+use repo_serve::{IpNetwork, LoggedRequest, fuzzing};
 
 use super::checks::{Law, check_line};
 
@@ -14,6 +14,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("request_client", request_client),
     ("user_file_read", user_file_read),
     ("api_request", api_request),
+    ("access_log_read", access_log_read),
 ];
 
 /// What is served lies inside a repository and is not hidden, however it is written; what goes to the log is one line of ASCII.
@@ -122,5 +123,20 @@ pub fn user_file_read(bytes: &[u8]) {
         // A password is wrong or right, and one that is too long is wrong.
         let _ = fuzzing::password(hash, b"secret");
         assert_ne!(fuzzing::password(hash, &[b'x'; 300]), Some(true));
+    }
+}
+
+/// What a line of a log tells is one line of ASCII, and names a file that a server could have sent.
+pub fn access_log_read(bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let Some(request) = LoggedRequest::parse(line) else { continue };
+        let files = [request.at_root(), request.in_repository().map(|(_, path)| path)];
+        let texts = [request.user, request.agent, Some(request.method)];
+        for text in files.iter().chain(&texts).flatten() {
+            assert!(text.len() <= 4 * 512 + 3 && !text.contains(char::is_control), "{text:?}");
+        }
+        for path in files.into_iter().flatten() {
+            assert!(!path.is_empty() && path.split('/').all(|element| !element.starts_with('.')), "{path:?}");
+        }
     }
 }

@@ -22,6 +22,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("log_read", log_read),
     ("history_ends_read", history_ends_read),
     ("tokens_read", tokens_read),
+    ("machines_read", machines_read),
     ("manifest_read", manifest_read),
     ("object_unpack", object_unpack),
     ("names_read", names_read),
@@ -115,6 +116,15 @@ pub fn tokens_read(text: &[u8]) {
         let _ = repo_store::Token::parse(text);
         let lines: Vec<&str> = text.lines().collect();
         is_its_own(fuzzing::tokens, &fuzzing::log(&lines));
+    }
+}
+
+/// The machines of a repository read back as they are written.
+pub fn machines_read(text: &[u8]) {
+    is_its_own(fuzzing::machines, text);
+    if let Ok(text) = std::str::from_utf8(text) {
+        let lines: Vec<&str> = text.lines().collect();
+        is_its_own(fuzzing::machines, &fuzzing::log(&lines));
     }
 }
 

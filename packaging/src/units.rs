@@ -68,12 +68,21 @@ After=network.target
 ConditionPathExists={ROOT}/repo.toml
 
 [Service]
-Type=exec
+Type=notify
 ExecStart=/usr/bin/repo-cli --root {ROOT} serve --only files
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
+WatchdogSec=60
+# Answers in progress have half a minute.
+TimeoutStopSec=45
 User=repo-cli
 LimitNOFILE=65536
+# Which machines were seen: all that it may write of the store.
+StateDirectory=repo-cli/store/machines
+StateDirectoryMode=0755
+# For `access_log`.
+LogsDirectory=repo-cli
+LogsDirectoryMode=0750
 # It reads what is published, and no key.
 InaccessiblePaths=-{ROOT}/keys
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
@@ -95,13 +104,19 @@ After=network.target
 ConditionPathExists={ROOT}/repo.toml
 
 [Service]
-Type=exec
+Type=notify
 ExecStart=/usr/bin/repo-cli --root {ROOT} serve --only api
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
+WatchdogSec=60
+# Answers in progress have half a minute.
+TimeoutStopSec=45
 User=repo-cli
 LimitNOFILE=65536
 ReadWritePaths=-{ROOT}
+# For `access_log`.
+LogsDirectory=repo-cli
+LogsDirectoryMode=0750
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 {CONFINED}
 [Install]
@@ -118,6 +133,8 @@ Description=Where package repositories are served
 [Socket]
 # Also a port below 1024, which the service itself may not open.
 ListenStream=127.0.0.1:8080
+# The service is restarted without a refused connection: those that come meanwhile wait here.
+Backlog=4096
 
 [Install]
 WantedBy=sockets.target
@@ -171,11 +188,15 @@ Conflicts={}
 ConditionPathExists={ROOT}/repo.toml
 
 [Service]
-Type=exec
+Type=notify
 ExecStart=/usr/bin/repo-cli --root {ROOT} serve
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
+WatchdogSec=60
+TimeoutStopSec=45
 User=repo-cli
+LogsDirectory=repo-cli
+LogsDirectoryMode=0750
 LimitNOFILE=65536
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 {confined}

@@ -122,6 +122,9 @@ pub(crate) struct Global {
     /// The file with the token for --remote [default: the credential `repo-token` of the service]
     #[arg(long, global = true, env = "REPO_TOKEN_FILE", value_name = "FILE", hide_env_values = true)]
     pub(crate) token_file: Option<Utf8PathBuf>,
+    /// The OpenPGP key that signs what is done, as `history --verify` shows it
+    #[arg(long, global = true, env = "REPO_ACTOR_KEY", value_name = "FILE", hide_env_values = true)]
+    pub(crate) actor_key: Option<Utf8PathBuf>,
 }
 
 /// Shared by all verbs that change a repository.
@@ -210,6 +213,11 @@ pub(crate) enum Command {
     Diff(cmd::diff::DiffArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
+    /// Give a repository the content of another one, and keep what it had in a third
+    ///
+    /// The repository then has exactly what the other one has, in the suites that both have. What it had until then goes to the repository
+    /// for old releases, if there is one. Both are one change, and `undo` takes back both.
+    Release(cmd::release::ReleaseArguments),
     /// Remove packages from a repository
     Remove(cmd::remove::RemoveArguments),
     /// Keep versions out of a repository
@@ -255,6 +263,10 @@ pub(crate) enum Command {
     ClientConfig(cmd::client_config::ClientConfigArguments),
     /// Make, list and revoke the tokens of machines and jobs
     Access(cmd::access::AccessArguments),
+    /// List the machines that read repositories, and what each of them has
+    ///
+    /// `serve` sees them: by the token that a machine shows, or by its address when it shows none. What it has seen is written once a minute.
+    Machines(cmd::machines::MachinesArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
     /// Check, show and change the configuration
@@ -299,6 +311,7 @@ impl Command {
             Self::Add(arguments) => arguments.writes(),
             Self::Incoming(arguments) => arguments.writes(),
             Self::Promote(arguments) => arguments.writes(),
+            Self::Release(arguments) => arguments.writes(),
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
             Self::Undo(arguments) => arguments.writes(),
@@ -332,6 +345,7 @@ impl Command {
             | Self::Manual(_)
             | Self::ClientConfig(_) => false,
             Self::Access(arguments) => arguments.writes(),
+            Self::Machines(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.writes(),
         }
     }
@@ -380,7 +394,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 19] = [
+    const READING: [&str; 21] = [
         "access list",
         "client-config",
         "completions",
@@ -394,6 +408,8 @@ mod tests {
         "key export",
         "key list",
         "list",
+        "machines list",
+        "machines show",
         "repository list",
         "search",
         "show",
@@ -403,10 +419,14 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 7] = [
+    const WITHOUT: [(&str, &str); 8] = [
         ("fsck", "without --repair it only looks, which is what --repair would mend"),
         ("init", "it makes a store in a new directory, which nobody reads yet"),
         ("key certify", "it writes one new file, and asks a key service to sign it: both are what it is for"),
+        (
+            "machines import-log",
+            "it notes who was seen, as `serve` does all the time, and no client reads that",
+        ),
         ("manual", "it writes manual pages to a directory of its own, for packagers"),
         ("quickstart", "it makes a store of its own to look at"),
         ("serve", "it shows what is published and changes none of it"),

@@ -1,5 +1,7 @@
 //! Failures as people see them: what went wrong, what to do about it, and with which status the program ends.
 
+#[cfg(test)]
+mod documentation;
 mod hints;
 
 use std::borrow::Cow;
@@ -214,6 +216,12 @@ pub(crate) enum Failure {
     NotRemote {
         /// The verb or the option, and that it is not available.
         what: String,
+    },
+    /// A change that cannot be undone alone, where only one repository may be changed.
+    #[error("the last change of {repository} was made together with that of another repository")]
+    MadeTogether {
+        /// The repository.
+        repository: RepositoryName,
     },
     /// Packages that `--only-names` excludes.
     #[error("would change packages that are not named {}", .patterns.join(" or "))]
@@ -533,6 +541,7 @@ impl Failure {
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Remote(_) | Self::Server { .. } => "E-SERVER",
             Self::NotRemote { .. } => "E-NOT-REMOTE",
+            Self::MadeTogether { .. } => "E-MADE-TOGETHER",
             Self::OtherNames { .. } => "E-NAME-NOT-ALLOWED",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
             Self::UnknownUser { .. } => "E-UNKNOWN-USER",

@@ -1,6 +1,7 @@
 //! The command-line tool of an APT repository manager. See `repo-cli help`.
 
 mod access;
+mod actor_key;
 mod args;
 mod clock;
 mod cmd;
@@ -11,6 +12,7 @@ mod error;
 mod examples;
 mod fetch;
 mod guard;
+mod journal;
 mod key_check;
 mod moment;
 mod nearest;
@@ -25,6 +27,7 @@ mod progress;
 mod remote;
 mod revision_spec;
 mod schedule;
+mod serving;
 mod session;
 mod signals;
 

@@ -1,6 +1,5 @@
 //! A line for each operation, for the journal of systemd, syslog or standard error. What cannot be written keeps nothing from being done.
 
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Instant;
 
@@ -10,11 +9,11 @@ use repo_config::{Config, LogTarget};
 use repo_store::{LogEntry, Store};
 
 use crate::error::{Failure, Outcome, Report};
+use crate::journal;
 use crate::output::Output;
 use crate::package_count::ChangeCount;
 
-/// Where the journal and syslog listen.
-const JOURNAL: &str = "/run/systemd/journal/socket";
+/// Where syslog listens.
 const SYSLOG: &str = "/dev/log";
 
 /// What is longer is cut: no field has to be.
@@ -166,45 +165,14 @@ impl OperationLog {
 
     fn write(&self, record: &Record, output: &Output) {
         match self.target {
-            LogTarget::Journald => send(&for_journal(record), Path::new(JOURNAL)),
+            LogTarget::Journald => journal::write(&record.message, record.priority(), &record.fields),
             LogTarget::Syslog(facility) => {
-                send(&for_syslog(record, facility, Timestamp::now()), Path::new(SYSLOG));
+                journal::send(&for_syslog(record, facility, Timestamp::now()), Path::new(SYSLOG));
             }
             LogTarget::Stderr => output.note(&as_text(record)),
             LogTarget::Json => output.note(&as_json(record)),
         }
     }
-}
-
-/// Sends a datagram; nobody waits for who does not take it.
-fn send(bytes: &[u8], socket: &Path) {
-    let sent = UnixDatagram::unbound().and_then(|own| {
-        own.set_nonblocking(true)?;
-        own.send_to(bytes, socket)
-    });
-    // There is nowhere to tell of it, and the operation is done.
-    drop(sent);
-}
-
-/// The native protocol of the journal: a text with a line break is written with its length.
-fn for_journal(record: &Record) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut put = |name: &str, value: &str| {
-        bytes.extend_from_slice(name.as_bytes());
-        if value.contains('\n') {
-            bytes.push(b'\n');
-            bytes.extend_from_slice(&u64::try_from(value.len()).unwrap_or_default().to_le_bytes());
-        } else {
-            bytes.push(b'=');
-        }
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.push(b'\n');
-    };
-    put("MESSAGE", &record.message);
-    put("PRIORITY", &record.priority().to_string());
-    put("SYSLOG_IDENTIFIER", "repo-cli");
-    record.fields.iter().for_each(|(name, value)| put(&format!("REPO_{name}"), value));
-    bytes
 }
 
 /// RFC 5424 with the fields as structured data. 32473 is the number that RFC 5612 keeps for those who have none.
@@ -268,32 +236,9 @@ mod tests {
         record
     }
 
-    /// What a listener gets.
-    fn received(bytes: &[u8]) -> Vec<u8> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("socket");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        send(bytes, &path);
-        let mut buffer = vec![0; 4096];
-        let length = socket.recv(&mut buffer).unwrap();
-        buffer.truncate(length);
-        buffer
-    }
-
-    #[test]
-    fn the_journal_gets_fields_of_its_own_protocol() {
-        let bytes = received(&for_journal(&record()));
-        let mut expected = b"MESSAGE\n".to_vec();
-        expected.extend(23_u64.to_le_bytes());
-        expected.extend(b"prod: add a \"b\"]\nby eve\nPRIORITY=6\nSYSLOG_IDENTIFIER=repo-cli\nREPO_REPOSITORY=prod\nREPO_OPERATION\n");
-        expected.extend(12_u64.to_le_bytes());
-        expected.extend(b"add a \"b\"]\nc\nREPO_ADDED=2\n");
-        assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&expected));
-    }
-
     #[test]
     fn syslog_gets_one_line_with_structured_data() {
-        let bytes = received(&for_syslog(&record(), 19, "2026-11-27T12:00:00Z".parse().unwrap()));
+        let bytes = for_syslog(&record(), 19, "2026-11-27T12:00:00Z".parse().unwrap());
         let text = String::from_utf8(bytes).unwrap().replace(&std::process::id().to_string(), "PID");
         insta::assert_snapshot!(text, @r#"<158>1 2026-11-27T12:00:00Z - repo-cli PID - [repo@32473 repository="prod" operation="add a \"b\"\] c" added="2"] prod: add a "b"] by eve"#);
     }
@@ -304,10 +249,5 @@ mod tests {
         operation: repository=prod operation="add a \"b\"]\nc" added=2
         {"added":2,"message":"prod: add a \"b\"]\nby eve","operation":"add a \"b\"]\nc","repository":"prod"}
         "#);
-    }
-
-    #[test]
-    fn nobody_who_listens_is_no_failure() {
-        send(b"x", Path::new("/nonexistent/socket"));
     }
 }

@@ -40,14 +40,14 @@ pub(crate) fn base(commits: &[Option<CommitId>]) -> String {
     texts.collect::<Vec<_>>().join("+")
 }
 
-/// Makes a plan with `make` and carries it out with `apply`, which returns the commit if there is one. When the repository changed in
+/// Makes a plan with `make` and carries it out with `apply`, which returns what was committed. When the repository changed in
 /// between, it is planned again.
 ///
-/// Returns the plan that was carried out.
-pub(crate) fn carry_out<P>(
+/// Returns the plan that was carried out, and what was committed.
+pub(crate) fn carry_out<P, R>(
     make: impl Fn() -> Result<P, Failure>,
-    apply: impl Fn(&P) -> Result<Option<CommitId>, Failure>,
-) -> Result<(P, Option<CommitId>), Failure> {
+    apply: impl Fn(&P) -> Result<R, Failure>,
+) -> Result<(P, R), Failure> {
     let mut attempt = 1;
     loop {
         let plan = make()?;
@@ -79,7 +79,7 @@ mod tests {
                 plans.set(plans.get() + 1);
                 Ok(plans.get())
             };
-            let result = carry_out(make, |plan| if *plan <= failures { Err(outdated()) } else { Ok(None) });
+            let result = carry_out(make, |plan| if *plan <= failures { Err(outdated()) } else { Ok(()) });
             assert_eq!((plans.get(), result.is_ok()), (expected_plans, succeeds));
         }
     }
@@ -91,7 +91,7 @@ mod tests {
             plans.set(plans.get() + 1);
             Ok(())
         };
-        assert!(carry_out(make, |()| Err(Failure::Stopped)).is_err());
+        assert!(carry_out::<(), ()>(make, |()| Err(Failure::Stopped)).is_err());
         assert_eq!(plans.get(), 1);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
@@ -13,12 +14,13 @@ use deb_parse::{Architecture, PackageName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Exported, Format, IndexKind, LastPublication, Progress, PublicationPlan,
-    PublishError, PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision, Store,
-    TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
+    ActorSigner, CommitId, Context, Error, Exported, Format, HistoryError, IndexKind, LastPublication,
+    Progress, PublicationPlan, PublishError, PublishOptions, PublishReport, RepositoryName,
+    RepositorySettings, Revision, Store, TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
 };
 
 use crate::access;
+use crate::actor_key;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
 use crate::error::{Failure, chain};
@@ -34,13 +36,15 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) config: Config,
     actor: String,
+    /// The key of the actor, if the verb writes and there is one.
+    actor_signer: Option<Arc<dyn ActorSigner>>,
     keys: KeyDirectory,
     /// Who is told how far operations are.
     progress: Progress,
     /// The keys of each list of a repository, and without a list. Their public parts are read once for a verb.
     signing: RefCell<BTreeMap<Option<Vec<Fingerprint>>, Rc<SigningKeys>>>,
-    /// What clients of the repository see that is about to be changed, for the publication of the change.
-    last: RefCell<Option<LastPublication>>,
+    /// What clients see of the repositories that are about to be changed, for the publication of the change.
+    last: RefCell<BTreeMap<RepositoryName, LastPublication>>,
 }
 
 /// The keys that sign, and what is to be said of them.
@@ -105,7 +109,13 @@ impl Session {
         let keys = key_directory(&root, &config);
         let (actor, progress) = (actor(global), Progress::silent());
         let (signing, last) = (RefCell::default(), RefCell::default());
-        Self { root, store, config, actor, keys, progress, signing, last }
+        Self { root, store, config, actor, actor_signer: None, keys, progress, signing, last }
+    }
+
+    /// Reads the key of the actor, if there is one, before anything is changed.
+    pub(crate) fn load_actor_key(&mut self, global: &Global) -> Result<(), Failure> {
+        self.actor_signer = global.actor_key.as_deref().map(actor_key::load).transpose()?;
+        Ok(())
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -134,6 +144,7 @@ impl Session {
     pub(crate) fn context(&self) -> Context {
         Context {
             actor: self.actor.clone(),
+            signer: self.actor_signer.clone(),
             // Whole seconds, as they are shown: a time copied from `history` means the commit it was copied from.
             now: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
@@ -182,7 +193,8 @@ impl Session {
             keys.signer.prepare().map_err(|error| Failure::CannotPublish(error.into()))?;
             self.store.check_file_systems(&repository.name)?;
             let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
-            self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
+            let last = checked.map_err(|error| keys.failure(error))?;
+            self.last.borrow_mut().insert(repository.name.clone(), last);
         }
         Ok(repository)
     }
@@ -259,11 +271,16 @@ impl Session {
         let found = self.store.resolve(repository, &text);
         Ok(found.map_err(|error| match error {
             // As it was given, and not the moment that it stands for.
-            Error::UnknownRevision { repository, known, .. } => {
-                Error::UnknownRevision { repository, revision: revision.to_owned(), known }
+            Error::History(HistoryError::UnknownRevision { repository, known, .. }) => {
+                let revision = revision.to_owned();
+                Error::History(HistoryError::UnknownRevision { repository, revision, known })
             }
-            Error::BeforeHistory { repository, begins, .. } => {
-                Error::BeforeHistory { repository, revision: revision.to_owned(), begins }
+            Error::History(HistoryError::BeforeHistory { repository, begins, .. }) => {
+                Error::History(HistoryError::BeforeHistory {
+                    repository,
+                    revision: revision.to_owned(),
+                    begins,
+                })
             }
             error => error,
         })?)
@@ -508,9 +525,10 @@ impl Session {
         }
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
+        let last = self.last.borrow_mut().remove(&repository.name);
         let report = if publishing.again {
             self.store.sign_again(repository, signer, publishing.options, &context)
-        } else if let Some(last) = self.last.take() {
+        } else if let Some(last) = last {
             self.store.publish_after(last, repository, signer, publishing.options, &context)
         } else {
             self.store.publish_with(repository, signer, publishing.options, &context)
@@ -537,6 +555,17 @@ impl Session {
         is_ahead(name.as_str(), report.date);
         for (tag, date) in &report.tags_ahead {
             is_ahead(&format!("snapshot {tag} of {name}"), Some(*date));
+        }
+        if let Some(first) = report.lacking.first() {
+            let files = count(report.lacking.len(), "package file");
+            let path = format!("public/{name}/{first}");
+            output.warn(
+                "W-LACKING",
+                format!(
+                    "{name}: clients cannot fetch {files}, such as {path}, which the store does not have whole: \
+                     `repo-cli fsck --repair --from BACKUP` takes true copies"
+                ),
+            );
         }
         if report.restored > 0 {
             let entries = count(usize::try_from(report.restored).unwrap_or(usize::MAX), "missing file");
@@ -611,6 +640,7 @@ pub(crate) struct Publishing {
 pub(crate) fn context(actor: String, output: &Output) -> Context {
     Context {
         actor,
+        signer: None,
         now: Timestamp::now(),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         progress: output.watch().progress(),

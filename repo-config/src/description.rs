@@ -14,6 +14,7 @@ use repo_store::RepositoryName;
 use crate::drop_folders::AfterTaking;
 use crate::file::{All, File, OnUnknownRelease, Publish};
 use crate::log_target::LogTarget;
+use crate::monitoring::{AccessLog, MetricsAddress};
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::schedule::{BackupTime, Recurrence};
@@ -188,6 +189,8 @@ kinds! {
     Text<Encoding>: Kind::Word(&["xz", "gz", "zst", "bz2", "none"]);
     Text<Fingerprint>: Kind::Text("fingerprint");
     Text<LogTarget>: Kind::Text("`journald`, `syslog:FACILITY`, `stderr` or `json`");
+    Text<AccessLog>: Kind::Text("`journald`, `stderr`, `json`, `combined:FILE` or `json:FILE`");
+    Text<MetricsAddress>: Kind::Text("address and port");
     Text<Line>: Kind::Text("line of text");
     Text<Listen>: Kind::Text("address and port");
     Text<Network>: Kind::Text("network or address");

@@ -15,7 +15,7 @@ use toml_edit::{Array, DocumentMut, Item, Key, Table, TableLike, Value};
 
 use crate::config::Config;
 use crate::description::{self, Kind};
-use crate::edit_error::EditError;
+use crate::edit_error::{EditError, Editable};
 use crate::error::ConfigError;
 use crate::place::find;
 use crate::regular_file;
@@ -95,7 +95,7 @@ impl Edit {
             && !self.repositories().contains(name)
         {
             let known = self.repositories();
-            return Err(EditError::NoSuch { what: "repository", name: name.clone(), known });
+            return Err(EditError::NoSuch { what: Editable::Repository, name: name.clone(), known });
         }
         let value = edited_value(&found.kind, value);
         if let Some((rule, number, inner)) = rule_in(&keys) {
@@ -134,7 +134,7 @@ impl Edit {
             }
             before += here;
         }
-        let (what, name) = ("table", format!("{}.{number}", rule.join(".")));
+        let (what, name) = (Editable::Table, format!("{}.{number}", rule.join(".")));
         Err(EditError::NoSuch { what, name, known: Vec::new() })
     }
 
@@ -145,7 +145,7 @@ impl Edit {
     pub fn add_suite(&mut self, suite: &SuiteName) -> Result<(), EditError> {
         let config = self.config();
         if config.suite_names.contains(suite) {
-            return Err(EditError::Exists { what: "suite", name: suite.to_string() });
+            return Err(EditError::Exists { what: Editable::Suite, name: suite.to_string() });
         }
         if let Some(path) = config.file.suites_file.as_ref().map(|path| self.root.join(path)) {
             return self.change_list(&path, |text| {
@@ -169,7 +169,7 @@ impl Edit {
         let config = self.config();
         if !config.suite_names.contains(suite) {
             let known = config.suite_names.iter().map(ToString::to_string).collect();
-            return Err(EditError::NoSuch { what: "suite", name: suite.to_string(), known });
+            return Err(EditError::NoSuch { what: Editable::Suite, name: suite.to_string(), known });
         }
         if let Some(path) = config.file.suites_file.as_ref().map(|path| self.root.join(path)) {
             let is_other = |line: &&str| line.split('#').next().unwrap_or_default().trim() != suite.as_str();
@@ -202,7 +202,7 @@ impl Edit {
             return Err(EditError::Reserved { name: name.clone() });
         }
         if self.repositories().iter().any(|known| known == name.as_str()) {
-            return Err(EditError::Exists { what: "repository", name: name.to_string() });
+            return Err(EditError::Exists { what: Editable::Repository, name: name.to_string() });
         }
         let place = self.files_with(&["repositories".to_owned()]).last().copied().unwrap_or(0);
         self.change(place, |document| {
@@ -230,7 +230,7 @@ impl Edit {
     pub fn remove_repository(&mut self, name: &str) -> Result<(), EditError> {
         let known = self.repositories();
         if !known.iter().any(|known| known == name) {
-            return Err(EditError::NoSuch { what: "repository", name: name.to_owned(), known });
+            return Err(EditError::NoSuch { what: Editable::Repository, name: name.to_owned(), known });
         }
         for place in 0..self.sources.len() {
             self.remove_table(place, &["repositories".to_owned(), name.to_owned()])?;

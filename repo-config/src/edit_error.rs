@@ -1,5 +1,7 @@
 //! Why a configuration cannot be changed.
 
+use std::fmt;
+
 use camino::Utf8PathBuf;
 use repo_store::RepositoryName;
 
@@ -42,8 +44,8 @@ pub enum EditError {
     /// What is to be added is there.
     #[error("{what} {name} already exists")]
     Exists {
-        /// What it is: a suite or a repository.
-        what: &'static str,
+        /// What it is.
+        what: Editable,
         /// Its name.
         name: String,
     },
@@ -56,8 +58,8 @@ pub enum EditError {
     /// What is to be changed or removed is not there.
     #[error("no {what} named `{name}`")]
     NoSuch {
-        /// What it is: a suite, a repository or a table.
-        what: &'static str,
+        /// What it is.
+        what: Editable,
         /// Its name.
         name: String,
         /// Those that there are.
@@ -77,6 +79,28 @@ pub enum EditError {
     },
 }
 
+/// A part of the configuration that can be added, changed or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Editable {
+    /// A repository.
+    Repository,
+    /// A suite.
+    Suite,
+    /// A table of a list, such as a routing rule.
+    Table,
+}
+
+impl fmt::Display for Editable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Repository => "repository",
+            Self::Suite => "suite",
+            Self::Table => "table",
+        })
+    }
+}
+
 impl EditError {
     /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
     #[must_use]
@@ -87,9 +111,9 @@ impl EditError {
             Self::Table { .. } | Self::SeveralFiles { .. } | Self::Form { .. } => "E-NOT-EDITABLE",
             Self::Exists { .. } => "E-EXISTS",
             Self::Reserved { .. } => "E-RESERVED-REPOSITORY",
-            Self::NoSuch { what: "repository", .. } => "E-UNKNOWN-REPOSITORY",
-            Self::NoSuch { what: "suite", .. } => "E-UNKNOWN-SUITE",
-            Self::NoSuch { .. } => "E-UNKNOWN-SETTING",
+            Self::NoSuch { what: Editable::Repository, .. } => "E-UNKNOWN-REPOSITORY",
+            Self::NoSuch { what: Editable::Suite, .. } => "E-UNKNOWN-SUITE",
+            Self::NoSuch { what: Editable::Table, .. } => "E-UNKNOWN-SETTING",
             Self::Changed { .. } => "E-CHANGED-MEANWHILE",
         }
     }

@@ -16,6 +16,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use crate::description::{Description, Kind, Typed};
 use crate::drop_folders::AfterTaking;
 use crate::log_target::LogTarget;
+use crate::monitoring::{AccessLog, MetricsAddress};
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::schedule::{BackupTime, Recurrence};
@@ -225,6 +226,10 @@ table! {
         api: Vec<Text<Listen>> [""] "\"http://127.0.0.1:8081\"";
         /// Size of the largest file that may be uploaded there; changing it needs a restart.
         max_upload: Option<Text<Size>> ["\"4 GiB\""] "\"16 GiB\"";
+        /// Address at which `/metrics` is answered for Prometheus, and `/healthz`; without a login, so let it be one that only monitoring reaches. Changing it needs a restart.
+        metrics: Option<Text<MetricsAddress>> [""] "\"127.0.0.1:9100\"";
+        /// Where a line for each request goes: `journald`, standard error as text (`stderr`) or as JSON (`json`), or a file, as `combined:FILE` or `json:FILE`, which is opened again on SIGHUP. Changing it needs a restart.
+        access_log: Option<Text<AccessLog>> [""] "\"combined:/var/log/repo-cli/access.log\"";
     }
 }
 

@@ -51,7 +51,17 @@ impl Config {
             suite,
             signing: SigningTable { passphrase: _, passphrase_file, signer },
             serve:
-                ServeTable { listen: _, trusted_proxies: _, redirect_to_https: _, api: _, max_upload: _, tls },
+                ServeTable {
+                    listen: _,
+                    trusted_proxies: _,
+                    redirect_to_https: _,
+                    api: _,
+                    max_upload: _,
+                    tls,
+                    metrics: _,
+                    // What is written there is about the installation, which is another one after a restore.
+                    access_log: _,
+                },
             origin: _,
             url: _,
             suites: _,

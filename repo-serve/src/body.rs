@@ -23,9 +23,7 @@ use tokio::task::JoinHandle;
 use super::LogEntry;
 use super::buffer::{Buffer, Buffers};
 use super::connection::Pulse;
-
-/// A function that takes each entry of the access log.
-pub(crate) type Log = dyn Fn(&LogEntry) + Send + Sync;
+use super::respond::Shared;
 
 /// The body of one answer. Dropping it ends the request: it is logged then.
 pub(crate) struct Body {
@@ -54,8 +52,9 @@ pub(crate) struct Part {
 pub(crate) struct InFlight {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) started: Instant,
-    /// The entry so far, where somebody listens.
-    pub(crate) log: Option<(Arc<Log>, LogEntry)>,
+    pub(crate) shared: Arc<Shared>,
+    /// What is known of it so far.
+    pub(crate) entry: LogEntry,
 }
 
 impl Part {
@@ -154,10 +153,12 @@ impl hyper::body::Body for Body {
 impl Drop for Body {
     fn drop(&mut self) {
         self.request.pulse.rest();
-        if let Some((log, mut entry)) = self.request.log.take() {
-            entry.bytes = self.sent;
-            entry.duration = self.request.started.elapsed();
-            log(&entry);
+        let InFlight { started, shared, entry, .. } = &mut self.request;
+        entry.bytes = self.sent;
+        entry.duration = started.elapsed();
+        shared.metrics.count_answer(entry);
+        if let Some(log) = &shared.log {
+            log(entry);
         }
     }
 }

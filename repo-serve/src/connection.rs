@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,14 +18,17 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_rustls::server::TlsStream;
 
-use super::respond::{Peer, Shared, respond};
-use super::server::Entrance;
+use super::respond::{Peer, Shared, respond, respond_to_monitor};
+use super::server::{Purpose, Serves, Stop};
 use super::tls::Certificate;
 
 /// Largest head of a request, in bytes; and with it, what an idle connection may hold.
 const HEAD_LIMIT: usize = 16 * 1024;
 /// Most bytes taken from the socket in one read.
 const READ_SIZE: usize = 4096;
+
+/// For so long after it was taken a connection may send its first request to a server that is about to stop: its client could not know.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// What a connection did last, and when: the one place that its timeouts are decided from.
 ///
@@ -35,6 +39,8 @@ pub(crate) struct Pulse {
     born: Instant,
     beat: AtomicU64,
     busy: AtomicBool,
+    /// Whether a request came in.
+    used: AtomicBool,
     /// Whether the client is to make room for others.
     leaving: AtomicBool,
     /// Wakes the connection for that.
@@ -49,6 +55,7 @@ impl Pulse {
             born: Instant::now(),
             beat: AtomicU64::new(0),
             busy: AtomicBool::new(false),
+            used: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             leave: Notify::new(),
             bare_line_feed: AtomicBool::new(false),
@@ -81,7 +88,14 @@ impl Pulse {
     /// A request's head has come in whole.
     pub(crate) fn work(&self) {
         self.busy.store(true, Ordering::Relaxed);
+        self.used.store(true, Ordering::Relaxed);
         self.beat();
+    }
+
+    /// How long a client may still send its first request to a server that stops; `None` when it has sent one, or had the time to.
+    fn first_request(&self) -> Option<Duration> {
+        let left = FIRST_REQUEST.checked_sub(self.born.elapsed()).filter(|left| !left.is_zero());
+        left.filter(|_| !self.used.load(Ordering::Relaxed))
     }
 
     /// An answer is done with; the next request may begin.
@@ -113,28 +127,49 @@ pub(crate) struct Timeouts {
 /// progress is finished and no further request is read.
 pub(crate) async fn serve(
     stream: TcpStream,
-    (peer, pulse, entrance): (IpAddr, Arc<Pulse>, Arc<Entrance>),
+    (peer, pulse, purpose): (IpAddr, Arc<Pulse>, Arc<Purpose>),
     shared: Arc<Shared>,
     timeouts: Timeouts,
-    mut stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<Stop>,
 ) {
     // Answers are written whole; waiting to fill segments would only delay the last one.
     let _ = stream.set_nodelay(true);
-    let stream = match &entrance.tls {
+    let (tls, redirect_to, serves) = match &*purpose {
+        Purpose::Clients(entrance) => (entrance.tls.as_ref(), entrance.redirect_to, entrance.serves),
+        Purpose::Metrics(_) => (None, None, Serves::Files),
+    };
+    let stream = match tls {
         None => Stream::Plain(stream),
         Some(certificate) => match shake_hands(stream, certificate, &pulse, timeouts.request).await {
             Some(stream) => Stream::Tls(Box::new(stream)),
-            None => return,
+            None => {
+                shared.metrics.count_failed_handshake();
+                return;
+            }
         },
     };
     let socket = Socket { stream, pulse: Arc::clone(&pulse), last: 0 };
-    let peer = Peer {
-        address: peer,
-        redirect_to: entrance.redirect_to,
-        is_tls: entrance.tls.is_some(),
-        serves: entrance.serves,
-    };
-    let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&pulse), peer, request));
+    let peer = Peer { address: peer, redirect_to, is_tls: tls.is_some(), serves };
+    let stopping = stop.clone();
+    let service = service_fn(|request| {
+        let (shared, pulse, purpose) = (Arc::clone(&shared), Arc::clone(&pulse), Arc::clone(&purpose));
+        let stopping = stopping.clone();
+        async move {
+            let answered = match &*purpose {
+                Purpose::Clients(_) => respond(shared, pulse, peer, request).await,
+                Purpose::Metrics(certificates) => {
+                    respond_to_monitor(shared, pulse, peer, certificates, request).await
+                }
+            };
+            answered.map(|mut response| {
+                if stopping.borrow().is_asked() {
+                    // The client sends its next request elsewhere, and not to a connection that ends.
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
+            })
+        }
+    });
     let connection = http1::Builder::new()
         .half_close(true)
         .max_buf_size(HEAD_LIMIT)
@@ -144,8 +179,8 @@ pub(crate) async fn serve(
     // Which timeout counts can change until the next look, so the longer one must not be slept through.
     let look = timeouts.request.min(timeouts.stall);
     let mut watch = pin!(tokio::time::sleep(look));
-    let stopping = stop.clone();
-    let mut stopped = pin!(stop.wait_for(|stop| *stop));
+    let mut stopped = pin!(stop.wait_for(|stop| stop.is_asked()));
+    let mut wait_for_first = pin!(tokio::time::sleep(FIRST_REQUEST));
     let mut leave = pin!(pulse.leave.notified());
     let (mut told, mut registered) = (false, false);
     std::future::poll_fn(|cx| {
@@ -156,12 +191,17 @@ pub(crate) async fn serve(
             let _ = stopped.as_mut().poll(cx);
             let _ = leave.as_mut().poll(cx);
         }
-        if !told && *stopping.borrow() {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
+        }
+        if !told && stopping.borrow().is_asked() {
+            told = pulse.first_request().is_none() || wait_for_first.as_mut().poll(cx).is_ready();
+            if told {
+                connection.as_mut().graceful_shutdown();
+                if connection.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+            }
         }
         if pulse.leaving.load(Ordering::Relaxed) && pulse.idle().is_some() {
             return Poll::Ready(());

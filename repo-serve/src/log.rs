@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
 
 /// One answered request. Texts that clients chose are escaped and cut, so that they fit a line and a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,10 +13,18 @@ pub struct LogEntry {
     pub peer: IpAddr,
     /// Who logged in, if a password was asked and right.
     pub user: Option<String>,
+    /// Whether that is the holder of a token, and not the name of a user.
+    pub has_token: bool,
     /// Such as `GET`.
     pub method: String,
     /// The path asked for, as sent. Queries are left out, as they may carry secrets.
     pub path: String,
+    /// The version of the protocol, such as `HTTP/1.1`.
+    pub protocol: &'static str,
+    /// The repository that was asked, if there is such a repository.
+    pub repository: Option<String>,
+    /// The published file that the answer is about.
+    pub file: Option<LoggedFile>,
     /// The `User-Agent`, if any.
     pub agent: Option<String>,
     /// The status of the answer.
@@ -25,6 +35,15 @@ pub struct LogEntry {
     pub duration: Duration,
     /// What went wrong on our side, for answers 500 and 503.
     pub problem: Option<String>,
+}
+
+/// A published file that an answer is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedFile {
+    /// Its path below the directory of the repository, decoded and escaped.
+    pub path: String,
+    /// The time of the file, by which publications are told apart.
+    pub modified: SystemTime,
 }
 
 /// Longest text of a client that is kept, in bytes before escaping.
@@ -51,9 +70,83 @@ impl fmt::Display for LogEntry {
     }
 }
 
+impl LogEntry {
+    /// Returns the line of the combined format, which most programs for access logs read. A query and a referrer are never in it.
+    #[must_use]
+    pub fn combined(&self, time: Timestamp) -> String {
+        let user = self.user.as_deref().filter(|user| !user.is_empty()).unwrap_or("-").replace(' ', "\\x20");
+        let agent = self.agent.as_deref().unwrap_or("-");
+        let Self { peer, method, path, protocol, status, bytes, .. } = self;
+        let time = time.strftime("%d/%b/%Y:%H:%M:%S +0000");
+        format!("{peer} - {user} [{time}] \"{method} {path} {protocol}\" {status} {bytes} \"-\" \"{agent}\"")
+    }
+
+    /// Returns the entry as one line of JSON.
+    #[must_use]
+    pub fn json(&self, time: Timestamp) -> String {
+        let seconds = Timestamp::from_second(time.as_second()).unwrap_or(time);
+        let mut object = serde_json::json!({
+            "time": seconds.to_string(),
+            "address": self.peer.to_string(),
+            "user": self.user,
+            "method": self.method,
+            "path": self.path,
+            "protocol": self.protocol,
+            "repository": self.repository,
+            "status": self.status,
+            "bytes": self.bytes,
+            "duration_ms": self.milliseconds(),
+            "agent": self.agent,
+        });
+        if let (Some(problem), Some(object)) = (&self.problem, object.as_object_mut()) {
+            object.insert("problem".to_owned(), problem.clone().into());
+        }
+        object.to_string()
+    }
+
+    /// Returns how long the answer took.
+    #[must_use]
+    pub fn milliseconds(&self) -> u64 {
+        u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn entry() -> LogEntry {
+        LogEntry {
+            peer: "192.0.2.1".parse().unwrap(),
+            user: None,
+            has_token: false,
+            method: "GET".into(),
+            path: "/prod/dists/trixie/InRelease".into(),
+            protocol: "HTTP/1.1",
+            repository: Some("prod".into()),
+            file: None,
+            agent: Some("Debian APT-HTTP/1.3 (3.0.3)".into()),
+            status: 304,
+            bytes: 0,
+            duration: Duration::from_micros(2300),
+            problem: None,
+        }
+    }
+
+    #[test]
+    fn other_programs_read_the_lines() {
+        let time = Timestamp::from_millisecond(1_795_000_000_123).unwrap();
+        let mut entry = entry();
+        entry.user = Some("web 1".into());
+        assert_eq!(
+            entry.combined(time),
+            r#"192.0.2.1 - web\x201 [18/Nov/2026:11:06:40 +0000] "GET /prod/dists/trixie/InRelease HTTP/1.1" 304 0 "-" "Debian APT-HTTP/1.3 (3.0.3)""#
+        );
+        let json: serde_json::Value = serde_json::from_str(&entry.json(time)).unwrap();
+        assert_eq!(json["time"], "2026-11-18T11:06:40Z");
+        assert_eq!((&json["status"], &json["duration_ms"]), (&304.into(), &2.into()));
+        assert_eq!(json.get("problem"), None);
+    }
 
     #[test]
     fn hostile_text_stays_on_its_line() {
@@ -63,17 +156,7 @@ mod tests {
 
     #[test]
     fn one_entry_is_one_line() {
-        let entry = LogEntry {
-            peer: "192.0.2.1".parse().unwrap(),
-            user: None,
-            method: "GET".into(),
-            path: "/prod/dists/trixie/InRelease".into(),
-            agent: Some("Debian APT-HTTP/1.3 (3.0.3)".into()),
-            status: 304,
-            bytes: 0,
-            duration: Duration::from_micros(230),
-            problem: None,
-        };
+        let entry = LogEntry { duration: Duration::from_micros(230), ..entry() };
         assert_eq!(
             entry.to_string(),
             r#"192.0.2.1 - "GET /prod/dists/trixie/InRelease" 304 0 0.2ms "Debian APT-HTTP/1.3 (3.0.3)""#

@@ -3,6 +3,7 @@
 //! The order of the rules matters: what a client may not see must look the same whether it exists or not. So a repository's
 //! network and password come before the question whether there is such a file.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
@@ -19,18 +20,19 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 
 use super::api::{self, Api};
-use super::body::{Body, Content, InFlight, Log, Part};
+use super::body::{Body, Content, InFlight, Part};
 use super::buffer::Buffers;
 use super::client::ClientKey;
 use super::conditional::{Selection, Validators, select, whole_seconds};
 use super::connection::Pulse;
 use super::kind::{cache_control, is_immutable, media_type};
-use super::log::{LogEntry, escape};
+use super::log::{LogEntry, LoggedFile, escape};
 use super::logins::Logins;
+use super::metrics::{self, Metrics};
 use super::pages;
 use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
-use super::server::Serves;
+use super::server::{Entrance, Serves, observe};
 use super::site::{Access, Login, OpenSite, Way};
 use super::tree::OpenFile;
 use super::users::Users;
@@ -41,13 +43,20 @@ const LOGIN_PATIENCE: Duration = Duration::from_secs(20);
 /// How tokens begin: nothing else makes their file be looked at.
 const TOKEN_PREFIX: &[u8] = b"repo_";
 
+/// A function that takes each entry of the access log.
+pub(crate) type Log = dyn Fn(&LogEntry) + Send + Sync;
+
+/// Where a machine that spreads requests asks whether it may send some here.
+const HEALTH: &str = "/healthz";
+
 /// What all connections of a server share.
 pub(crate) struct Shared {
     /// What is served now. A request that has begun goes on with what there was then.
     pub(super) site: RwLock<Arc<OpenSite>>,
     /// The interface for programs.
     pub(super) api: Option<Arc<Api>>,
-    pub(crate) log: Option<Arc<Log>>,
+    pub(crate) log: Option<Box<Log>>,
+    pub(crate) metrics: Metrics,
     pub(crate) buffers: Arc<Buffers>,
     /// One permit per password being checked: slow schemes must leave processors for serving.
     pub(crate) logins: Arc<Logins>,
@@ -95,8 +104,17 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     content: Content,
-    user: Option<String>,
+    client: Option<Client>,
+    repository: Option<String>,
+    file: Option<LoggedFile>,
     problem: Option<String>,
+}
+
+/// Who logged in.
+struct Client {
+    /// The name of a user, or of the holder of a token.
+    name: String,
+    has_token: bool,
 }
 
 /// Answers one request. Every failure is an answer too.
@@ -122,25 +140,61 @@ pub(crate) async fn respond(
             Ok(answer) | Err(answer) => answer,
         },
     };
-    let log = shared.log.clone().map(|log| {
-        let entry = LogEntry {
-            peer: client,
-            user: answer.user,
-            method: escape(request.method().as_str().as_bytes()),
-            path: escape(request.uri().path().as_bytes()),
-            agent: request.headers().get(USER_AGENT).map(|agent| escape(agent.as_bytes())),
-            status: answer.status.as_u16(),
-            bytes: 0,
-            duration: Duration::ZERO,
-            problem: answer.problem,
-        };
-        (log, entry)
-    });
+    Ok(finished(answer, &request, client, shared, (pulse, started)))
+}
+
+/// Answers one request of who watches the server.
+pub(crate) async fn respond_to_monitor(
+    shared: Arc<Shared>,
+    pulse: Arc<Pulse>,
+    peer: Peer,
+    certificates: &[(String, Arc<Entrance>)],
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let started = Instant::now();
+    pulse.work();
+    let answer = match (fault_of(&pulse, &request), request.uri().path()) {
+        (Some(fault), _) => fault,
+        (None, HEALTH) => Answer::health(&shared.site()),
+        (None, "/metrics") => {
+            let text = shared.metrics.text(&observe(&shared, certificates));
+            Answer::error(StatusCode::OK, text)
+                .with(CONTENT_TYPE, HeaderValue::from_static(metrics::MEDIA_TYPE))
+        }
+        (None, _) => Answer::not_found(),
+    };
+    Ok(finished(answer, &request, peer.address, shared, (pulse, started)))
+}
+
+/// Makes the response of an answer; what is known of the request is counted and logged when its body has been sent.
+fn finished(
+    answer: Answer,
+    request: &Request<Incoming>,
+    peer: IpAddr,
+    shared: Arc<Shared>,
+    (pulse, started): (Arc<Pulse>, Instant),
+) -> Response<Body> {
+    let has_token = answer.client.as_ref().is_some_and(|client| client.has_token);
+    let entry = LogEntry {
+        peer,
+        user: answer.client.map(|client| client.name),
+        has_token,
+        method: escape(request.method().as_str().as_bytes()),
+        path: escape(request.uri().path().as_bytes()),
+        protocol: if request.version() == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+        repository: answer.repository,
+        file: answer.file,
+        agent: request.headers().get(USER_AGENT).map(|agent| escape(agent.as_bytes())),
+        status: answer.status.as_u16(),
+        bytes: 0,
+        duration: Duration::ZERO,
+        problem: answer.problem,
+    };
     let content = if request.method() == Method::HEAD { Content::Empty } else { answer.content };
-    let mut response = Response::new(Body::new(content, InFlight { pulse, started, log }));
+    let mut response = Response::new(Body::new(content, InFlight { pulse, started, shared, entry }));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
-    Ok(response)
+    response
 }
 
 /// The rules in their order. Both sides of the result are answers; `Err` is where a rule stopped the request.
@@ -150,28 +204,15 @@ async fn answer(
     (client, redirect_to): (IpAddr, Option<u16>),
     request: &Request<Incoming>,
 ) -> Result<Answer, Answer> {
-    // Proxies read such requests in another way, and would take a part of one for another.
-    if pulse.has_bare_line_feed() {
-        return Err(Answer::malformed("a line ends in CR LF\n"));
-    }
-    if request.headers().get_all(HOST).iter().nth(1).is_some() {
-        return Err(Answer::malformed("one Host field only\n"));
-    }
-    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
-        // RFC 9112, section 3.2.
-        return Err(Answer::malformed("a Host field is missing\n"));
-    }
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        return Err(Answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
-            .with(ALLOW, HeaderValue::from_static("GET, HEAD")));
-    }
-    if !request.body().is_end_stream() {
-        // We will not read the body, so what follows on this connection could not be told from it.
-        return Err(Answer::malformed("a request here has no body\n"));
+    if let Some(fault) = fault_of(pulse, request) {
+        return Err(fault);
     }
     let path = RequestPath::parse(request.uri().path())
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
     let site = shared.site();
+    if request.uri().path() == HEALTH && !site.access.contains_key(path.repository()) {
+        return Ok(Answer::health(&site));
+    }
     let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if let Some(port) = redirect_to
@@ -185,7 +226,11 @@ async fn answer(
     }
     let (repository, depth) = at_own_address.unwrap_or((path.repository(), 1));
     let Some(access) = site.access.get(repository) else { return Err(Answer::not_found()) };
-    let user = let_in(shared, client, repository, access, request.headers()).await?;
+    let named = |mut answer: Answer| {
+        answer.repository = Some(repository.to_owned());
+        answer
+    };
+    let client = let_in(shared, client, repository, access, request.headers()).await.map_err(named)?;
     let mut answer = match path.inner(depth) {
         None => match site.pages.get(repository).filter(|_| path.names_repository(depth)) {
             Some(page) => Answer::page(page.text(repository), access.is_restricted()),
@@ -197,8 +242,34 @@ async fn answer(
             Ok(Some(file)) => send(file, inner, access.is_restricted(), request, &shared.buffers),
         },
     };
-    answer.user = user;
-    Ok(answer)
+    answer.client = client;
+    Ok(named(answer))
+}
+
+/// Returns the answer to a request that breaks a rule which holds for each request, whatever it asks for.
+fn fault_of(pulse: &Pulse, request: &Request<Incoming>) -> Option<Answer> {
+    // Proxies read such requests in another way, and would take a part of one for another.
+    if pulse.has_bare_line_feed() {
+        return Some(Answer::malformed("a line ends in CR LF\n"));
+    }
+    if request.headers().get_all(HOST).iter().nth(1).is_some() {
+        return Some(Answer::malformed("one Host field only\n"));
+    }
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
+        // RFC 9112, section 3.2.
+        return Some(Answer::malformed("a Host field is missing\n"));
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Some(
+            Answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
+                .with(ALLOW, HeaderValue::from_static("GET, HEAD")),
+        );
+    }
+    if !request.body().is_end_stream() {
+        // We will not read the body, so what follows on this connection could not be told from it.
+        return Some(Answer::malformed("a request here has no body\n"));
+    }
+    None
 }
 
 /// Leads a request to the same place over TLS. Only the name of a host is taken over of what the client calls the host.
@@ -237,7 +308,7 @@ async fn let_in(
     repository: &str,
     access: &Access,
     headers: &HeaderMap,
-) -> Result<Option<String>, Answer> {
+) -> Result<Option<Client>, Answer> {
     let ways = access.ways_from(client);
     if ways.is_empty() {
         return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
@@ -267,7 +338,7 @@ async fn let_in(
             && let Some(users) = file.users()
             && verify(shared, client, users, (name.clone(), password.clone())).await?
         {
-            return Ok(Some(escape(name.as_bytes())));
+            return Ok(Some(Client { name: escape(name.as_bytes()), has_token: false }));
         }
     }
     // Who it is might stand in the one that cannot be used.
@@ -278,13 +349,16 @@ async fn let_in(
 }
 
 /// Who shows a token, or a password that was right before.
-fn known(ways: &[&Way], name: &str, password: &[u8]) -> Option<String> {
+fn known(ways: &[&Way], name: &str, password: &[u8]) -> Option<Client> {
     ways.iter().find_map(|way| match &way.login {
         Login::Tokens(tokens) => {
             let holder = tokens.holder_of(std::str::from_utf8(password).ok()?)?;
-            Some(escape(holder.as_bytes()))
+            Some(Client { name: escape(holder.as_bytes()), has_token: true })
         }
-        Login::Users(file) => file.users()?.known(name, password).map(|()| escape(name.as_bytes())),
+        Login::Users(file) => {
+            file.users()?.known(name, password)?;
+            Some(Client { name: escape(name.as_bytes()), has_token: false })
+        }
         Login::None => None,
     })
 }
@@ -337,6 +411,7 @@ fn send(
     let immutable = is_immutable(inner);
     let validators = validators(&file, immutable);
     let selection = select(request.headers(), request.method() == Method::GET, &validators, file.size);
+    let logged = LoggedFile { path: escape(inner), modified: file.modified };
     let OpenFile { file, size, .. } = file;
     let (status, content) = match selection {
         Selection::Whole => (StatusCode::OK, Content::File(Part::new(file, 0, size, buffers))),
@@ -348,8 +423,11 @@ fn send(
             return Answer::error(StatusCode::PRECONDITION_FAILED, "it has changed\n");
         }
         Selection::Unsatisfiable => {
-            return Answer::error(StatusCode::RANGE_NOT_SATISFIABLE, "the range begins behind the end\n")
-                .with(CONTENT_RANGE, text(format!("bytes */{size}")));
+            let mut answer =
+                Answer::error(StatusCode::RANGE_NOT_SATISFIABLE, "the range begins behind the end\n")
+                    .with(CONTENT_RANGE, text(format!("bytes */{size}")));
+            answer.file = Some(logged);
+            return answer;
         }
     };
     let length = match selection {
@@ -357,7 +435,7 @@ fn send(
         _ => size,
     };
     let mut answer =
-        Answer { status, headers: HeaderMap::with_capacity(10), content, user: None, problem: None }
+        Answer { file: Some(logged), ..Answer::new(status, HeaderMap::with_capacity(10), content) }
             .with(LAST_MODIFIED, text(httpdate::fmt_http_date(validators.last_modified())))
             .with(ETAG, text(validators.etag.clone()))
             .with(CACHE_CONTROL, HeaderValue::from_static(cache_control(immutable, restricted)));
@@ -396,11 +474,17 @@ fn validators(file: &OpenFile, immutable: bool) -> Validators {
 }
 
 impl Answer {
-    fn error(status: StatusCode, body: &'static str) -> Self {
-        let headers = HeaderMap::with_capacity(6);
-        Self { status, headers, content: Content::Text(body.into()), user: None, problem: None }
+    fn new(status: StatusCode, headers: HeaderMap, content: Content) -> Self {
+        Self { status, headers, content, client: None, repository: None, file: None, problem: None }
+    }
+
+    /// A text that no cache may keep, such as what is wrong.
+    fn error(status: StatusCode, body: impl Into<Cow<'static, str>>) -> Self {
+        let body = body.into();
+        let length = body.len();
+        Self::new(status, HeaderMap::with_capacity(6), Content::Text(body))
             .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
-            .with(CONTENT_LENGTH, body.len().into())
+            .with(CONTENT_LENGTH, length.into())
             // A 404 of a file about to be published must not outlive that.
             .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
@@ -410,8 +494,9 @@ impl Answer {
         let api::Answer { status, headers, media_type, body, problem } = answer;
         let length = body.len();
         let content = Content::Text(body.into());
-        let user = user.map(|user| escape(user.as_bytes()));
-        let answer = Self { status, headers: HeaderMap::with_capacity(8), content, user, problem }
+        let client = user.map(|user| Client { name: escape(user.as_bytes()), has_token: true });
+        let answer = Self::new(status, HeaderMap::with_capacity(8), content);
+        let answer = Self { client, problem, ..answer }
             .with(CONTENT_TYPE, HeaderValue::from_static(media_type))
             .with(CONTENT_LENGTH, length.into())
             .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
@@ -422,17 +507,11 @@ impl Answer {
     /// A page that is made from the configuration.
     fn page(text: String, restricted: bool) -> Self {
         let length = text.len();
-        Self {
-            status: StatusCode::OK,
-            headers: HeaderMap::with_capacity(6),
-            content: Content::Text(text.into()),
-            user: None,
-            problem: None,
-        }
-        .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
-        .with(CONTENT_LENGTH, length.into())
-        .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
-        .with(CACHE_CONTROL, HeaderValue::from_static(cache_control(false, restricted)))
+        Self::new(StatusCode::OK, HeaderMap::with_capacity(6), Content::Text(text.into()))
+            .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+            .with(CONTENT_LENGTH, length.into())
+            .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+            .with(CACHE_CONTROL, HeaderValue::from_static(cache_control(false, restricted)))
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -443,6 +522,15 @@ impl Answer {
     /// The answer to a request after which the connection cannot be trusted.
     fn malformed(body: &'static str) -> Self {
         Self::error(StatusCode::BAD_REQUEST, body).with(CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// Whether requests can be answered.
+    fn health(site: &OpenSite) -> Self {
+        if site.tree.is_there() {
+            Self::error(StatusCode::OK, "ok\n")
+        } else {
+            Self::busy("the directory to serve is gone\n")
+        }
     }
 
     fn not_found() -> Self {

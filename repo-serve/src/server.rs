@@ -1,9 +1,11 @@
 //! The listening socket, the threads, and the end of it all.
 
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
@@ -12,6 +14,7 @@ use super::client::ClientKey;
 use super::connection::{self, Pulse, Timeouts};
 use super::connection_count::ConnectionCount;
 use super::logins::Logins;
+use super::metrics::{Metrics, Observed};
 use super::respond::Shared;
 use super::tls::Certificate;
 use super::{LogEntry, OpenSite, Site};
@@ -39,18 +42,55 @@ pub enum Serves {
     Both,
 }
 
+/// What happens to a running [`Server`], for who looks after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Requests are answered from now on.
+    Started,
+    /// The server has looked at what it serves, as it does each second: its threads are not stuck.
+    Alive,
+    /// Somebody asked to read everything again, and that begins.
+    Reloading,
+    /// That is done.
+    Reloaded,
+    /// No further connection is taken; answers in progress are finished.
+    Stopping,
+}
+
 /// A static file server for published repositories, over HTTP/1.1, with TLS where an [`Entrance`] has a certificate.
 ///
 /// Bind, then [`Server::run`]; another thread, such as one that waits for a signal, ends it through a [`ShutdownHandle`].
 pub struct Server {
     entrances: Vec<(TcpListener, Arc<Entrance>)>,
+    metrics: Option<TcpListener>,
     shared: Shared,
     limits: Limits,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
     reload: Arc<Notify>,
     renew: Option<Renew>,
     warn: Arc<Warn>,
+    events: Arc<Events>,
 }
+
+/// Whether and how a server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    No,
+    /// Answers in progress are finished.
+    Gently,
+    /// Nothing is waited for.
+    AtOnce,
+}
+
+impl Stop {
+    pub(crate) fn is_asked(self) -> bool {
+        self != Self::No
+    }
+}
+
+/// A function that is told what happens.
+type Events = dyn Fn(Event) + Send + Sync;
 
 /// A function that takes what the administrator should know, a line each.
 type Warn = dyn Fn(&str) + Send + Sync;
@@ -67,6 +107,9 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 /// How often a full server looks for connections that have become idle.
 const LOOK_FOR_IDLE_EVERY: Duration = Duration::from_millis(50);
 
+/// How many connections those have who read the metrics. They are not taken from the clients.
+const METRICS_CONNECTIONS: usize = 16;
+
 /// How often that is asked.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 
@@ -79,7 +122,7 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// How long a client may go without taking a single byte of an answer. The default is 60 s.
     pub stall_timeout: Duration,
-    /// How long answers in progress may take once the server is told to stop. The default is 5 s.
+    /// How long answers in progress may take once the server is told to stop. The default is 30 s.
     pub shutdown_grace: Duration,
     /// Whether clients on this machine are exempt from limits per client, as a proxy may be one. They are by default.
     pub exempt_loopback: bool,
@@ -91,7 +134,7 @@ impl Default for Limits {
             connections: 4096,
             request_timeout: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(60),
-            shutdown_grace: Duration::from_secs(5),
+            shutdown_grace: Duration::from_secs(30),
             exempt_loopback: true,
         }
     }
@@ -99,13 +142,13 @@ impl Default for Limits {
 
 /// Ends a running [`Server`], from any thread.
 #[derive(Clone, Debug)]
-pub struct ShutdownHandle(watch::Sender<bool>);
+pub struct ShutdownHandle(watch::Sender<Stop>);
 
 impl ShutdownHandle {
-    /// Tells the server to take no more connections, to finish the answers in progress, and to return. May come before
-    /// [`Server::run`], and more than once.
+    /// Tells the server to take no more connections, to finish the answers in progress, and to return. Who asks again does not
+    /// want to wait for these answers. May come before [`Server::run`].
     pub fn shutdown(&self) {
-        self.0.send_replace(true);
+        self.0.send_modify(|stop| *stop = if stop.is_asked() { Stop::AtOnce } else { Stop::Gently });
     }
 }
 
@@ -142,9 +185,12 @@ impl Server {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let (limits, logins) = (Limits::default(), Logins::new(processors / 2));
         let exempt_loopback = limits.exempt_loopback;
-        let shared = Shared { site, api: None, log: None, buffers: Arc::default(), logins, exempt_loopback };
-        let (stop, warn) = (watch::Sender::new(false), Arc::new(|_: &str| {}));
-        Ok(Self { entrances, shared, limits, stop, reload: Arc::default(), renew: None, warn })
+        let metrics = Metrics::new();
+        let shared =
+            Shared { site, api: None, log: None, metrics, buffers: Arc::default(), logins, exempt_loopback };
+        let (stop, warn) = (watch::Sender::new(Stop::No), Arc::new(|_: &str| {}));
+        let (reload, events) = (Arc::default(), Arc::new(|_: Event| {}));
+        Ok(Self { entrances, metrics: None, shared, limits, stop, reload, renew: None, warn, events })
     }
 
     /// Sets other limits than the default ones.
@@ -157,7 +203,23 @@ impl Server {
 
     /// Calls `log` after each answer, from the serving threads: it should return soon.
     pub fn with_log(mut self, log: impl Fn(&LogEntry) + Send + Sync + 'static) -> Self {
-        self.shared.log = Some(Arc::new(log));
+        self.shared.log = Some(Box::new(log));
+        self
+    }
+
+    /// Answers `/metrics` in the text format of Prometheus, and `/healthz`, on a socket of its own, which asks for no login.
+    ///
+    /// # Errors
+    /// When the socket cannot be used.
+    pub fn with_metrics(mut self, listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        self.metrics = Some(listener);
+        Ok(self)
+    }
+
+    /// Calls `events` with what happens to the server, from its threads: it should return soon.
+    pub fn with_events(mut self, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        self.events = Arc::new(events);
         self
     }
 
@@ -197,7 +259,7 @@ impl Server {
 
     /// Serves until told to stop. Raises the process's soft limit of open files to the hard one.
     pub fn run(self) -> io::Result<()> {
-        let Self { entrances, shared, limits, stop, reload, renew, warn } = self;
+        let Self { entrances, metrics, shared, limits, stop, reload, renew, warn, events } = self;
         let repositories = shared.site().access.len();
         let affordable = affordable_connections(repositories);
         let connections = limits.connections.min(affordable).max(1);
@@ -219,20 +281,42 @@ impl Server {
             let shared = Arc::new(shared);
             let with_tls: Vec<Arc<Entrance>> =
                 entrances.iter().map(|(_, entrance)| Arc::clone(entrance)).collect();
-            tokio::spawn(keep_current(Arc::clone(&shared), with_tls, (renew, reload), Arc::clone(&warn)));
-            let count = ConnectionCount::new(connections);
+            let of_metrics = metrics.map(|listener| {
+                let certificates = certificates_of(&entrances);
+                (listener, Arc::new(Purpose::Metrics(certificates)))
+            });
+            let told = (Arc::clone(&warn), Arc::clone(&events));
+            tokio::spawn(keep_current(Arc::clone(&shared), with_tls, (renew, reload), told));
+            let room = (Arc::clone(&slots), ConnectionCount::new(connections));
+            let apart =
+                (Arc::new(Semaphore::new(METRICS_CONNECTIONS)), ConnectionCount::new(METRICS_CONNECTIONS));
+            let clients = entrances
+                .into_iter()
+                .map(|(listener, entrance)| (listener, Arc::new(Purpose::Clients(entrance)), room.clone()));
+            let of_metrics =
+                of_metrics.into_iter().map(|(listener, purpose)| (listener, purpose, apart.clone()));
             let mut accepting = Vec::new();
-            for (listener, entrance) in entrances {
+            for (listener, purpose, room) in clients.chain(of_metrics) {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                let (shared, all, warn) = (Arc::clone(&shared), Arc::clone(&slots), Arc::clone(&warn));
-                let room = (all, Arc::clone(&count));
-                let accept = accept((listener, entrance), shared, limits, room, stop.subscribe(), warn);
+                let (shared, warn) = (Arc::clone(&shared), Arc::clone(&warn));
+                let accept = accept((listener, purpose), shared, limits, room, stop.subscribe(), warn);
                 accepting.push(tokio::spawn(accept));
             }
-            let _ = stop.subscribe().wait_for(|stop| *stop).await;
-            accepting.iter().for_each(tokio::task::JoinHandle::abort);
+            events(Event::Started);
+            let mut stop = stop.subscribe();
+            let _ = stop.wait_for(|stop| stop.is_asked()).await;
+            events(Event::Stopping);
             let all = u32::try_from(connections).unwrap_or(u32::MAX);
-            let _ = tokio::time::timeout(grace, slots.acquire_many(all)).await;
+            let finished = async {
+                for accepting in accepting {
+                    // Not aborted: a connection that was taken gets its answer.
+                    let _ = accepting.await;
+                }
+                let all_ended = std::pin::pin!(slots.acquire_many(all));
+                let asked_again = std::pin::pin!(stop.wait_for(|stop| *stop == Stop::AtOnce));
+                first_of(all_ended, asked_again).await;
+            };
+            let _ = tokio::time::timeout(grace, finished).await;
             Ok(())
         });
         runtime.shutdown_background();
@@ -240,20 +324,64 @@ impl Server {
     }
 }
 
+/// What a socket is for.
+pub(crate) enum Purpose {
+    /// Those who read repositories.
+    Clients(Arc<Entrance>),
+    /// Those who read the metrics, with the certificates that these tell of and where each is shown.
+    Metrics(Vec<(String, Arc<Entrance>)>),
+}
+
+/// Returns the entrances that have a certificate, with their addresses.
+fn certificates_of(entrances: &[(TcpListener, Arc<Entrance>)]) -> Vec<(String, Arc<Entrance>)> {
+    let with_tls = entrances.iter().filter(|(_, entrance)| entrance.tls.is_some());
+    let address =
+        |listener: &TcpListener| listener.local_addr().map_or_else(|_| String::new(), |at| at.to_string());
+    with_tls.map(|(listener, entrance)| (address(listener), Arc::clone(entrance))).collect()
+}
+
+/// Returns what the metrics tell besides what is counted. It may block for a moment.
+pub(crate) fn observe(shared: &Shared, certificates: &[(String, Arc<Entrance>)]) -> Observed {
+    let end = |(address, entrance): &(String, Arc<Entrance>)| {
+        Some((address.clone(), entrance.tls.as_ref()?.validity()?.until))
+    };
+    let certificates = certificates.iter().filter_map(end).collect();
+    Observed { publications: shared.site().ages_of_publications(), certificates }
+}
+
+/// Waits until one of two things has happened.
+async fn first_of(one: impl Future + Unpin, other: impl Future + Unpin) {
+    let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
+    std::future::poll_fn(|cx| {
+        let is_ready = one.as_mut().poll(cx).is_ready() || other.as_mut().poll(cx).is_ready();
+        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
 /// Looks each second at the certificates, the files of users and tokens, and for another site. Requests never wait for that: they go by what was read last.
 async fn keep_current(
     shared: Arc<Shared>,
     entrances: Vec<Arc<Entrance>>,
     (mut renew, reload): (Option<Renew>, Arc<Notify>),
-    warn: Arc<Warn>,
+    (warn, events): (Arc<Warn>, Arc<Events>),
 ) {
+    let mut is_first = true;
     loop {
-        let is_asked = tokio::time::timeout(RENEW_EVERY, reload.notified()).await.is_ok();
+        // What is wrong at the start is told at once.
+        let wait = if std::mem::take(&mut is_first) { Duration::ZERO } else { RENEW_EVERY };
+        let is_asked = tokio::time::timeout(wait, reload.notified()).await.is_ok();
+        if is_asked {
+            events(Event::Reloading);
+        }
         let (current, warn, entrances) = (shared.site(), Arc::clone(&warn), entrances.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let certificates = entrances.iter().filter_map(|entrance| entrance.tls.as_ref());
-            for problem in certificates.filter_map(Certificate::refresh) {
-                warn(&format!("warning: {problem}"));
+            for certificate in certificates {
+                let problems = certificate.refresh().into_iter();
+                for problem in problems.chain(certificate.age_problem(SystemTime::now())) {
+                    warn(&format!("warning: {problem}"));
+                }
             }
             for problem in current.refresh(is_asked) {
                 warn(&format!("warning: {problem}"));
@@ -272,22 +400,30 @@ async fn keep_current(
         if let Some(site) = site {
             *shared.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
         }
+        events(if is_asked { Event::Reloaded } else { Event::Alive });
     }
 }
 
 async fn accept(
-    (listener, entrance): (tokio::net::TcpListener, Arc<Entrance>),
+    (listener, purpose): (tokio::net::TcpListener, Arc<Purpose>),
     shared: Arc<Shared>,
     limits: Limits,
     (slots, count): (Arc<Semaphore>, Arc<ConnectionCount>),
-    stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Stop>,
     warn: Arc<Warn>,
 ) {
     let mut warned: Option<Instant> = None;
     let timeouts = Timeouts { request: limits.request_timeout, stall: limits.stall_timeout };
+    let mut stopping = stop.clone();
+    let mut stopped = std::pin::pin!(stopping.wait_for(|stop| stop.is_asked()));
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
+        let next = std::future::poll_fn(|cx| match stopped.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending => listener.poll_accept(cx).map(Some),
+        });
+        match next.await {
+            None => return,
+            Some(Ok((stream, peer))) => {
                 let (peer, pulse) = (peer.ip().to_canonical(), Arc::new(Pulse::new()));
                 let Some(counted) = count.admit(ClientKey::of(peer), shared.exempts(peer), &pulse) else {
                     if warned.is_none_or(|then| then.elapsed() > WARN_EVERY) {
@@ -297,24 +433,27 @@ async fn accept(
                             "warning: {peer} has {most} connections or more, and three quarters of all are in use: it gets no other"
                         ));
                     }
+                    shared.metrics.count_refusal();
                     continue;
                 };
                 let Some(slot) = slot(&slots, &count).await else { return };
-                let shared = Arc::clone(&shared);
+                shared.metrics.count_connection();
                 let served = connection::serve(
                     stream,
-                    (peer, pulse, Arc::clone(&entrance)),
-                    shared,
+                    (peer, pulse, Arc::clone(&purpose)),
+                    Arc::clone(&shared),
                     timeouts,
                     stop.clone(),
                 );
+                let shared = Arc::clone(&shared);
                 tokio::spawn(async move {
                     served.await;
+                    shared.metrics.count_end_of_connection();
                     drop((slot, counted));
                 });
             }
             // The client is gone already, or files have run out: those that end will free some.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Some(Err(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
@@ -45,6 +46,12 @@ impl OpenSite {
     /// `None` where the first element of the path names the repository.
     pub(super) fn at_own_address(&self, authority: &str, path: &RequestPath) -> Option<(&str, usize)> {
         address::find(&self.addresses, authority, path, |name| self.access.contains_key(name))
+    }
+
+    /// Returns how long ago clients of each repository were first shown what they see now. It may block for a moment.
+    pub(super) fn ages_of_publications(&self) -> Vec<(String, Duration)> {
+        let age = |name: &String| Some((name.clone(), self.tree.age_of_publication(name)?));
+        self.access.keys().filter_map(age).collect()
     }
 
     /// Reads files of users and tokens again that have changed, or all if that is asked for, and returns what is wrong with any. It may

@@ -89,6 +89,20 @@ impl Tree {
         Ok(Some(OpenFile { file, size, inode, modified }))
     }
 
+    /// Returns whether the directory is still there: one that was removed while it is open has no name left.
+    pub(crate) fn is_there(&self) -> bool {
+        rustix::fs::fstat(&self.root).is_ok_and(|found| found.st_nlink > 0)
+    }
+
+    /// Returns how long ago the link was made through which clients see the present publication of a repository.
+    pub(crate) fn age_of_publication(&self, repository: &str) -> Option<Duration> {
+        let directory = self.repository(repository).ok()?;
+        let link = rustix::fs::statat(&*directory, "dists", rustix::fs::AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let made = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(link.st_mtime).ok()?);
+        // One that was made while the clock was ahead is new.
+        Some(SystemTime::now().duration_since(made).unwrap_or_default())
+    }
+
     fn repository(&self, name: &str) -> Result<Arc<OwnedFd>, Errno> {
         let slot = self.repositories.get(name).ok_or(Errno::NOENT)?;
         // A panic cannot leave a slot half written, so a poisoned lock is as good as any.

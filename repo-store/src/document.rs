@@ -25,10 +25,15 @@ pub(crate) enum Area {
     Upkeep,
     /// The tokens that may read each repository.
     Tokens,
+    /// What is to become of several repositories as a whole.
+    Intents,
+    /// The machines that were seen reading each repository.
+    Machines,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 4] = [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens, Self::Intents, Self::Machines];
 
     /// Returns its name in a storage.
     pub(crate) fn as_str(self) -> &'static str {
@@ -37,6 +42,8 @@ impl Area {
             Self::Keyrings => "keyrings",
             Self::Upkeep => "upkeep",
             Self::Tokens => "tokens",
+            Self::Intents => "intents",
+            Self::Machines => "machines",
         }
     }
 
@@ -50,16 +57,17 @@ impl Area {
     /// Returns whether a document of this kind is called like the repository that it is about.
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens => true,
-            Self::Upkeep => false,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines => true,
+            Self::Upkeep | Self::Intents => false,
         }
     }
 
     /// Returns whether backups hold documents of this kind: not those about the installation, which is another one after a restore.
     pub(crate) fn is_saved(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens => true,
-            Self::Upkeep => false,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents => true,
+            // Machines that go on reading are seen again within a day.
+            Self::Upkeep | Self::Machines => false,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use deb_parse::deb822;
 
+use crate::access::machines::Machines;
 use crate::access::tokens::Tokens;
 use crate::document;
 use crate::history::horizon::Ends;
@@ -134,6 +135,12 @@ pub fn history_ends(bytes: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn tokens(bytes: &[u8]) -> Option<Vec<u8>> {
     document::parse::<Tokens>(bytes).map(|tokens| document::to_text(&tokens).into_bytes())
+}
+
+/// Reads the machines of a repository, from lines that are proven already.
+#[must_use]
+pub fn machines(bytes: &[u8]) -> Option<Vec<u8>> {
+    document::parse::<Machines>(bytes).map(|machines| document::to_text(&machines).into_bytes())
 }
 
 /// Reads a manifest from what stands in it behind its first two lines; gives the paths that it lists.

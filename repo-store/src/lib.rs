@@ -49,6 +49,8 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
+mod intent;
+mod joint;
 mod maintenance;
 mod manifest;
 mod model;
@@ -62,12 +64,15 @@ mod store;
 mod tests;
 mod transaction;
 
+pub use access::machines::{Machine, MachineKind, Machines, SuiteSeen};
 pub use access::scope::{ScopeKind, TokenScope};
+pub use access::sighting::{SeenRequest, Sighting};
 pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
-pub use context::Context;
+pub use context::{ActorSigner, ActorVerifier, Context};
 pub use error::{
-    AccessError, ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError,
+    AccessError, ChangeError, Error, HistoryError, ImportError, MaintenanceError, PublishError, RouteFault,
+    SettingsError,
 };
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
@@ -75,6 +80,7 @@ pub use history::listing::{KeyInSuites, RecordInSuites};
 pub use history::revision::Revision;
 pub use history::selector::{Selector, SelectorError};
 pub use history::tags::Tag;
+pub use history::verification::{CommitSignature, HistoryVerification, VerifiedCommit};
 pub use maintenance::backup::{
     BackupPlan, BackupReport, NamedFile, NamedFileKind, OutsideFile, PlannedCopy, RestorePlan, RestoreReport,
     UnsavedFile,
@@ -106,7 +112,9 @@ pub use operations::details::{
 pub use operations::import::{AddOptions, AddReport, Added, Refused};
 pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
 pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
+pub use operations::machine_states::{MachineStanding, MachineState, SuiteStanding};
 pub use operations::promotion::{PromoteOptions, PromotionPlan};
+pub use operations::release::{ReleaseMove, ReleasePlan};
 pub use operations::removal::RemovalPlan;
 pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use operations::rollback::RollbackPlan;

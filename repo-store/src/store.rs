@@ -41,6 +41,7 @@ pub(crate) enum InPool {
 /// <root>/store/history/     where the history of a repository ends, if it was shortened
 /// <root>/store/keyrings/    the versions of a repository's keyring package, if there are any
 /// <root>/store/upkeep/      what was last done to look after the store
+/// <root>/store/intents/     changes of several repositories that are not complete
 /// <root>/store/ops/log      who did what when, one line each
 /// <root>/store/publications/ what was published when, and how it is laid out
 /// <root>/store/tmp, locks   see [`Directory`](crate::storage::Directory)
@@ -210,6 +211,25 @@ impl Store {
         let key = Self::blob_key(blob);
         let path = self.storage.objects().local_file(&key).ok_or(StorageError::NotLocal)?;
         if self.storage.objects().contains(&key)? { Ok(path) } else { Err(Self::missing_blob(blob)) }
+    }
+
+    /// Returns the path of a package file whose size is known. Costs no more than [`blob_path`](Self::blob_path).
+    ///
+    /// # Errors
+    /// Those of [`blob_path`](Self::blob_path); [`StorageError::Damaged`] when the file has another size.
+    pub(crate) fn whole_blob_path(&self, blob: BlobId, size: u64) -> Result<Utf8PathBuf, Error> {
+        let key = Self::blob_key(blob);
+        let path = self.storage.objects().local_file(&key).ok_or(StorageError::NotLocal)?;
+        match self.storage.objects().head(&key)? {
+            None => Err(Self::missing_blob(blob)),
+            Some(found) if found.size == size => Ok(path),
+            Some(found) => {
+                // What is no file says so itself.
+                self.blob_path(blob)?;
+                let what = format!("it has {} bytes, and should have {size}", found.size);
+                Err(Error::Storage(StorageError::damaged(BlobId::KIND, &blob, what)))
+            }
+        }
     }
 
     /// Returns a reader of a package file.

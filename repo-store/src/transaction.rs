@@ -5,10 +5,11 @@ use deb_parse::{Component, SuiteName};
 
 use crate::context::Context;
 use crate::document::Kept;
-use crate::error::{ChangeError, Error};
+use crate::error::{ChangeError, Error, HistoryError};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::versioned_head;
+use crate::intent;
 use crate::model::commit::Commit;
 use crate::model::edit;
 use crate::model::edit::Edit;
@@ -129,6 +130,7 @@ fn transact_among<T>(
     let mut unanswered: Vec<(CommitId, u64, T)> = Vec::new();
     let mut refusals = 0;
     for _ in 0..ATTEMPTS {
+        intent::complete_of(store, repository)?;
         let mut transaction = Transaction::begin(store, repository)?;
         if let Some(base) = &transaction.base {
             for (number, (id, sequence, _)) in unanswered.iter().enumerate() {
@@ -174,7 +176,7 @@ enum Outcome {
 }
 
 impl<'a> Transaction<'a> {
-    fn begin(store: &'a Store, repository: &RepositoryName) -> Result<Self, Error> {
+    pub(crate) fn begin(store: &'a Store, repository: &RepositoryName) -> Result<Self, Error> {
         let (base, version) = versioned_head(store, repository)?.unzip();
         let mut snapshots = BTreeMap::new();
         for suite in base.iter().flat_map(|base| base.commit().suites.keys()) {
@@ -578,7 +580,44 @@ impl<'a> Transaction<'a> {
         holds
     }
 
-    fn commit(mut self, context: &Context, operation: Operation) -> Result<Outcome, Error> {
+    /// Lets only these suites come into being, besides those that the repository has.
+    pub(crate) fn limit_suites(&mut self, known: BTreeSet<SuiteName>) {
+        self.known = Some(known);
+    }
+
+    fn commit(self, context: &Context, operation: Operation) -> Result<Outcome, Error> {
+        let (store, repository, version) = (self.store, self.repository.clone(), self.version.clone());
+        let storage = store.storage();
+        let key = Store::ref_key(&repository);
+        let Some(mut commit) = self.draft(context, operation)? else {
+            // What is there may have been put there by somebody who did not live to make it durable, and a package that was
+            // lost comes back by adding it again.
+            storage.objects().sync()?;
+            storage.refs().settle(&key)?;
+            return Ok(Outcome::Committed(None));
+        };
+        commit.sign(&repository, context).map_err(HistoryError::sign(&repository))?;
+        let id = commit.write(&store.objects())?;
+        // Everything the reference will lead to must survive a power cut before the reference does.
+        storage.objects().sync()?;
+        let entry = LogEntry::of_commit(&commit, &repository, id).to_line();
+        // Announced before it is done, so that no state goes unannounced.
+        let announce = || storage.log().append(&entry);
+        let new = format!("{id}\n");
+        Ok(match storage.swap(&key, version.as_ref(), new.as_bytes(), announce)? {
+            Swap::Done => {
+                context.progress.logged(&entry);
+                Outcome::Committed(Some(id))
+            }
+            Swap::Changed => Outcome::LostRace,
+            // Others may have built upon the commit since: the next attempt looks for it below what it starts from.
+            Swap::Unknown(_) => Outcome::Unanswered(id, commit.sequence),
+        })
+    }
+
+    /// Writes everything that the new state consists of, and returns its commit, which is not written yet; `None` when there is nothing to
+    /// change.
+    pub(crate) fn draft(mut self, context: &Context, operation: Operation) -> Result<Option<Commit>, Error> {
         let objects = self.store.objects();
         let changes_holds = !self.held.is_empty()
             || !self.lifted.is_empty()
@@ -606,43 +645,27 @@ impl<'a> Transaction<'a> {
             after.insert(suite, id);
         }
         if after == before && !changes_holds {
-            // What is there may have been put there by somebody who did not live to make it durable, and a package that was
-            // lost comes back by adding it again.
-            self.store.storage().objects().sync()?;
-            self.store.storage().refs().settle(&Store::ref_key(&self.repository))?;
-            return Ok(Outcome::Committed(None));
+            return Ok(None);
         }
         let (parent, sequence) = match base {
             Some((id, commit)) => (id, commit.sequence),
-            None => (Commit::root(context).write(&objects)?, 0),
+            None => {
+                let mut root = Commit::root(context);
+                root.sign(&self.repository, context).map_err(HistoryError::sign(&self.repository))?;
+                (root.write(&objects)?, 0)
+            }
         };
-        let commit = Commit {
+        Ok(Some(Commit {
             parent: Some(parent),
             sequence: sequence + 1,
             date: context.now,
             actor: context.actor.clone(),
             operation,
             holds: holds.write(&objects)?,
+            together: BTreeMap::new(),
             suites: after,
-        };
-        let id = commit.write(&objects)?;
-        // Everything the reference will lead to must survive a power cut before the reference does.
-        let storage = self.store.storage();
-        storage.objects().sync()?;
-        let key = Store::ref_key(&self.repository);
-        let entry = LogEntry::of_commit(&commit, &self.repository, id).to_line();
-        // Announced before it is done, so that no state goes unannounced.
-        let announce = || storage.log().append(&entry);
-        let new = format!("{id}\n");
-        Ok(match storage.swap(&key, self.version.as_ref(), new.as_bytes(), announce)? {
-            Swap::Done => {
-                context.progress.logged(&entry);
-                Outcome::Committed(Some(id))
-            }
-            Swap::Changed => Outcome::LostRace,
-            // Others may have built upon the commit since: the next attempt looks for it below what it starts from.
-            Swap::Unknown(_) => Outcome::Unanswered(id, commit.sequence),
-        })
+            signature: None,
+        }))
     }
 }
 

@@ -77,7 +77,7 @@ fn no_source_file_is_longer_than_it_should_be() {
 }
 
 /// The folders and files of repo-store from the ground up. Each uses only what stands before it.
-const STORE_ORDER: [&str; 16] = [
+const STORE_ORDER: [&str; 18] = [
     "progress",
     "context",
     "storage",
@@ -88,7 +88,9 @@ const STORE_ORDER: [&str; 16] = [
     "store",
     "history",
     "access",
+    "intent",
     "transaction",
+    "joint",
     "manifest",
     "publish",
     "operations",
@@ -165,4 +167,43 @@ fn what_the_store_offers_stands_in_one_file_per_folder() {
     }
     assert!(found.contains_key("store") && found.contains_key("publish"), "{found:?}");
     assert!(found.len() <= FILES_OF_STORE, "{found:?}");
+}
+
+/// The most kinds of errors that a family has, so that somebody can match on all of them.
+const FAMILY: usize = 12;
+
+/// Families that are larger so far. The numbers only ever go down.
+const LARGE_FAMILIES: [(&str, usize); 5] = [
+    ("apt-sign Error", 20),
+    ("repo-config Contradiction", 23),
+    ("repo-store ChangeError", 13),
+    ("repo-store SettingsError", 14),
+    ("repo-store StorageError", 13),
+];
+
+#[test]
+fn families_of_errors_are_small() {
+    let mut large = Vec::new();
+    for (name, _) in ALLOWED.iter().filter(|(name, _)| *name != "repo-cli") {
+        for path in sources(&root().join(name).join("src")) {
+            let code = code(&fs::read_to_string(&path).unwrap());
+            for part in code.split("thiserror::Error").skip(1) {
+                let Some((_, body)) = part.split_once("pub enum ") else { continue };
+                let (head, body) = body.split_once("{\n").unwrap();
+                let body = body.split("\n}\n").next().unwrap();
+                let is_variant = |line: &&str| {
+                    line.strip_prefix("    ")
+                        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+                };
+                let variants = body.lines().filter(is_variant).count();
+                let family = format!("{name} {}", head.trim());
+                let known = LARGE_FAMILIES.iter().find(|(known, _)| *known == family);
+                let most = known.map_or(FAMILY, |(_, most)| *most);
+                if variants > most || (variants < most && known.is_some()) {
+                    large.push((family, variants));
+                }
+            }
+        }
+    }
+    assert!(large.is_empty(), "{large:?}");
 }

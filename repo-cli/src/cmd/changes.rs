@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{Build, CommitId, Record, RecordKey, RepositorySettings, Revision, SuiteRecords};
+use repo_store::{
+    Build, CommitId, Record, RecordKey, RepositoryName, RepositorySettings, Revision, SuiteRecords,
+};
 
 use crate::error::Failure;
 use crate::guard::{self, Loss};
@@ -155,8 +157,8 @@ pub(crate) fn print_undo(
 
 /// Returns the option without which an undo would ask, if it would, as far as the numbers of packages tell.
 fn yes_to_undo(repository: &RepositorySettings, session: &Session) -> &'static str {
-    let losses = || {
-        let head = session.store.head(&repository.name).ok()??;
+    let losses = |repository: &RepositoryName| {
+        let head = session.store.head(repository).ok()??;
         let before = head.parent().ok()??;
         let loss = |suite: &SuiteName| {
             let (now, then) = (head.snapshot(suite).ok()?.records(), before.snapshot(suite).ok()?.records());
@@ -164,5 +166,11 @@ fn yes_to_undo(repository: &RepositorySettings, session: &Session) -> &'static s
         };
         head.commit().suites.keys().map(loss).collect::<Option<Vec<Loss>>>()
     };
-    if losses().is_some_and(|losses| guard::is_asked_about(&losses)) { " --yes" } else { "" }
+    let together = || Some(session.store.head(&repository.name).ok()??.commit().together.clone());
+    let others = together().unwrap_or_default().into_keys().filter(|other| *other != repository.name);
+    let is_asked = [repository.name.clone()]
+        .into_iter()
+        .chain(others)
+        .any(|repository| losses(&repository).is_some_and(|losses| guard::is_asked_about(&losses)));
+    if is_asked { " --yes" } else { "" }
 }

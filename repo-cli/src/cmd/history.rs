@@ -1,6 +1,9 @@
+mod verification;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
 use jiff::Timestamp;
 use repo_store::{Record, Revision, Selector};
@@ -24,6 +27,13 @@ pub(crate) struct HistoryArguments {
     /// Only what concerns this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
+    /// Find out who signed each change, instead of what it brought (exit status 3 when not all of it was signed by somebody known
+    /// since the first signed change)
+    #[arg(long, conflicts_with_all = ["package", "suites"])]
+    verify: bool,
+    /// The OpenPGP keys of the people and jobs that are known
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    keyring: Option<Utf8PathBuf>,
     #[command(flatten)]
     rows: RowArguments,
 }
@@ -62,6 +72,9 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
+    if arguments.verify {
+        return verification::run(arguments, &repository.name, session, output);
+    }
     let limit = if output.is_json() { arguments.rows.limit_of_data() } else { arguments.rows.limit(output) };
     let mut entries = Vec::new();
     let mut is_cut = false;

@@ -17,10 +17,12 @@ pub(crate) mod incoming;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
+pub(crate) mod machines;
 pub(crate) mod manual;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
+pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod repository;
 pub(crate) mod restore;
@@ -93,6 +95,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
             clock::check(&session.store, session.context().now, output)?;
         }
         if writes {
+            session.load_actor_key(global)?;
             session.upgrade_store(output)?;
         }
         Ok::<_, Failure>(session)
@@ -108,6 +111,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
+        Command::Release(arguments) => release::run(&arguments, &session()?, output),
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
         Command::Hold(arguments) => hold::hold(&arguments, &session()?, output),
         Command::Unhold(arguments) => hold::unhold(&arguments, &session()?, output),
@@ -126,6 +130,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Access(arguments) => access::run(&arguments, &session()?, output),
+        Command::Machines(arguments) => machines::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
         Command::Config(arguments) => config::run(&arguments, global, output),
         Command::Suite(arguments) => suite::run(&arguments, global, output),

@@ -1,7 +1,7 @@
 use std::fmt::Display;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{ConfigError, DEFAULT_LISTEN, OnUnknownRelease, Url};
+use repo_config::{AccessLog, ConfigError, DEFAULT_LISTEN, OnUnknownRelease, Url};
 use repo_store::{AddOptions, AddReport, Committed};
 use serde::Serialize;
 
@@ -60,7 +60,8 @@ pub(crate) fn run(
         // What a person brings to try it is to be seen at work, whatever release it was built for.
         init::init(root, &arguments.layout, OnUnknownRelease::Everywhere, output)?;
     }
-    let session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?.watched(output);
+    let mut session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?.watched(output);
+    session.load_actor_key(global)?;
     let Some(first) = session.config.repositories().next() else {
         let (name, known) = ("preprod".to_owned(), Vec::new());
         return Err(ConfigError::UnknownRepository { name, known }.into());
@@ -132,7 +133,8 @@ pub(crate) fn run(
     print_next_steps(&session, root, url, output)?;
     output.watch().leave_interrupts();
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
-    serve::run_until_interrupted(server, arguments.log, output)?;
+    let access_log = arguments.log.then_some(AccessLog::Stderr);
+    serve::run_until_interrupted(server, access_log.as_ref(), &session, output)?;
     Ok(outcome)
 }
 

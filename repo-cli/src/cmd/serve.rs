@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use listenfd::ListenFd;
-use repo_config::{Config, Listen, Watch, without_repeats};
+use repo_config::{AccessLog, Config, Listen, Watch, without_repeats};
 use repo_store::RepositorySettings;
 
 use self::program::Program;
@@ -14,6 +14,9 @@ use crate::args::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, Talk};
 use crate::schedule::Scheduler;
+use crate::serving::access_log::AccessLogQueue;
+use crate::serving::service_manager::ServiceManager;
+use crate::serving::sightings::SightingQueue;
 use crate::session::Session;
 use crate::signals;
 use repo_serve::api::ApiSettings;
@@ -28,7 +31,7 @@ pub(crate) struct ServeArguments {
     /// is configured]
     #[arg(long, value_name = "WHAT")]
     only: Option<Only>,
-    /// Write a line to standard error for each request
+    /// Write a line to standard error for each request, whatever is configured
     #[arg(long)]
     log: bool,
 }
@@ -97,18 +100,33 @@ pub(crate) fn run(
     for address in &api_addresses {
         output.say(&format!("serving the interface for programs at {address}"));
     }
+    // Two processes cannot listen at one address: it belongs to the one that serves the files.
+    let metrics = session.config.metrics_address().filter(|_| arguments.only != Some(Only::Api));
+    let metrics = metrics.map(socket).transpose()?;
+    let metrics_address = metrics.as_ref().map(address_of).transpose()?;
+    if let Some(metrics) = metrics {
+        server = server.with_metrics(metrics).map_err(Failure::io("use", "the socket of the metrics"))?;
+    }
+    if let Some(address) = metrics_address {
+        output.say(&format!("metrics at http://{address}/metrics"));
+    }
     for repository in session.config.repositories() {
         for address in &addresses {
             output.say(&format!("serving {address}/{}", repository.name));
         }
     }
     let first = server.local_addr().map_err(Failure::io("look at", "the socket"))?;
-    let document =
-        serde_json::json!({ "listen": first.to_string(), "addresses": addresses, "api": api_addresses });
+    let document = serde_json::json!({
+        "listen": first.to_string(),
+        "addresses": addresses,
+        "api": api_addresses,
+        "metrics": metrics_address.map(|address| address.to_string()),
+    });
     output.result(&document, || {});
+    let access_log = if arguments.log { Some(AccessLog::Stderr) } else { session.config.access_log() };
     let everything = arguments.only.is_none();
     let _scheduler = everything.then(|| Scheduler::start(session, output.talk())).transpose()?;
-    run_until_interrupted(server, arguments.log, output)
+    run_until_interrupted(server, access_log.as_ref(), session, output)
 }
 
 /// A socket that listens, and what is spoken on it.
@@ -251,20 +269,41 @@ fn page(config: &Config, repository: &RepositorySettings) -> Page {
     }
 }
 
-/// Serves until the program is asked to end (SIGINT, SIGTERM), then finishes the requests under way. SIGHUP reloads.
+/// Serves until the program is asked to end (SIGINT, SIGTERM), then finishes the requests under way; asked again, it does not wait for
+/// them. SIGHUP reloads.
 pub(crate) fn run_until_interrupted(
     mut server: Server,
-    log: bool,
+    access_log: Option<&AccessLog>,
+    session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    if log {
-        let talk = output.talk();
-        server = server.with_log(move |entry| talk.note(&entry.to_string()));
-    }
+    let access_log = access_log.map(|target| AccessLogQueue::open(target, output.talk())).transpose()?;
+    // What another user writes, the owner of the store could not change.
+    let sightings = if session.is_owner() {
+        Some(SightingQueue::open(session.root.clone(), output.talk())?)
+    } else {
+        output.note("warning: machines are not recorded: run serve as the owner of the store");
+        None
+    };
+    let (lines, seen) = (access_log.clone(), sightings.clone());
+    server = server.with_log(move |entry| {
+        lines.iter().for_each(|lines| lines.put(entry));
+        seen.iter().for_each(|seen| seen.put(entry));
+    });
+    let manager = ServiceManager::of_this_process();
+    let server = server.with_events(move |event| manager.tell(event));
     let (shutdown, reload) = (server.shutdown_handle(), server.reload_handle());
-    signals::watch(move || shutdown.shutdown(), move || reload.reload()).map_err(Failure::Signals)?;
+    let rotated = access_log.clone();
+    let reload = move || {
+        rotated.iter().for_each(AccessLogQueue::reopen);
+        reload.reload();
+    };
+    signals::watch(move || shutdown.shutdown(), reload).map_err(Failure::Signals)?;
     output.print_result();
-    server.run().map_err(Failure::io("serve", "requests"))?;
+    let served = server.run().map_err(Failure::io("serve", "requests"));
+    access_log.iter().for_each(AccessLogQueue::end);
+    sightings.iter().for_each(SightingQueue::end);
+    served?;
     output.say("stopped");
     Ok(Outcome::Done)
 }

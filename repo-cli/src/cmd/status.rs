@@ -1,6 +1,7 @@
 //! One screen that answers whether all is well.
 
 mod formats;
+mod machines;
 mod subjects;
 
 use std::collections::BTreeMap;
@@ -69,6 +70,8 @@ enum Kind {
     Check,
     Store,
     Clock,
+    Certificate,
+    Machines,
 }
 
 impl Kind {
@@ -82,6 +85,8 @@ impl Kind {
             Self::Check => "check",
             Self::Store => "store",
             Self::Clock => "clock",
+            Self::Certificate => "certificate",
+            Self::Machines => "machines",
         }
     }
 }

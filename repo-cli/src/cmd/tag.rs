@@ -35,10 +35,12 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
     let Some(name) = &arguments.name else { return list(repository, session, output) };
     let revision = if arguments.delete {
         let tags = session.store.tags(repository)?;
-        let unknown = || repo_store::Error::UnknownTag {
-            repository: repository.clone(),
-            tag: name.clone(),
-            known: tags.iter().map(|tag| tag.name.clone()).collect(),
+        let unknown = || {
+            repo_store::Error::History(repo_store::HistoryError::UnknownTag {
+                repository: repository.clone(),
+                tag: name.clone(),
+                known: tags.iter().map(|tag| tag.name.clone()).collect(),
+            })
         };
         let tag = tags.iter().find(|tag| tag.name == *name).ok_or_else(unknown)?;
         session.store.revision(repository, tag.commit)?

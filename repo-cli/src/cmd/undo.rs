@@ -1,6 +1,8 @@
 //! Taking back the last change of a repository.
 
-use repo_store::{PublishOptions, UndoPlan};
+use std::collections::BTreeMap;
+
+use repo_store::{CommitId, Context, PublishOptions, RepositoryName, UndoPlan};
 
 use super::{changes, diff, hold, rollback};
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
@@ -18,6 +20,9 @@ pub(crate) struct UndoArguments {
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
+    /// Refuse a change that was made together with that of another repository; the interface for programs gives it
+    #[arg(long, hide = true)]
+    alone: bool,
     #[command(flatten)]
     base: BaseArguments,
     #[command(flatten)]
@@ -38,47 +43,95 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     // It is not planned again when somebody else was faster: the last change is theirs then.
     let plan = session.store.plan_undo(&repository.name)?;
-    arguments.base.check(&repository.name, &[Some(plan.base())])?;
-    let losses = rollback::losses(plan.changes(), |suite| plan.records_before(suite));
-    let commit = if dry_run {
-        guard::foretell(&losses, output);
-        None
-    } else {
-        guard::check(&repository.name, &losses, arguments.yes, output)?;
-        plan.apply(&session.store, &context)?.commit
-    };
-    let (held, lifted) = plan.holds(&context);
+    let mut parts = vec![(&plan, repository)];
+    for other in plan.together() {
+        if arguments.alone {
+            return Err(Failure::MadeTogether { repository: repository.name.clone() });
+        }
+        parts.push((other, session.repository_to_change(other.repository().as_str(), arguments.change)?));
+    }
+    arguments.base.check(&repository.name, &bases(&plan))?;
+    for (part, _) in &parts {
+        let losses = rollback::losses(part.changes(), |suite| part.records_before(suite));
+        match dry_run {
+            true => guard::foretell(&losses, output),
+            false => guard::check(part.repository(), &losses, arguments.yes, output)?,
+        }
+    }
+    let commits = if dry_run { Commits::new() } else { plan.apply(&session.store, &context)? };
+    let mut document = document(&plan, &commits, arguments, &context);
+    let others = plan.together().iter().map(|other| self::document(other, &commits, arguments, &context));
+    if let Some(fields) = document.as_object_mut().filter(|_| !plan.together().is_empty()) {
+        fields.insert("together".to_owned(), others.collect());
+    }
+    output.result(&document, || {
+        if output.shows_change(dry_run) {
+            for (part, _) in &parts {
+                if parts.len() > 1 {
+                    output.say(&format!("{}:", part.repository()));
+                }
+                print(part, arguments.rows, output);
+            }
+        }
+    });
+    let verb = if dry_run { "would undo" } else { "undid" };
+    // What clients go back to must be whole, also where it is taken over.
+    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
+    let mut complete = true;
+    for (part, settings) in &parts {
+        let (number, operation) = (part.undone().sequence, &part.undone().operation);
+        let done = format!("{verb} {number} of {}: {operation}", settings.name);
+        let change = (*settings, commits.get(&settings.name).copied());
+        match session.finish_change_with(options, &done, change, arguments.change, output) {
+            // One that cannot be published keeps the others from nothing.
+            Err(failure) if parts.len() > 1 => {
+                output.failed(&settings.name, &failure);
+                complete = false;
+            }
+            result => result?,
+        }
+        let (held, lifted) = part.holds(&context);
+        hold::say_changed(&held, &lifted, dry_run, output);
+        let restored = part.changes().values().flat_map(|change| &change.only_second);
+        let restored = restored.map(|record| record.key());
+        hold::warn_of_returned(restored, &settings.name, arguments.rows.limit(output), (session, output))?;
+    }
+    changes::print_undo(repository, commits.get(&repository.name).copied(), session, output);
+    for (part, settings) in parts.iter().filter(|(_, settings)| commits.contains_key(&settings.name)) {
+        let target = session.resolve(&settings.name, &part.target().to_string())?;
+        rollback::print_upgraded_machines(&target, settings, part.changes(), output)?;
+    }
+    Ok(Outcome::of(complete))
+}
+
+type Commits = BTreeMap<RepositoryName, CommitId>;
+
+/// Returns the states that are undone: that of the repository first, then those that were made together with it.
+fn bases(plan: &UndoPlan) -> Vec<Option<CommitId>> {
+    std::iter::once(plan).chain(plan.together()).map(|part| Some(part.base())).collect()
+}
+
+/// Returns what happens to one repository, for programs.
+fn document(
+    plan: &UndoPlan,
+    commits: &Commits,
+    arguments: &UndoArguments,
+    context: &Context,
+) -> serde_json::Value {
+    let (held, lifted) = plan.holds(context);
     let (number, id, operation) = (plan.undone().sequence, plan.base(), &plan.undone().operation);
-    let document = serde_json::json!({
+    serde_json::json!({
+        "repository": plan.repository().as_str(),
         "undone": { "number": number, "commit": id.to_string(), "operation": operation.to_string() },
         "to": plan.target().to_string(),
-        "base": base(&[Some(plan.base())]),
-        "commit": commit.map(|id| id.to_string()),
-        "dry_run": dry_run,
+        "base": base(&bases(plan)),
+        "commit": commits.get(plan.repository()).map(ToString::to_string),
+        "dry_run": arguments.change.dry_run,
         "differences": diff::json(plan.changes()),
         "count": ChangeCount::of(plan.changes()),
         "held": hold::names(&held),
         "no_longer_held": hold::names(&lifted),
-    });
-    output.result(&document, || {
-        if output.shows_change(dry_run) {
-            print(&plan, arguments.rows, output);
-        }
-    });
-    let verb = if dry_run { "would undo" } else { "undid" };
-    let done = format!("{verb} {number} of {}: {operation}", repository.name);
-    // What clients go back to must be whole, also where it is taken over.
-    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
-    session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
-    hold::say_changed(&held, &lifted, dry_run, output);
-    let restored = plan.changes().values().flat_map(|change| &change.only_second).map(|record| record.key());
-    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(output), (session, output))?;
-    changes::print_undo(repository, commit, session, output);
-    if commit.is_some() {
-        let target = session.resolve(&repository.name, &plan.target().to_string())?;
-        rollback::print_upgraded_machines(&target, repository, plan.changes(), output)?;
-    }
-    Ok(Outcome::Done)
+    })
 }
 
 /// Prints what happens to each package.

@@ -2,11 +2,11 @@
 
 use apt_sign::{KeyFileFault, KeyProblem};
 use deb_parse::Component;
-use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
+use repo_config::{ConfigError, EditError, Editable, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
-    AccessError, Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError,
-    SettingsError, StorageError, TagName,
+    AccessError, Cancelled, ChangeError, EntryKind, HistoryError, ImportError, MaintenanceError, Obstacle,
+    PublishError, SettingsError, StorageError, TagName,
 };
 
 use super::Failure;
@@ -82,6 +82,9 @@ impl Failure {
                 Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
             }
             Self::NoHold { repository, .. } => Some(format!("run repo-cli holds {repository}")),
+            Self::MadeTogether { repository } => Some(format!(
+                "run repo-cli undo {repository} where the store is, or go back to an earlier state with rollback"
+            )),
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
@@ -119,7 +122,7 @@ fn edit_hint(error: &EditError) -> Option<String> {
         EditError::Config(error) | EditError::Refused(error) => config_hint(error),
         EditError::UnknownSetting { key, known } => Some(setting_hint(key, known)),
         EditError::NoSuch { what, name, known } if !known.is_empty() => {
-            Some(nearest::hint(name, known, if *what == "suite" { "suites" } else { "repositories" }))
+            Some(nearest::hint(name, known, if *what == Editable::Suite { "suites" } else { "repositories" }))
         }
         EditError::Table { key, .. } => Some(format!("run repo-cli config show {key}")),
         EditError::SeveralFiles { .. } => Some("change the list in one of them with an editor".to_owned()),
@@ -320,7 +323,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
                  then run `repo-cli publish {repository} --allow-earlier-state`"
             ));
         }
-        Error::UnknownRevision { repository, revision, known } => {
+        Error::History(HistoryError::UnknownRevision { repository, revision, known }) => {
             let wanted = revision.trim_start_matches('@').trim_start_matches("tag:");
             if let Some(meant) = nearest::nearest(wanted, known.iter().map(TagName::as_str)) {
                 return Some(format!("did you mean the tag `{meant}`? (run repo-cli tag {repository})"));
@@ -330,11 +333,18 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
                  `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
             ));
         }
-        Error::LostReference { .. } => {
+        Error::History(HistoryError::LostReference { .. }) => {
             return Some("`repo-cli fsck --repair` brings it back from what the store has twice".to_owned());
         }
-        Error::BeforeHistory { repository, .. } => return Some(format!("run repo-cli history {repository}")),
-        Error::TagExists { repository, tag } => {
+        Error::History(HistoryError::BeforeHistory { repository, .. }) => {
+            return Some(format!("run repo-cli history {repository}"));
+        }
+        Error::History(HistoryError::ChangedSince { repository, .. }) => {
+            return Some(format!(
+                "run repo-cli history {repository}, then repo-cli rollback {repository} --to NUMBER for this repository alone"
+            ));
+        }
+        Error::History(HistoryError::TagExists { repository, tag }) => {
             return Some(format!(
                 "choose another name, or first run repo-cli tag {repository} {tag} --delete"
             ));
@@ -348,7 +358,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
-        Error::UnknownTag { repository, tag, known } => {
+        Error::Access(AccessError::UnknownMachine { name, known, .. }) if !known.is_empty() => {
+            return Some(nearest::hint(name, known, "machines"));
+        }
+        Error::History(HistoryError::UnknownTag { repository, tag, known }) => {
             let known: Vec<&str> = known.iter().map(TagName::as_str).collect();
             return Some(match nearest::nearest(tag.as_str(), known) {
                 Some(meant) => format!("did you mean `{meant}`? (run repo-cli tag {repository})"),

@@ -10,6 +10,7 @@ mod upload;
 use std::borrow::Cow;
 
 use clap::CommandFactory as _;
+use clap::parser::ValueSource;
 use serde_json::Value;
 
 use self::connection::{Connection, Reply};
@@ -23,6 +24,9 @@ pub(crate) fn run(url: &str, arguments: &Arguments, output: &Output) -> Result<O
     // They were read before, so they can be read again.
     let matches = command.clone().try_get_matches_from(std::env::args_os());
     let matches = matches.map_err(|_| Failure::Usage("the arguments cannot be read"))?;
+    if matches.value_source("actor_key") == Some(ValueSource::CommandLine) {
+        return Err(Failure::NotRemote { what: "`--actor-key` is not available".to_owned() });
+    }
     if let Command::Add(add) = &arguments.command {
         let prepared = request::of_upload(&matches, &command)?;
         let connection = Connection::to(url, &arguments.global)?;

@@ -1,8 +1,9 @@
 //! The interface for programs: tokens with scopes, uploads, plans, answers that are given again, and hostile requests.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -380,6 +381,28 @@ fn a_plan_is_carried_out_once_and_only_as_long_as_nothing_changes() {
 }
 
 #[test]
+fn a_change_of_two_repositories_is_undone_by_no_token_for_one() {
+    let environment = store();
+    let _ = environment.run(&["repository", "add", "oldprod"]).succeeds();
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("preprod", &["hello=2.0"]);
+    let release = ["release", "prod", "--from", "preprod", "--tag", "v1"];
+    let _ = environment.run(&release).succeeds();
+    let api = Interface::new(environment);
+    let ci = api.token("prod", "ci", &["rollback"]);
+    let before = (api.commits("prod"), api.commits("oldprod"));
+    for body in [json!({"yes": true, "dry_run": true}), json!({"yes": true})] {
+        let refused = api.post(&ci, "/repositories/prod/undo", "", &body);
+        assert_eq!(code(&refused, 409), "E-MADE-TOGETHER", "{body}");
+    }
+    assert_eq!((api.commits("prod"), api.commits("oldprod")), before);
+    // The repository of the token alone.
+    done(api.post(&ci, "/repositories/prod/rollbacks", "", &json!({"to": "1", "yes": true})));
+    assert_eq!(api.versions("prod", "hello"), ["1.0"]);
+    assert_eq!((api.commits("prod"), api.commits("oldprod")), (before.0 + 1, before.1));
+}
+
+#[test]
 fn a_repeated_request_is_carried_out_once() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);
@@ -634,4 +657,59 @@ fn files_and_the_interface_are_served_at_one_address_or_apart() {
     configure(&environment, "");
     let refused = environment.run(&["serve", "--only", "api"]).ends_with(2);
     assert!(refused.stderr.contains("set `api` in [serve]"), "{refused}");
+}
+
+#[test]
+fn requests_are_counted_and_logged_without_their_tokens() {
+    let environment = store();
+    let log = environment.path("access");
+    let api = Interface::with(
+        environment,
+        &format!("metrics = \"127.0.0.1:0\"\naccess_log = \"combined:{log}\"\n"),
+    );
+    let ci = api.token("prod", "ci", &["read"]);
+    done(api.get(&ci, "/repositories/prod/history?limit=1"));
+    assert_eq!(code(&api.get("repo_wrong", "/repositories/prod/history"), 401), "E-API-TOKEN");
+    let printed = api.server.printed().to_owned();
+    let metrics =
+        printed.lines().find_map(|line| line.strip_prefix("metrics at http://")?.strip_suffix("/metrics"));
+    let metrics = metrics.unwrap_or_else(|| panic!("{printed}"));
+    let text = http::request(metrics, ("GET", "/metrics"), "", b"");
+    for status in [200, 401] {
+        let line = format!("repo_serve_requests_total{{repository=\"\",status=\"{status}\"}} 1\n");
+        assert!(text.body.contains(&line), "{text:?}");
+    }
+    assert_eq!(api.server.interrupt().0, Some(0));
+    let log = fs::read_to_string(log).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("/api/v1/")).collect();
+    let [good, bad] = lines[..] else { panic!("{log}") };
+    assert!(good.starts_with("127.0.0.1 - ci [") && good.contains("/history HTTP/1.1\" 200 "), "{good}");
+    assert!(bad.starts_with("127.0.0.1 - - [") && bad.contains("/history HTTP/1.1\" 401 "), "{bad}");
+    assert!(!log.contains(&ci) && !log.contains("repo_wrong") && !log.contains("Bearer"), "{log}");
+}
+
+#[test]
+fn two_servers_of_one_store_do_not_want_the_same_address_for_metrics() {
+    let environment = store();
+    // Somebody else may take the port, which no other test can know.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text =
+        format!("[serve]\nlisten = \"127.0.0.1:0\"\napi = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:{port}\"\n");
+    configure(&environment, &text);
+    let files = Server::start(environment.command().args(["serve", "--only", "files"]));
+    assert!(files.printed().contains(&format!("metrics at http://127.0.0.1:{port}/")), "{}", files.printed());
+    let mut command = environment.command();
+    let mut api = command.args(["--json", "serve", "--only", "api"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let read = BufReader::new(api.stdout.take().unwrap()).read_line(&mut line);
+    api.kill().unwrap();
+    let _ = api.wait().unwrap();
+    assert!(read.unwrap() > 0);
+    let document: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(document["metrics"], Value::Null, "{document}");
+    assert_eq!(
+        (&document["addresses"], document["api"].as_array().unwrap().len()),
+        (&json!([]), 1),
+        "{document}"
+    );
 }

@@ -38,7 +38,7 @@ fn the_table_for_people_is_up_to_date() {
 
 #[test]
 fn every_status_is_one_of_a_documented_code() {
-    let path = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/json.md");
+    let path = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/errors.md");
     let documented = fs::read_to_string(path).unwrap();
     for (status, codes) in repo_serve::api::statuses() {
         for code in *codes {

@@ -137,3 +137,10 @@ fn what_a_server_does_not_do_is_said_before_anything_is_sent() {
     let bad = remote.run(&["list", "prod"]).ends_with(1);
     assert!(bad.stderr.contains("not a token") && !bad.stderr.contains("no token\n"), "{bad}");
 }
+
+#[test]
+fn a_key_that_would_not_sign_is_refused() {
+    let remote = Remote::new(Interface::new(store()), "prod", &["tag"]);
+    let refused = remote.run(&["tag", "prod", "v1", "--actor-key", "key.asc"]).ends_with(1);
+    assert!(refused.stderr.contains("`--actor-key` is not available with --remote"), "{refused}");
+}

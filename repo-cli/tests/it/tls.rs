@@ -1,6 +1,8 @@
 //! `serve` over TLS: real clients, a certificate that is renewed, and what leads from plain HTTP to it.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,13 +14,19 @@ use crate::{configure, http, store};
 
 /// Makes a certificate for localhost that signs itself, and its key. Returns `false` when there is no openssl.
 fn certificate(environment: &Environment, name: &str) -> bool {
-    if !testkit::all_installed(&["openssl"]) {
+    certificate_by(environment, name, &[])
+}
+
+/// The same, with openssl run by a program that gives it another clock.
+fn certificate_by(environment: &Environment, name: &str, wrapper: &[&str]) -> bool {
+    if !testkit::all_installed(&["openssl"]) || !testkit::all_installed(wrapper.get(..1).unwrap_or_default())
+    {
         return false;
     }
     let (certificate, key) =
         (environment.path(format!("{name}.crt")), environment.path(format!("{name}.key")));
-    let mut command =
-        environment.other(&["openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
+    let words = ["openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"];
+    let mut command = environment.other(&[wrapper, &words].concat());
     command.args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"]);
     command.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
     command.args(["-out", certificate.as_str(), "-keyout", key.as_str()]);
@@ -168,6 +176,45 @@ fn apt_reads_over_tls_with_a_token() {
     soon("the token counts", || apt.update().status == Some(0));
     assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
     assert_eq!(apt.download("hello"), fs::read(environment.path("files/hello_1.0_all.deb")).unwrap());
+}
+
+#[test]
+fn a_certificate_that_ends_is_told_by_status_by_serve_and_among_the_metrics() {
+    let environment = store();
+    if !certificate(&environment, "first") {
+        return;
+    }
+    install(&environment, "first");
+    configure(&environment, &settings(&environment, "metrics = \"127.0.0.1:0\"\n"));
+    // It is valid for two days.
+    let good = environment.run(&["status", "--json"]);
+    let good: serde_json::Value = serde_json::from_str(&good.stdout).unwrap();
+    let of_certificate = |document: &serde_json::Value| {
+        let subjects = document["subjects"].as_array().unwrap();
+        subjects.iter().find(|subject| subject["kind"] == "certificate").unwrap().clone()
+    };
+    assert_eq!(of_certificate(&good)["state"], "ok", "{good}");
+    for (clock, said) in [("-46h", "expires within a day, on 20"), ("-3d", "expired on 20")] {
+        if !certificate_by(&environment, "old", &["faketime", "-f", clock]) {
+            return;
+        }
+        install(&environment, "old");
+        let path = environment.path("used.crt");
+        let told = environment.run(&["status"]).ends_with(3);
+        assert!(told.stdout.contains(&format!("{path} {said}")), "{clock}: {told}");
+        let (server, _) = serve(&environment);
+        let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+        soon(said, || talk().contains(&format!("warning: the certificate {path} {said}")));
+        sleep(Duration::from_millis(1500));
+        assert_eq!(talk().matches("the certificate").count(), 1, "once: {}", talk());
+        let printed = server.printed();
+        let at = printed.lines().find_map(|line| line.strip_prefix("metrics at http://")).unwrap();
+        let mut stream = TcpStream::connect(at.strip_suffix("/metrics").unwrap()).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.contains("repo_serve_certificate_end_seconds{listen=\"127.0.0.1:"), "{text}");
+    }
 }
 
 #[test]

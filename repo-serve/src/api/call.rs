@@ -306,7 +306,8 @@ impl Request {
 
     /// Returns the verb with its arguments but for the files. `base` is the plan that is to be carried out.
     pub(crate) fn arguments(&self, names: &Names, base: Option<&str>) -> Arguments {
-        let mut options: Vec<String> = self.route.verb.iter().map(|word| (*word).to_owned()).collect();
+        let words = self.route.verb.iter().chain(self.route.always);
+        let mut options: Vec<String> = words.map(|word| (*word).to_owned()).collect();
         let mut positional = Vec::new();
         if let Names::Only(patterns) = names {
             options.extend(patterns.iter().map(|pattern| format!("--only-names={pattern}")));

@@ -96,6 +96,8 @@ pub struct Route {
     pub path: &'static str,
     /// The verb of the program that does it.
     pub verb: &'static [&'static str],
+    /// Options that the verb is always given, and that no client knows.
+    pub always: &'static [&'static str],
     /// What it does, in one sentence.
     pub summary: &'static str,
     /// The scope that it takes; `None`: a token of any repository.
@@ -234,6 +236,7 @@ const READING: Route = Route {
     method: Method::Get,
     path: "",
     verb: &[],
+    always: &[],
     summary: "",
     scope: Some(Scope::Read),
     body: RequestBody::Nothing,
@@ -413,6 +416,8 @@ pub const ROUTES: &[Route] = &[
     Route {
         path: "/repositories/{repository}/undo",
         verb: &["undo"],
+        // A token is for one repository.
+        always: &["--alone"],
         summary: "Undoes the last change of a repository.",
         scope: Some(Scope::Rollback),
         plans: true,

@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-/// The codes of `docs/json.md` by the status that they lead to. What is not listed is the server's own trouble.
+/// The codes of `docs/errors.md` by the status that they lead to. What is not listed is the server's own trouble.
 const STATUSES: &[(u16, &[&str])] = &[
     (
         400,
@@ -29,6 +29,7 @@ const STATUSES: &[(u16, &[&str])] = &[
             "E-NO-REMOVAL",
             "E-UNKNOWN-HOLDER",
             "E-UNKNOWN-KEY",
+            "E-UNKNOWN-MACHINE",
             "E-UNKNOWN-REPOSITORY",
             "E-UNKNOWN-REVISION",
             "E-UNKNOWN-SUITE",
@@ -38,6 +39,7 @@ const STATUSES: &[(u16, &[&str])] = &[
     (
         409,
         &[
+            "E-CHANGED-SINCE",
             "E-CONFLICT",
             "E-EXISTS",
             "E-GUARDED",
@@ -45,6 +47,7 @@ const STATUSES: &[(u16, &[&str])] = &[
             "E-HOLDER-TAKEN",
             "E-KEY-CHANGE",
             "E-KEYRING-VERSION",
+            "E-MADE-TOGETHER",
             "E-NOTHING-TO-UNDO",
             "E-OFFLINE",
             "E-OTHER-COMPONENT",

@@ -7,6 +7,7 @@ mod connections;
 mod fairness;
 mod files;
 mod fuzz_replay;
+mod monitoring;
 mod pages;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,9 @@
 //! What [`Store`] offers of who may read. Each method calls the file that is about it.
 
+use jiff::Timestamp;
+
+use crate::access::machines::Machines;
+use crate::access::sighting::Sighting;
 use crate::access::token::Token;
 use crate::access::tokens::{NewToken, TokenEntry, Tokens};
 use crate::context::Context;
@@ -54,5 +58,52 @@ impl Store {
         context: &Context,
     ) -> Result<(), Error> {
         super::tokens::rename(self, repository, names, context)
+    }
+
+    /// Returns the machines that read a repository, as far as they were seen.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    pub fn machines(&self, repository: &RepositoryName) -> Result<Machines, Error> {
+        super::machines::machines(self, repository)
+    }
+
+    /// Notes what requests tell about machines, in the order in which they came. It needs no right to write outside `store/machines`.
+    ///
+    /// # Errors
+    /// When the list cannot be read or written.
+    pub fn note_machines(
+        &self,
+        repository: &RepositoryName,
+        sightings: &[Sighting],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        super::machines::note(self, repository, sightings, now)
+    }
+
+    /// Notes what the log of a server tells, without what was noted before, and returns how many requests were new.
+    ///
+    /// # Errors
+    /// When the list cannot be read or written.
+    pub fn import_machines(
+        &self,
+        repository: &RepositoryName,
+        sightings: &[Sighting],
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        super::machines::import(self, repository, sightings, now)
+    }
+
+    /// Forgets a machine until it is seen again, and returns how many had the name.
+    ///
+    /// # Errors
+    /// [`AccessError::UnknownMachine`](crate::AccessError::UnknownMachine).
+    pub fn forget_machine(
+        &self,
+        repository: &RepositoryName,
+        name: &str,
+        context: &Context,
+    ) -> Result<usize, Error> {
+        super::machines::forget(self, repository, name, context)
     }
 }

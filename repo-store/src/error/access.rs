@@ -32,6 +32,16 @@ pub enum AccessError {
         /// The rule that it breaks.
         reason: &'static str,
     },
+    /// No machine of that name was seen.
+    #[error("no machine named `{name}` was seen reading {}", names(repositories))]
+    UnknownMachine {
+        /// The repositories that were looked at.
+        repositories: Vec<RepositoryName>,
+        /// The name asked for.
+        name: String,
+        /// Those that were seen.
+        known: Vec<String>,
+    },
     /// The system gave no random numbers.
     #[error("cannot get random numbers")]
     Random {
@@ -48,7 +58,12 @@ impl AccessError {
             Self::HolderTaken { .. } => "E-HOLDER-TAKEN",
             Self::UnknownHolder { .. } => "E-UNKNOWN-HOLDER",
             Self::InvalidScope { .. } => "E-INVALID-SCOPE",
+            Self::UnknownMachine { .. } => "E-UNKNOWN-MACHINE",
             Self::Random { .. } => "E-RANDOM",
         }
     }
+}
+
+fn names(repositories: &[RepositoryName]) -> String {
+    repositories.iter().map(RepositoryName::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod change;
+mod history;
 mod import;
 mod maintenance;
 mod publish;
@@ -9,6 +10,7 @@ mod settings;
 
 pub use access::AccessError;
 pub use change::ChangeError;
+pub use history::HistoryError;
 pub use import::ImportError;
 pub use maintenance::MaintenanceError;
 pub use publish::PublishError;
@@ -16,9 +18,8 @@ pub use settings::{RouteFault, SettingsError};
 
 use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
-use jiff::Timestamp;
 
-use crate::model::name::{NameError, RepositoryName, TagName};
+use crate::model::name::{NameError, RepositoryName};
 use crate::progress::Cancelled;
 use crate::storage::StorageError;
 
@@ -34,6 +35,9 @@ pub enum Error {
     /// A name.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A state or a tag that is not there.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// A package file or an upload that cannot be taken in.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -65,52 +69,6 @@ pub enum Error {
         /// The suites that it has.
         known: Vec<SuiteName>,
     },
-    /// No commit of the repository is meant by that.
-    #[error("{repository} has no commit `{revision}`")]
-    UnknownRevision {
-        /// The repository.
-        repository: RepositoryName,
-        /// What was asked for, as written.
-        revision: String,
-        /// The tags that the repository has.
-        known: Vec<TagName>,
-    },
-    /// A time at which the repository had no state yet, or none that the history still has.
-    #[error("the history of {repository} begins at {}, after `{revision}`", .begins.strftime("%Y-%m-%d %H:%M:%S UTC"))]
-    BeforeHistory {
-        /// The repository.
-        repository: RepositoryName,
-        /// What was asked for, as written.
-        revision: String,
-        /// The time of the first state.
-        begins: Timestamp,
-    },
-    /// Nothing leads to the current state of a repository any more, and something tells that it had one.
-    #[error(
-        "store/refs/{repository} is lost: {repository} has no current state, but the operation log, a publication or a tag tells of one"
-    )]
-    LostReference {
-        /// The repository.
-        repository: RepositoryName,
-    },
-    /// The tag stands for another state already.
-    #[error("{repository} has a tag `{tag}` for another state")]
-    TagExists {
-        /// The repository.
-        repository: RepositoryName,
-        /// The tag.
-        tag: TagName,
-    },
-    /// The repository has no such tag.
-    #[error("{repository} has no tag `{tag}`")]
-    UnknownTag {
-        /// The repository.
-        repository: RepositoryName,
-        /// The tag asked for.
-        tag: TagName,
-        /// The tags that it has.
-        known: Vec<TagName>,
-    },
 }
 
 impl Error {
@@ -125,6 +83,7 @@ impl Error {
         match self {
             Self::Storage(error) => error.code(),
             Self::Name(error) => error.code(),
+            Self::History(error) => error.code(),
             Self::Import(error) => error.code(),
             Self::Change(error) => error.code(),
             Self::Publish(error) => error.code(),
@@ -133,11 +92,6 @@ impl Error {
             Self::Maintenance(error) => error.code(),
             Self::Cancelled(_) => "E-CANCELLED",
             Self::UnknownSuite { .. } => "E-UNKNOWN-SUITE",
-            Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",
-            Self::BeforeHistory { .. } => "E-BEFORE-HISTORY",
-            Self::LostReference { .. } => "E-LOST-REFERENCE",
-            Self::TagExists { .. } => "E-TAG-EXISTS",
-            Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
         }
     }
 

@@ -11,10 +11,11 @@ pub(crate) mod revision;
 pub(crate) mod selector;
 mod store_methods;
 pub(crate) mod tags;
+pub(crate) mod verification;
 
 use jiff::Timestamp;
 
-use crate::error::Error;
+use crate::error::{Error, HistoryError};
 use crate::history::lost::is_reference_lost;
 use crate::history::revision::Revision;
 use crate::model::commit::Commit;
@@ -43,7 +44,7 @@ pub(crate) fn versioned_head<'a>(
         // It may have come into being since.
         found = read()?;
         if found.is_none() {
-            return Err(Error::LostReference { repository: repository.clone() });
+            return Err(Error::History(HistoryError::LostReference { repository: repository.clone() }));
         }
     }
     let Some((bytes, version)) = found else { return Ok(None) };

@@ -5,7 +5,7 @@ use deb_parse::{PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use memchr::memmem::Finder;
 
-use crate::error::Error;
+use crate::error::{Error, HistoryError};
 use crate::history::horizon::Ends;
 use crate::history::tags::tagged;
 use crate::model::chunk::Chunk;
@@ -253,10 +253,12 @@ pub(crate) fn resolve<'a>(
     let revision = revision.escape_debug().take(100).collect();
     let repository = repository.clone();
     Err(match (wanted, oldest) {
-        (Some(Wanted::Until(_)), Some(begins)) => Error::BeforeHistory { repository, revision, begins },
+        (Some(Wanted::Until(_)), Some(begins)) => {
+            Error::History(HistoryError::BeforeHistory { repository, revision, begins })
+        }
         _ => {
             let known = store.tags(&repository)?.into_iter().map(|tag| tag.name).collect();
-            Error::UnknownRevision { repository, revision, known }
+            Error::History(HistoryError::UnknownRevision { repository, revision, known })
         }
     })
 }

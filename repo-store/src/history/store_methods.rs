@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::context::ActorVerifier;
 use crate::error::Error;
 use crate::history::keyring_versions::KeyringVersion;
 use crate::history::revision::Revision;
 use crate::history::tags::Tag;
+use crate::history::verification::HistoryVerification;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
@@ -23,7 +25,7 @@ impl Store {
     /// The current state of a repository; `None` before its first commit.
     ///
     /// # Errors
-    /// When it is there and cannot be read; [`Error::LostReference`] when it had commits and nothing leads to them any more.
+    /// When it is there and cannot be read; [`HistoryError::LostReference`](crate::HistoryError::LostReference) when it had commits and nothing leads to them any more.
     pub fn head(&self, repository: &RepositoryName) -> Result<Option<Revision<'_>>, Error> {
         super::head(self, repository)
     }
@@ -64,6 +66,18 @@ impl Store {
         super::revision::history(self, repository)
     }
 
+    /// Finds out who signed each state of a repository, back to the first one that is kept.
+    ///
+    /// # Errors
+    /// When a commit is missing, is not what its id says, or cannot be read.
+    pub fn verify_history(
+        &self,
+        repository: &RepositoryName,
+        verifier: &dyn ActorVerifier,
+    ) -> Result<HistoryVerification, Error> {
+        super::verification::verify_history(self, repository, verifier)
+    }
+
     /// The state of a repository that `revision` means:
     ///
     /// * a sequence number as `history` shows it: `12`; `-1` is the one before the current state, and so on
@@ -72,7 +86,7 @@ impl Store {
     /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
     ///
     /// # Errors
-    /// [`Error::UnknownRevision`] when it means none; [`Error::BeforeHistory`] when it is a time before the first state that the history
+    /// [`HistoryError::UnknownRevision`](crate::HistoryError::UnknownRevision) when it means none; [`HistoryError::BeforeHistory`](crate::HistoryError::BeforeHistory) when it is a time before the first state that the history
     /// still has.
     pub fn resolve(&self, repository: &RepositoryName, revision: &str) -> Result<Revision<'_>, Error> {
         super::revision::resolve(self, repository, revision)

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::model::id::{CommitId, HoldsId, SnapshotId};
+use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::operation::Operation;
 use crate::storage::StorageError;
@@ -19,8 +20,12 @@ use crate::storage::StorageError;
 /// Actor: alice
 /// Operation: add hello 2.10-3 amd64
 /// Holds: <id>                  (absent when nothing is held)
+/// Together:                    (absent when only this repository was changed)
+///  stable <commit before, or ->
 /// Suites:
 ///  bookworm <snapshot id>
+/// Signature:                   (absent when it is not signed)
+///  <a line of the signature>
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -37,8 +42,12 @@ pub struct Commit {
     pub operation: Operation,
     /// What was taken out and is to stay out; `None` when there is nothing.
     pub holds: Option<HoldsId>,
+    /// The repositories that were changed as a whole, this one among them, each with its state before. Empty when only this one was.
+    pub together: BTreeMap<RepositoryName, Option<CommitId>>,
     /// The content of each suite.
     pub suites: BTreeMap<SuiteName, SnapshotId>,
+    /// A signature over the [signed text](Self::signed_text) by who made it, in lines; `None` when it is not signed.
+    pub signature: Option<String>,
 }
 
 impl Commit {
@@ -51,8 +60,28 @@ impl Commit {
             actor: context.actor.clone(),
             operation: Operation::Create,
             holds: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         }
+    }
+
+    /// Returns what is signed: the name of the repository, so that a commit means nothing in another one, and all but the signature.
+    #[must_use]
+    pub fn signed_text(&self, repository: &RepositoryName) -> String {
+        format!("Repository: {repository}\n{}", self.to_unsigned_text())
+    }
+
+    /// Signs the commit, if the actor has a key.
+    pub(crate) fn sign(
+        &mut self,
+        repository: &RepositoryName,
+        context: &Context,
+    ) -> Result<(), apt_sign::Error> {
+        let Some(signer) = &context.signer else { return Ok(()) };
+        let signature = signer.sign(self.signed_text(repository).as_bytes(), self.date)?;
+        self.signature = Some(signature.trim_end().to_owned());
+        Ok(())
     }
 
     pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<CommitId, StorageError> {
@@ -68,6 +97,18 @@ impl Commit {
     }
 
     pub(crate) fn to_text(&self) -> String {
+        let mut text = self.to_unsigned_text();
+        if let Some(signature) = &self.signature {
+            text.push_str("Signature:\n");
+            for line in signature.lines() {
+                // An empty line would end the paragraph.
+                let _ = writeln!(text, " {}", if line.is_empty() { "." } else { line });
+            }
+        }
+        text
+    }
+
+    fn to_unsigned_text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         if let Some(parent) = &self.parent {
@@ -78,6 +119,13 @@ impl Commit {
         let _ = writeln!(text, "Sequence: {sequence}\nDate: {date}\nActor: {actor}\nOperation: {operation}");
         if let Some(holds) = &self.holds {
             let _ = writeln!(text, "Holds: {holds}");
+        }
+        if !self.together.is_empty() {
+            text.push_str("Together:\n");
+        }
+        for (repository, before) in &self.together {
+            let before = before.map_or_else(|| "-".to_owned(), |before| before.to_string());
+            let _ = writeln!(text, " {repository} {before}");
         }
         if !self.suites.is_empty() {
             text.push_str("Suites:\n");
@@ -90,10 +138,18 @@ impl Commit {
 
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let paragraph = deb822::paragraphs(text).next()?;
-        let suites = paragraph.get_str("Suites").unwrap_or_default();
-        let suites = suites.lines().map(str::trim_start).filter(|line| !line.is_empty()).map(|line| {
-            let (suite, snapshot) = line.split_once(' ')?;
+        let pairs = |field: &str| {
+            let lines = paragraph.get_str(field).unwrap_or_default().lines().map(str::trim_start);
+            lines.filter(|line| !line.is_empty()).map(|line| line.split_once(' '))
+        };
+        let suites = pairs("Suites").map(|pair| {
+            let (suite, snapshot) = pair?;
             Some((SuiteName::parse(suite).ok()?, snapshot.parse().ok()?))
+        });
+        let together = pairs("Together").map(|pair| {
+            let (repository, before) = pair?;
+            let before = if before == "-" { None } else { Some(before.parse().ok()?) };
+            Some((RepositoryName::parse(repository).ok()?, before))
         });
         Some(Self {
             parent: paragraph.get_str("Parent").map(str::parse).transpose().ok()?,
@@ -102,9 +158,17 @@ impl Commit {
             actor: paragraph.get_str("Actor")?.to_owned(),
             operation: Operation::parse(paragraph.get_str("Operation")?),
             holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
+            together: together.collect::<Option<_>>()?,
             suites: suites.collect::<Option<_>>()?,
+            signature: paragraph.get_str("Signature").map(signature),
         })
     }
+}
+
+/// The lines of a signature, as they were before they were a field.
+fn signature(field: &str) -> String {
+    let lines = field.lines().map(str::trim).skip_while(|line| line.is_empty());
+    lines.map(|line| if line == "." { "" } else { line }).collect::<Vec<_>>().join("\n")
 }
 
 /// Free text as one line that cannot break the paragraph or a terminal; long text is cut.
@@ -129,13 +193,26 @@ mod tests {
             actor: "alice".to_owned(),
             operation: Operation::Other("init".to_owned()),
             holds: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         };
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         commit.parent = Some(CommitId::of(b"x"));
         commit.holds = Some(HoldsId::of(b"z"));
         commit.suites.insert(SuiteName::parse("bookworm").unwrap(), SnapshotId::of(b"y"));
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
+        let mut whole = commit.clone();
+        let repository = |name| RepositoryName::parse(name).unwrap();
+        whole.together =
+            BTreeMap::from([(repository("oldstable"), None), (repository("stable"), commit.parent)]);
+        assert_eq!(Commit::parse(whole.to_text().as_bytes()).unwrap(), whole);
+        let mut signed = commit.clone();
+        signed.signature = Some("-----BEGIN-----\n\nabc=\n-----END-----".to_owned());
+        assert_eq!(Commit::parse(signed.to_text().as_bytes()).unwrap(), signed);
+        let prod = repository("prod");
+        assert_eq!(signed.signed_text(&prod), commit.signed_text(&prod));
+        assert_ne!(signed.signed_text(&prod), signed.signed_text(&repository("beta")));
         assert_snapshot!(commit.to_text(), @"
         Parent: 3ae7d805f6789a6402acb70ad4096a85a56bf6804eaf25c0493ac697548d30b5
         Sequence: 1
@@ -157,7 +234,9 @@ mod tests {
             actor: "eve\nSuites:\n x y".to_owned(),
             operation: Operation::Other("\u{1b}[2J\n\n".to_owned()),
             holds: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         };
         let read = Commit::parse(commit.to_text().as_bytes()).unwrap();
         assert_eq!(read.suites, BTreeMap::new());

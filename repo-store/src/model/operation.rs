@@ -35,6 +35,13 @@ pub enum Operation {
         /// The packages.
         packages: PackageSummary,
     },
+    /// Suites were given the content that another repository had.
+    Release {
+        /// The other repository.
+        from: RepositoryName,
+        /// The packages that came with it.
+        packages: PackageSummary,
+    },
     /// Packages were taken out.
     Remove(PackageSummary),
     /// A removal was taken back.
@@ -158,10 +165,15 @@ impl Operation {
         Some(match verb {
             "create" => Self::Create,
             "add" => Self::Add(PackageSummary::parse(rest)?),
-            "promote" => {
+            "promote" | "release" => {
                 let (from, packages) = rest.strip_prefix("from ")?.split_once(':')?;
                 let packages = PackageSummary::parse(packages.strip_prefix(' ').unwrap_or(packages))?;
-                Self::Promote { from: RepositoryName::parse(from).ok()?, packages }
+                let from = RepositoryName::parse(from).ok()?;
+                if verb == "promote" {
+                    Self::Promote { from, packages }
+                } else {
+                    Self::Release { from, packages }
+                }
             }
             "remove" => Self::Remove(PackageSummary::parse(rest)?),
             "bring" => {
@@ -224,6 +236,7 @@ impl fmt::Display for Operation {
             Self::Create => f.write_str("create"),
             Self::Add(packages) => with_packages(f, "add", packages),
             Self::Promote { from, packages } => with_packages(f, &format!("promote from {from}:"), packages),
+            Self::Release { from, packages } => with_packages(f, &format!("release from {from}:"), packages),
             Self::Remove(packages) => with_packages(f, "remove", packages),
             Self::UndoRemoval(packages) => with_packages(f, "bring back", packages),
             Self::RollBack { suites, to, commit } => {
@@ -269,7 +282,7 @@ mod tests {
     }
 
     fn operation() -> impl Strategy<Value = Operation> {
-        let repository = "[a-z][a-z0-9-]{0,8}".prop_map(|name| RepositoryName::parse(&name).unwrap());
+        let repository = || "[a-z][a-z0-9-]{0,8}".prop_map(|name| RepositoryName::parse(&name).unwrap());
         let suites =
             prop::collection::vec("[a-z]{3,8}".prop_map(|name| SuiteName::parse(&name).unwrap()), 0..3);
         let holder = || "[A-Za-z0-9][A-Za-z0-9._@-]{0,12}".prop_map(|name| HolderName::parse(&name).unwrap());
@@ -278,7 +291,8 @@ mod tests {
         prop_oneof![
             Just(Operation::Create),
             packages().prop_map(Operation::Add),
-            (repository, packages()).prop_map(|(from, packages)| Operation::Promote { from, packages }),
+            (repository(), packages()).prop_map(|(from, packages)| Operation::Promote { from, packages }),
+            (repository(), packages()).prop_map(|(from, packages)| Operation::Release { from, packages }),
             packages().prop_map(Operation::Remove),
             packages().prop_map(Operation::UndoRemoval),
             (suites, any::<u64>(), "[0-9a-f]{12}").prop_map(|(suites, to, commit)| Operation::RollBack {
@@ -313,7 +327,7 @@ mod tests {
         }
 
         #[test]
-        fn words_stay_what_they_are(words in "(add|remove|promote from|roll back|undo|hold|tag|delete|give|revoke the token of|rename the token of|retention:)?[ -~]{0,60}") {
+        fn words_stay_what_they_are(words in "(add|remove|promote from|release from|roll back|undo|hold|tag|delete|give|revoke the token of|rename the token of|retention:)?[ -~]{0,60}") {
             let line = one_line(&words);
             prop_assert_eq!(Operation::parse(&line).to_string(), line);
         }

@@ -25,6 +25,12 @@ impl PublicationId {
         id
     }
 
+    /// Returns the id of a publication that was made at that time. Files that it made have that modification time.
+    #[must_use]
+    pub fn of_time(time: Timestamp) -> Self {
+        Self(time.as_second())
+    }
+
     /// Reads an id; `None` when `text` is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

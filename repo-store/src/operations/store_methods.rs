@@ -1,5 +1,7 @@
 //! What [`Store`] offers to change repositories. Each method calls the file that is about it; what a plan does stands with the plan.
 
+use std::collections::BTreeMap;
+
 use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
@@ -17,7 +19,9 @@ use crate::operations::details::SourceChange;
 use crate::operations::import::{AddOptions, AddReport};
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
+use crate::operations::machine_states::MachineStanding;
 use crate::operations::promotion::{PromoteOptions, PromotionPlan};
+use crate::operations::release::ReleasePlan;
 use crate::operations::removal::RemovalPlan;
 use crate::operations::retention::{RetentionPlan, RetentionRule};
 use crate::operations::rollback::RollbackPlan;
@@ -176,6 +180,20 @@ impl Store {
         super::promotion::plan_promotion(self, from, to, options)
     }
 
+    /// Plans a release: `to` gets the content of `from`, and `old`, if it is given, what `to` has until then; in the suites that both have.
+    ///
+    /// # Errors
+    /// [`ChangeError::NoCommonSuite`](crate::ChangeError::NoCommonSuite) when two of them have no suite in common; [`Error::Settings`] for
+    /// settings that cannot be used; when the store cannot be read.
+    pub fn plan_release(
+        &self,
+        from: &RepositorySettings,
+        to: &RepositorySettings,
+        old: Option<&RepositorySettings>,
+    ) -> Result<ReleasePlan, Error> {
+        super::release::plan_release(self, from, to, old)
+    }
+
     /// Plans a removal: every version that a selector matches, of all suites when none is named.
     ///
     /// # Errors
@@ -218,7 +236,7 @@ impl Store {
     /// When nothing showed it yet, the next publication of it will be found there.
     ///
     /// # Errors
-    /// [`Error::TagExists`] when the name stands for another state: a tag is deleted before it is made again;
+    /// [`HistoryError::TagExists`](crate::HistoryError::TagExists) when the name stands for another state: a tag is deleted before it is made again;
     /// [`NameError::TagLikeTime`](crate::NameError::TagLikeTime) for a name that reads as a time.
     pub fn tag(
         &self,
@@ -232,7 +250,7 @@ impl Store {
     /// Takes a name away from the state it stands for, and returns that state.
     ///
     /// # Errors
-    /// [`Error::UnknownTag`] when the tag does not exist.
+    /// [`HistoryError::UnknownTag`](crate::HistoryError::UnknownTag) when the tag does not exist.
     pub fn delete_tag(
         &self,
         repository: &RepositoryName,
@@ -242,10 +260,12 @@ impl Store {
         super::tagging::delete_tag(self, repository, name, context)
     }
 
-    /// Plans to take back the last change of a repository.
+    /// Plans to take back the last change of a repository, and what was done to others as a whole with it.
     ///
     /// # Errors
-    /// [`ChangeError::NothingToUndo`](crate::ChangeError::NothingToUndo) when nothing was changed yet, or the history no longer reaches the state before.
+    /// [`ChangeError::NothingToUndo`](crate::ChangeError::NothingToUndo) when nothing was changed yet, or the history no longer reaches the state before;
+    /// [`ChangeError::Outdated`](crate::ChangeError::Outdated) when a change of several repositories was begun, which is completed first;
+    /// [`HistoryError::ChangedSince`](crate::HistoryError::ChangedSince) when the change was made together with that of another repository, which has changed since.
     pub fn plan_undo(&self, repository: &RepositoryName) -> Result<UndoPlan, Error> {
         super::undo::plan_undo(self, repository)
     }
@@ -261,5 +281,28 @@ impl Store {
         suites: &[SuiteName],
     ) -> Result<UndoRemovalPlan, Error> {
         super::undo_removal::plan_undo_removal(self, repository, selectors, suites)
+    }
+
+    /// Returns how the machines that were seen reading a repository stand at that time.
+    ///
+    /// # Errors
+    /// When the list of machines, the operation log or the current publication cannot be read.
+    pub fn machine_standings(
+        &self,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Vec<MachineStanding>, Error> {
+        super::machine_states::machine_standings(self, repository, now)
+    }
+
+    /// Returns the publications of a repository by when they were announced, as the operation log tells.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn publication_times(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<BTreeMap<Timestamp, PublicationId>, Error> {
+        super::machine_states::publication_times(self, repository)
     }
 }

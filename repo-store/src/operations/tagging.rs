@@ -1,7 +1,7 @@
 //! Giving states names, and taking the names away.
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, HistoryError};
 use crate::history::revision::Revision;
 use crate::history::tags::tag_key;
 use crate::history::tags::tagged;
@@ -28,7 +28,10 @@ pub(crate) fn tag(
     let (key, commit) = (tag_key(repository, name), revision.id());
     match tagged(store.storage(), repository, name)? {
         Some(other) if other != commit => {
-            return Err(Error::TagExists { repository: repository.clone(), tag: name.clone() });
+            return Err(Error::History(HistoryError::TagExists {
+                repository: repository.clone(),
+                tag: name.clone(),
+            }));
         }
         Some(_) => {}
         None => name.check_new()?,
@@ -55,7 +58,8 @@ pub(crate) fn delete_tag(
     loop {
         let Some((commit, version)) = versioned_tag(store.storage(), repository, name)? else {
             let known = store.tags(repository)?.into_iter().map(|tag| tag.name).collect();
-            return Err(Error::UnknownTag { repository: repository.clone(), tag: name.clone(), known });
+            let (repository, tag) = (repository.clone(), name.clone());
+            return Err(Error::History(HistoryError::UnknownTag { repository, tag, known }));
         };
         // Logged first: garbage collection keeps what the log names until the grace period is over.
         log_tag(store, repository, commit, Operation::DeleteTag(name.clone()), context)?;

@@ -6,7 +6,9 @@ use deb_parse::SuiteName;
 
 use super::rollback::{Restored, compare};
 use crate::context::Context;
-use crate::error::{ChangeError, Error};
+use crate::error::{ChangeError, Error, HistoryError};
+use crate::intent;
+use crate::joint::{Step, transact_jointly};
 use crate::model::commit::Commit;
 use crate::model::difference::Difference;
 use crate::model::hold::{HoldCause, HoldKey, Holds};
@@ -17,9 +19,10 @@ use crate::model::serialized::as_text;
 use crate::model::suite_records::SuiteRecords;
 use crate::operations::plan::check_base;
 use crate::store::Store;
-use crate::transaction::Committed;
+use crate::transaction::Transaction;
 
-/// What taking back the last change of a repository would do. [`Store::plan_undo`] makes it.
+/// What taking back the last change of a repository would do. [`Store::plan_undo`] makes it. A change of several repositories that was made
+/// as a whole is taken back as a whole.
 ///
 /// The repository gets the content and the holds that it had before that change. What an addition or a promotion brought is held
 /// besides, so that nobody brings it in again unasked. The undo is a change itself: to undo it is to make the first change again.
@@ -48,6 +51,8 @@ pub struct UndoPlan {
     holds: Holds,
     #[serde(skip)]
     present_holds: Holds,
+    /// The same of the other repositories that the change was made of as a whole.
+    together: Vec<UndoPlan>,
 }
 
 impl UndoPlan {
@@ -93,19 +98,35 @@ impl UndoPlan {
         self.present_holds.changes_to(&self.holds_after(context))
     }
 
-    /// Takes the change back.
+    /// Returns what would happen to the other repositories that the change was made of as a whole.
+    pub fn together(&self) -> &[UndoPlan] {
+        &self.together
+    }
+
+    /// Takes the change back, in all repositories that it was made of. Returns the new commit of each.
     ///
     /// # Errors
-    /// [`Outdated`](ChangeError::Outdated) when the repository has changed since the plan was made.
-    pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
+    /// [`Outdated`](ChangeError::Outdated) when one of the repositories has changed since the plan was made. None of them is changed then.
+    pub fn apply(
+        &self,
+        store: &Store,
+        context: &Context,
+    ) -> Result<BTreeMap<RepositoryName, CommitId>, Error> {
+        let plans = self.together.iter().chain([self]);
+        let steps: Vec<Step<'_>> =
+            plans.map(|plan| plan.step(store, context)).collect::<Result<_, Error>>()?;
+        transact_jointly(store, context, &steps)
+    }
+
+    fn step<'s>(&'s self, store: &'s Store, context: &'s Context) -> Result<Step<'s>, Error> {
         let target = store.revision(&self.repository, self.target)?;
-        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
+        let change = move |transaction: &mut Transaction<'_>| {
             check_base(transaction, &self.repository, Some(self.base))?;
             transaction.restore(&target, self.before.keys().cloned())?;
             transaction.replace_holds(self.holds_after(context));
-            Ok((self.operation(), ()))
-        })?;
-        Ok(committed)
+            Ok(self.operation())
+        };
+        Ok(Step { repository: &self.repository, known: None, change: Box::new(change) })
     }
 
     fn operation(&self) -> Operation {
@@ -118,10 +139,14 @@ impl UndoPlan {
     }
 
     /// The holds before the change, and of what the change brought in those that keep it out. A rollback and an undo brought nothing that
-    /// was not there before: how it was held then is known.
+    /// was not there before: how it was held then is known. A release moves all that another repository has, which is to come with the next
+    /// one.
     fn holds_after(&self, context: &Context) -> Holds {
         let mut holds = self.holds.clone();
-        if matches!(self.undone.operation, Operation::RollBack { .. } | Operation::Undo { .. }) {
+        if matches!(
+            self.undone.operation,
+            Operation::RollBack { .. } | Operation::Undo { .. } | Operation::Release { .. }
+        ) {
             return holds;
         }
         let operation = self.operation();
@@ -137,6 +162,28 @@ impl UndoPlan {
 
 /// See [`Store::plan_undo`].
 pub(crate) fn plan_undo(store: &Store, repository: &RepositoryName) -> Result<UndoPlan, Error> {
+    // What was begun is the last change now. It may be the same undo, which nobody means to undo by giving it again.
+    if intent::complete_of(store, repository)? {
+        return Err(ChangeError::Outdated { repository: repository.clone() }.into());
+    }
+    let mut plan = plan_undo_of_one(store, repository)?;
+    let others = plan.undone.together.keys().filter(|other| *other != repository);
+    plan.together = others
+        .map(|other| {
+            let part = plan_undo_of_one(store, other)?;
+            // The states before tell that it is the same change.
+            if part.undone.together != plan.undone.together {
+                let (repository, other) = (repository.clone(), other.clone());
+                return Err(HistoryError::ChangedSince { repository, other }.into());
+            }
+            Ok(part)
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok(plan)
+}
+
+/// Plans to take back the last change of a repository in that one alone.
+fn plan_undo_of_one(store: &Store, repository: &RepositoryName) -> Result<UndoPlan, Error> {
     let nothing = || Error::Change(ChangeError::NothingToUndo { repository: repository.clone() });
     let head = store.head(repository)?.ok_or_else(nothing)?;
     let target = head.parent()?.ok_or_else(nothing)?;
@@ -152,5 +199,6 @@ pub(crate) fn plan_undo(store: &Store, repository: &RepositoryName) -> Result<Un
         before,
         holds: target.hold_list()?,
         present_holds: head.hold_list()?,
+        together: Vec::new(),
     })
 }

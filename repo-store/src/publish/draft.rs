@@ -304,8 +304,8 @@ impl<'a> Draft<'a> {
     /// Puts the files of a package into the pool. Of a package whose files cannot be there, nothing is: no index lists it.
     pub(super) fn put_pool(&self, record: &Record) -> Result<(), Error> {
         for TreeEntry { path, source, .. } in TreeEntry::of_record(record)? {
-            if let Source::Blob { blob, .. } = source {
-                self.target.put_pool(record.key(), &path, blob)?;
+            if let Source::Blob { blob, size } = source {
+                self.target.put_pool(record.key(), &path, (blob, size))?;
             }
         }
         Ok(())

@@ -133,7 +133,16 @@ fn is_there(paths: &StorePaths, at: &At<'_>, source: &Source) -> Result<bool, Er
 /// The number of chunks whose files are checked at each publication. A smaller repository is checked as a whole.
 const LOOKED_AT: usize = 2;
 
-/// Links what is missing of the packages of a publication into the pool again, durably. Returns how many files that were.
+/// What was found of the packages of a publication in the pool.
+#[derive(Debug, Default)]
+pub(super) struct PoolLook {
+    /// How many files were put there again.
+    pub(super) filled: u64,
+    /// The files that clients cannot fetch as the index lists them, since the store does not have them whole either.
+    pub(super) lacking: BTreeSet<Utf8PathBuf>,
+}
+
+/// Links what is missing of the packages of a publication into the pool again, durably.
 ///
 /// Checking every file would cost more than the rest of a publication. So the files of a few chunks are checked, chosen by `now`, and all
 /// files if one of these is missing. A removed pool is noticed at once, a single missing file after some publications or by a check.
@@ -145,7 +154,7 @@ pub(super) fn fill_pool(
     (store, target): (&Store, &dyn PublicationTarget),
     publication: &Publication,
     now: Timestamp,
-) -> Result<u64, Error> {
+) -> Result<PoolLook, Error> {
     let objects = store.objects();
     let snapshots: BTreeSet<_> = publication.suites.values().filter_map(|suite| suite.snapshot).collect();
     // Suites share most of their pages.
@@ -155,33 +164,36 @@ pub(super) fn fill_pool(
     }
     let pages: Vec<PageId> = pages.into_iter().collect();
     let turn = drawn(now.as_second());
-    let (mut filled, mut left) = (0, LOOKED_AT);
+    let (mut look, mut left) = (PoolLook::default(), LOOKED_AT);
     for id in in_turn(&pages, turn) {
         let chunks = page::chunk_ids(&objects, *id)?;
         for id in in_turn(&chunks, turn >> 32).take(left) {
-            filled += fill_chunk((store, target), *id)?;
+            fill_chunk((store, target), *id, &mut look)?;
         }
         left = left.saturating_sub(chunks.len());
         if left == 0 {
             break;
         }
     }
-    if filled > 0 {
+    if look.filled > 0 || !look.lacking.is_empty() {
         let mut chunks = BTreeSet::new();
         for id in &pages {
             chunks.extend(page::chunk_ids(&objects, *id)?);
         }
         for id in &chunks {
-            filled += fill_chunk((store, target), *id)?;
+            fill_chunk((store, target), *id, &mut look)?;
         }
         target.sync()?;
     }
-    Ok(filled)
+    Ok(look)
 }
 
-/// Links what is missing of the packages of a chunk into the pool again. Returns how many files that were.
-fn fill_chunk((store, target): (&Store, &dyn PublicationTarget), id: ChunkId) -> Result<u64, Error> {
-    let mut filled = 0;
+/// Links what is missing of the packages of a chunk into the pool again.
+fn fill_chunk(
+    (store, target): (&Store, &dyn PublicationTarget),
+    id: ChunkId,
+    look: &mut PoolLook,
+) -> Result<(), Error> {
     for record in Chunk::read(&store.objects(), id)?.records() {
         let record = record?;
         for TreeEntry { path, source, .. } in TreeEntry::of_record(&record)? {
@@ -189,16 +201,18 @@ fn fill_chunk((store, target): (&Store, &dyn PublicationTarget), id: ChunkId) ->
             if target.has_in_pool(&path, size)? {
                 continue;
             }
-            match target.put_pool(record.key(), &path, blob) {
-                Ok(is_new) => filled += u64::from(is_new),
-                // These are for a check to tell.
-                Err(
-                    Error::Storage(StorageError::Missing { .. })
-                    | Error::Change(ChangeError::Conflict { .. }),
-                ) => {}
+            match target.put_pool(record.key(), &path, (blob, size)) {
+                Ok(true) => look.filled += 1,
+                // It is the file of the store, and that is not whole.
+                Ok(false)
+                | Err(Error::Storage(StorageError::Missing { .. } | StorageError::Damaged { .. })) => {
+                    look.lacking.insert(path);
+                }
+                // This is for a check to tell.
+                Err(Error::Change(ChangeError::Conflict { .. })) => {}
                 Err(error) => return Err(error),
             }
         }
     }
-    Ok(filled)
+    Ok(())
 }

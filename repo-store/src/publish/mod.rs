@@ -83,6 +83,7 @@ pub use unlisted::Unlisted;
 use crate::context::Context;
 use crate::error::{Error, PublishError};
 use crate::history::revision::Revision;
+use crate::intent;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
@@ -130,6 +131,9 @@ pub struct PublishReport {
     pub unlisted: Vec<Unlisted>,
     /// How many files and links that clients were told of had gone or been replaced, and were put back.
     pub restored: u64,
+    /// Package files that clients are told of and cannot fetch, below the public directory: the store does not have them whole either. Each
+    /// publication looks at some of the packages, and at all when one of these lacks a file.
+    pub lacking: Vec<Utf8PathBuf>,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
     /// How many indices were rendered, as a whole or from the one before. Indices that list the same records in the same form are rendered
@@ -243,18 +247,21 @@ fn publish_to(
 ) -> Result<PublishReport, Error> {
     let _lock = store.publishing_lock(&repository.name)?;
     context.progress.check(Phase::Rendering)?;
+    intent::complete_of(store, &repository.name)?;
     let start = beginning.start;
     let mut ground = Ground::read((store, target), (repository, &options), (signer, beginning), context)?;
     let roots = restore_archive_roots(store, target, &repository.name)?;
     ground.look_for_missing(target)?;
     let mut restored = roots + ground.missing();
-    if let Some(current) = &ground.current {
-        restored += missing::fill_pool((store, target), current, context.now)?;
-    }
+    let fill = |current| missing::fill_pool((store, target), current, context.now);
+    let look = ground.current.as_ref().map(fill).transpose()?.unwrap_or_default();
+    restored += look.filled;
+    let lacking: Vec<Utf8PathBuf> = look.lacking.into_iter().collect();
     let Decision { kept, wanted, is_up_to_date } = ground.decide(repository, start);
     let Ground { current, head, dated, keys, public_keys, shown_after, .. } = &ground;
     if let Some(current) = current.as_ref().filter(|_| is_up_to_date) {
-        return go_on_showing(store, target, (repository, current), restored, context);
+        let report = go_on_showing(store, target, (repository, current), restored, context)?;
+        return Ok(PublishReport { lacking, ..report });
     }
 
     ground.check_state((store, target), (repository, &options))?;
@@ -277,16 +284,14 @@ fn publish_to(
     if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
         look_at_published(&mut draft, target, current, &options);
     }
-    let mut whole = Vec::with_capacity(kept.len());
-    for suite in kept {
-        if draft.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
-    }
+    let (whole, incomplete) = by_completeness(&draft, kept)?;
+    wanted.extend(incomplete);
     let is_export = export.is_some();
     let rendered = render(&draft, (store, repository, *dated), wanted, (signer, export), context)?;
     let Rendered { names, mut suites, mut signatures, unlisted } = rendered;
     if is_export {
         let report = current.as_ref().map_or_else(PublishReport::nothing, PublishReport::unchanged);
-        return Ok(PublishReport { suites: names, removed, unlisted, restored, ..report });
+        return Ok(PublishReport { suites: names, removed, unlisted, restored, lacking, ..report });
     }
     for Wanted { place, before, .. } in whole {
         let Some((before, current)) = before.zip(current.as_ref()) else { continue };
@@ -315,6 +320,7 @@ fn publish_to(
         removed,
         unlisted,
         restored,
+        lacking,
         hashed,
         rendered,
         compressed,
@@ -324,6 +330,18 @@ fn publish_to(
         signed_tags,
         tags_ahead: tags_ahead_in(store, target, &repository.name, context.now)?,
     })
+}
+
+/// Returns the suites of which the target has every file, and the others.
+fn by_completeness<'a>(
+    draft: &Draft<'_>,
+    kept: Vec<Wanted<'a>>,
+) -> Result<(Vec<Wanted<'a>>, Vec<Wanted<'a>>), Error> {
+    let (mut whole, mut incomplete) = (Vec::with_capacity(kept.len()), Vec::new());
+    for suite in kept {
+        if draft.holds_all(suite.before)? { whole.push(suite) } else { incomplete.push(suite) }
+    }
+    Ok((whole, incomplete))
 }
 
 /// Leaves what clients see as it is, and makes sure that it stays.
@@ -449,6 +467,7 @@ impl PublishReport {
             removed: Vec::new(),
             unlisted: Vec::new(),
             restored: 0,
+            lacking: Vec::new(),
             hashed: 0,
             rendered: 0,
             compressed: 0,

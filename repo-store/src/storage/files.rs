@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use sha2::Digest as _;
 
 use crate::storage::beneath::{At, Status};
@@ -142,6 +142,9 @@ pub(crate) fn reserve(file: &mut File, bytes: u64) -> std::io::Result<()> {
         result => Ok(result?),
     }
 }
+
+/// What a file is called on its way in a directory that has its own, under the lock of the directory.
+pub(crate) const UNFINISHED: &str = ".new";
 
 /// Replaces `path` by `bytes` in one step, durably. `temporary` is a name in the same file system that is free.
 pub(crate) fn replace(path: &Utf8Path, bytes: &[u8], temporary: &Utf8Path) -> Result<(), StorageError> {
@@ -531,6 +534,18 @@ impl Lock {
     /// Waits for the lock.
     pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, StorageError> {
         Self::with(path, FlockOperation::LockExclusive).map_err(|error| StorageError::io("lock", path)(error))
+    }
+
+    /// Waits for the lock of a directory itself, which needs no right to write anything. A link to a directory is refused.
+    pub(crate) fn of_directory(path: &Utf8Path) -> Result<Self, StorageError> {
+        let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed();
+        let lock = || {
+            faults::before("lock", path)?;
+            let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+            lock_file(&file, FlockOperation::LockExclusive)?;
+            Ok(Self { file })
+        };
+        lock().map_err(StorageError::io("lock", path))
     }
 
     /// Takes the lock if nobody holds it. Unlike [`acquire`](Self::acquire) it does not make the file.

@@ -8,11 +8,12 @@ use crate::storage::beneath::PathFault;
 use crate::storage::{StorageError, files};
 
 /// The directories of a storage, where there is something in them.
-pub(crate) const FOLDERS: [&str; 16] = [
+pub(crate) const FOLDERS: [&str; 17] = [
     "blobs",
     "cache",
     "damaged",
     "history",
+    "intents",
     "keyrings",
     "locks",
     "manifests",

@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::io::Errno;
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, HistoryError};
 use crate::history::horizon::KeepHistory;
+use crate::intent;
 use crate::maintenance::fsck::{FsckOptions, Problem};
 use crate::maintenance::gc::GcOptions;
 use crate::model::name::{RepositoryName, TagName};
@@ -56,6 +57,8 @@ struct World {
     before: Option<Disk>,
     /// Of so many calls one is tried in an ordinary run.
     step: usize,
+    /// What the next command does before anything else: it completes what is begun.
+    next: fn(&World),
 }
 
 /// What a store holds: the records of every suite, the tags, and what clients see.
@@ -70,7 +73,7 @@ impl World {
         let signer = OpenPgpSigner::new(vec![SecretKey::generate("Test", created, None).unwrap()]).unwrap();
         Store::create(&root).unwrap();
         let (preprod, prod) = (settings("preprod"), settings("prod"));
-        let world = Self { directory, root, preprod, prod, signer, before: None, step: 1 };
+        let world = Self { directory, root, preprod, prod, signer, before: None, step: 1, next: |_| {} };
         world.add(0, "hello", "1.0").unwrap();
         world.promote(0).unwrap();
         world.add(1, "hello", "2.0").unwrap();
@@ -135,7 +138,7 @@ impl World {
     fn state(&self) -> State {
         let store = self.open();
         let mut state = State::new();
-        for settings in [&self.preprod, &self.prod] {
+        for settings in [&self.preprod, &self.prod, &settings("old")] {
             let name = &settings.name;
             if let Some(head) = store.head(name).unwrap() {
                 for suite in head.commit().suites.keys() {
@@ -244,6 +247,8 @@ fn some_of<T, const N: usize>(all: [T; N], count: usize, turn: usize) -> impl It
 
 /// What must hold after a fault, and after the operation was given again.
 fn settled(world: &World, operation: Operation, old: &State, new: &State, done: bool, moment: &str) {
+    world.check(moment);
+    (world.next)(world);
     let state = world.state();
     assert!(state == *new || (state == *old && !done), "{moment}: {state:#?}");
     world.check(moment);
@@ -284,6 +289,38 @@ fn bringing_a_keyring_survives_every_fault() {
     let mut world = World::new();
     world.step = 7;
     survives(world, bring);
+}
+
+/// What is begun with one repository is completed with all of them, or with none.
+#[test]
+fn releasing_survives_every_fault() {
+    let mut world = World::new();
+    world.next = |world| _ = intent::complete_of(&world.open(), &world.prod.name).unwrap();
+    survives(world, |world| {
+        let store = Store::open(&world.root)?;
+        let plan = store.plan_release(&world.preprod, &world.prod, Some(&settings("old")))?;
+        plan.apply(&store, &context(5)).map(drop)
+    });
+}
+
+#[test]
+fn undoing_a_release_survives_every_fault() {
+    let mut world = World::new();
+    world.next = |world| _ = intent::complete_of(&world.open(), &world.prod.name).unwrap();
+    let store = world.open();
+    let plan = store.plan_release(&world.preprod, &world.prod, Some(&settings("old"))).unwrap();
+    plan.apply(&store, &context(4)).unwrap();
+    drop(store);
+    survives(world, |world| {
+        let store = Store::open(&world.root)?;
+        // Given again, it has nothing left to undo.
+        let is_undone = store.head(&world.prod.name)?.is_some_and(|head| head.commit().sequence == 3);
+        if is_undone {
+            Ok(())
+        } else {
+            store.plan_undo(&world.prod.name)?.apply(&store, &context(5)).map(drop)
+        }
+    });
 }
 
 #[test]
@@ -329,7 +366,7 @@ fn deleting_a_tag_survives_every_fault() {
     survives(world, |world| {
         let tag = TagName::parse("second").unwrap();
         match Store::open(&world.root)?.delete_tag(&world.preprod.name, &tag, &context(5)) {
-            Err(Error::UnknownTag { .. }) | Ok(_) => Ok(()),
+            Err(Error::History(HistoryError::UnknownTag { .. })) | Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
     });

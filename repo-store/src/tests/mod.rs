@@ -2,5 +2,6 @@
 
 mod faults;
 mod fuzz_replay;
+mod joint;
 mod memory;
 mod packages;

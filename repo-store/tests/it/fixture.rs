@@ -115,6 +115,7 @@ pub(crate) fn suite(name: &str) -> SuiteName {
 pub(crate) fn context(seconds: i64) -> Context {
     Context {
         actor: "tester".to_owned(),
+        signer: None,
         now: Timestamp::from_second(1_790_000_000 + seconds).unwrap(),
         threads: NonZeroUsize::new(2).unwrap(),
         progress: Progress::silent(),

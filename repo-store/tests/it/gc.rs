@@ -9,8 +9,8 @@ use camino::Utf8PathBuf;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use repo_store::{
-    AddOptions, Error, FsckOptions, Garbage, GcOptions, GcReport, KeepHistory, MaintenanceError, Store,
-    TagName, Why,
+    AddOptions, Error, FsckOptions, Garbage, GcOptions, GcReport, HistoryError, KeepHistory,
+    MaintenanceError, Store, TagName, Why,
 };
 
 use crate::fixture::{Fixture, context, files_below, suite};
@@ -315,7 +315,7 @@ fn a_tag_and_the_log_of_its_deletion_hold_a_state() {
     let sequences =
         || store.history(name).map(|revision| revision.unwrap().commit().sequence).collect::<Vec<_>>();
     assert_eq!(sequences(), [3]);
-    assert!(matches!(store.resolve(name, "1"), Err(Error::UnknownRevision { .. })));
+    assert!(matches!(store.resolve(name, "1"), Err(Error::History(HistoryError::UnknownRevision { .. }))));
     let first = store.resolve(name, "first").unwrap();
     assert_eq!(first.records(&suite("trixie")).unwrap().len(), 1);
     assert!(first.parent().unwrap().is_none(), "what came before it is gone, and that is no damage");

@@ -1,7 +1,7 @@
 //! Tags: names for states that stay findable.
 
 use jiff::SignedDuration;
-use repo_store::{Error, FsckOptions, GcOptions, TagName};
+use repo_store::{Error, FsckOptions, GcOptions, HistoryError, TagName};
 
 use crate::fixture::{Fixture, context, publish, signer};
 use camino::Utf8PathBuf;
@@ -13,14 +13,20 @@ fn a_tag_stands_for_one_state_until_it_is_deleted() {
     fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
     let first = store.head(preprod).unwrap().unwrap();
     let name = TagName::parse("release-1").unwrap();
-    assert!(matches!(store.delete_tag(preprod, &name, &context(0)), Err(Error::UnknownTag { .. })));
+    assert!(matches!(
+        store.delete_tag(preprod, &name, &context(0)),
+        Err(Error::History(HistoryError::UnknownTag { .. }))
+    ));
     store.tag(&first, &name, &context(0)).unwrap();
     store.tag(&first, &name, &context(0)).unwrap();
 
     fixture.add(&[fixture.package("hello", "2.0", "amd64", "b")]);
     let second = store.head(preprod).unwrap().unwrap();
     assert_eq!(store.resolve(preprod, "release-1").unwrap().id(), first.id());
-    assert!(matches!(store.tag(&second, &name, &context(1)), Err(Error::TagExists { .. })));
+    assert!(matches!(
+        store.tag(&second, &name, &context(1)),
+        Err(Error::History(HistoryError::TagExists { .. }))
+    ));
     let tags = store.tags(preprod).unwrap();
     assert_eq!(
         tags.iter().map(|tag| (tag.name.as_str(), tag.commit)).collect::<Vec<_>>(),
@@ -29,7 +35,10 @@ fn a_tag_stands_for_one_state_until_it_is_deleted() {
 
     assert_eq!(store.delete_tag(preprod, &name, &context(2)).unwrap(), first.id());
     assert!(store.tags(preprod).unwrap().is_empty());
-    assert!(matches!(store.resolve(preprod, "release-1"), Err(Error::UnknownRevision { .. })));
+    assert!(matches!(
+        store.resolve(preprod, "release-1"),
+        Err(Error::History(HistoryError::UnknownRevision { .. }))
+    ));
     store.tag(&second, &name, &context(3)).unwrap();
     let operations = store.operations().unwrap();
     let words: Vec<String> = operations.iter().map(|entry| entry.operation.to_string()).collect();

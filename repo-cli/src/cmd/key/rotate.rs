@@ -1,5 +1,7 @@
 //! From one key to the next: both sign for a while, and the old one goes when clients have the new one.
 
+mod evidence;
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -248,18 +250,14 @@ pub(super) fn retire_key(
             return Err(KeyError::LastKey { fingerprint: fingerprint.clone() }.into());
         };
         lacking.extend(unmet(session, &group.repositories, &newest.fingerprint())?);
+        lacking.extend(evidence::lacking(session, &group.repositories, &newest.fingerprint())?);
         signed.extend(group.repositories);
     }
     let repositories = signed;
     if session.keys().is_external(fingerprint)? {
         return Err(KeyError::Elsewhere { fingerprint: fingerprint.clone() }.into());
     }
-    lacking.push(
-        "which machines have the new key is not known; a machine without it stays silently on the state of today: its \
-         `apt-get update` prints a warning and ends with 0"
-            .to_owned(),
-    );
-    if !force && !dry_run {
+    if !force && !dry_run && !lacking.is_empty() {
         lacking.iter().for_each(|reason| output.note(reason));
         output.result(&document(fingerprint, false, &serve::Brought::default(), &lacking), || {});
         return Err(Failure::NotRetirable { fingerprint: fingerprint.clone(), unmet: lacking.len() });

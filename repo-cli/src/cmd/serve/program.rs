@@ -23,9 +23,10 @@ const MOST_OUTPUT: u64 = 64 << 20;
 const MOST_ERRORS: u64 = 1 << 20;
 
 /// What the environment says to this process alone.
-const NOT_PASSED_ON: [&str; 9] = [
+const NOT_PASSED_ON: [&str; 11] = [
     "REPO_ROOT",
     "REPO_ACTOR",
+    "REPO_ACTOR_KEY",
     "REPO_REMOTE",
     "REPO_TOKEN_FILE",
     "LISTEN_FDS",
@@ -33,6 +34,7 @@ const NOT_PASSED_ON: [&str; 9] = [
     "LISTEN_FDNAMES",
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
+    "WATCHDOG_USEC",
 ];
 
 /// This program, on the store that it serves.
@@ -150,6 +152,21 @@ mod tests {
                 let read = Arguments::command().try_get_matches_from(words);
                 assert!(read.is_ok(), "{command:?}: {}", read.err().unwrap());
             }
+        }
+    }
+
+    #[test]
+    fn a_verb_gets_no_argument_from_the_environment_of_the_server() {
+        let program = Program { root: "store".into(), longest: LONGEST };
+        let call = Call { arguments: vec!["status".to_owned()], actor: "token ci".to_owned(), json: true };
+        let command = program.command(&call);
+        let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
+        let arguments = Arguments::command();
+        let variables: Vec<_> = arguments.get_arguments().filter_map(clap::Arg::get_env).collect();
+        // Above all the key of an actor, which would sign what a token does.
+        assert!(variables.contains(&"REPO_ACTOR_KEY".as_ref()), "{variables:?}");
+        for variable in variables {
+            assert!(removed.iter().any(|(name, _)| *name == variable), "{variable:?}");
         }
     }
 

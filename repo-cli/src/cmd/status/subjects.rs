@@ -5,12 +5,13 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{BackupTime, Recurrence};
+use repo_serve::Certificate;
 use repo_store::{
     CurrentPublication, GcOptions, LogEntry, Operation, PromoteOptions, RepositoryName, RepositorySettings,
     Revision, UpkeepRun,
 };
 
-use super::{Kind, Subject};
+use super::{Kind, Subject, machines};
 use crate::access;
 use crate::clock;
 use crate::cmd::key::check;
@@ -72,9 +73,19 @@ pub(super) fn all(session: &Session) -> Vec<Subject> {
         }));
     }
     subjects.push(look(Kind::Keys, "keys", &|subject| keys(session, subject)));
+    if let Some((certificate, _)) = session.config.tls() {
+        let path = session.config.root().join(certificate);
+        subjects.push(look(Kind::Certificate, "certificate", &|subject| {
+            certificate_of_server(&path, session, subject);
+            Ok(())
+        }));
+    }
     subjects.push(look(Kind::Backup, "backup", &|subject| backup(session, subject)));
     subjects.push(look(Kind::Check, "check", &|subject| last_check(session, subject)));
     subjects.push(look(Kind::Store, "store", &|subject| store(session, subject)));
+    let machines = look(Kind::Machines, "machines", &|subject| machines::look(session, subject));
+    // Nothing is told where none was seen.
+    subjects.extend(Some(machines).filter(|machines| !machines.messages.is_empty()));
     subjects.push(look(Kind::Clock, "clock", &|subject| the_clock(session, subject)));
     subjects
 }
@@ -311,6 +322,25 @@ fn keys(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
         subject.say(format!("{} by `repo-cli key check`", count(notes, "note")));
     }
     Ok(())
+}
+
+/// Whether clients take the certificate of the server, and for how long.
+fn certificate_of_server(path: &Utf8Path, session: &Session, subject: &mut Subject) {
+    let validity = match Certificate::validity_in(path) {
+        Ok(Some(validity)) => validity,
+        Ok(None) => return subject.say(format!("{path} does not tell when it ends")),
+        Err(error) => return subject.attention(chain(&error), None),
+    };
+    let now = session.context().now;
+    let end = Timestamp::try_from(validity.until).unwrap_or(Timestamp::MAX);
+    subject.figure("end_seconds", end.as_second());
+    match validity.problem_at(now.into()) {
+        Some(problem) => {
+            let action = "renew it; serve reads the new one within two seconds".to_owned();
+            subject.attention(format!("{path} {problem}"), Some(action));
+        }
+        None => subject.say(format!("ends in {}", clock::length(end.duration_since(now)))),
+    }
 }
 
 /// Says when something was last done.

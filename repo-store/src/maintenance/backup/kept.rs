@@ -8,11 +8,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::PackageName;
 
 use super::plan::{Plan, files_below, mutable_areas, reference_of};
+use crate::access::machines::Machines;
 use crate::access::tokens::Tokens;
 use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::intent::Intent;
 use crate::maintenance::backup::{FORMAT, LOG};
 use crate::maintenance::fsck::head;
 use crate::maintenance::upkeep::Upkeep;
@@ -103,7 +105,11 @@ fn is_sound(path: &Utf8Path, bytes: &[u8]) -> bool {
         Some(Area::Tokens) => {
             document::parse::<Tokens>(bytes).is_some_and(|tokens| !tokens.entries().is_empty())
         }
+        Some(Area::Machines) => document::parse::<Machines>(bytes).is_some(),
         Some(Area::Upkeep) => document::parse::<Upkeep>(bytes).is_some(),
+        Some(Area::Intents) => {
+            document::parse::<Intent>(bytes).is_some_and(|intent| !intent.parts.is_empty())
+        }
         None => head(bytes).is_some(),
     }
 }

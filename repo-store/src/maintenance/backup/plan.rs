@@ -10,6 +10,7 @@ use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
 use crate::history::lost::is_reference_lost;
+use crate::intent::Intent;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
@@ -19,10 +20,12 @@ use crate::storage::copy::Digest;
 use crate::storage::{StorageError, files};
 use crate::store::Store;
 
-/// Areas of `store/` with small files that refer to others and change.
+/// Areas of `store/` with small files that refer to others and change, in the order in which they are read: a change of several repositories
+/// that the references show in part is among the intents, which were there before.
 pub(super) fn mutable_areas() -> impl Iterator<Item = Utf8PathBuf> {
     let documents = Area::ALL.into_iter().filter(|area| area.is_saved()).map(Area::as_str);
-    ["refs", "tags"].into_iter().chain(documents).map(|area| Utf8Path::new("store").join(area))
+    let (first, documents): (Vec<_>, Vec<_>) = documents.partition(|area| *area == Area::Intents.as_str());
+    first.into_iter().chain(["refs", "tags"]).chain(documents).map(|area| Utf8Path::new("store").join(area))
 }
 
 /// All paths are from the root.
@@ -78,7 +81,7 @@ impl Plan {
         self.plain.retain(|path| !is_secret(path));
     }
 
-    /// The commits that the captured references name, with the number of the oldest one before them that is kept.
+    /// The commits that the captured references and intents name, with the number of the oldest one before them that is kept.
     pub(super) fn heads(&self) -> Vec<(CommitId, Option<u64>)> {
         let content = |wanted: &Utf8Path| {
             let found = self.captured.iter().find(|(path, _)| path == wanted);
@@ -92,7 +95,12 @@ impl Plan {
             let name = path.strip_prefix("store/refs").ok()?;
             Some((id, document::parse::<Ends>(content(&Utf8Path::new("store/history").join(name)))?.oldest()))
         };
-        self.captured.iter().filter_map(of_reference).collect()
+        let intents = self.captured.iter().filter(|(path, _)| Area::of(path) == Some(Area::Intents));
+        let intents = intents.filter_map(|(_, bytes)| document::parse::<Intent>(bytes));
+        // The states before are those of the reference, where there is one.
+        let to_come = intents.flat_map(|intent| intent.parts);
+        let to_come = to_come.map(|part| (part.after, part.before.map(|_| u64::MAX)));
+        self.captured.iter().filter_map(of_reference).chain(to_come).collect()
     }
 
     /// The tags among the captured references.

@@ -6,11 +6,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
+use crate::access::machines::Machines;
 use crate::access::tokens::Tokens;
 use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::tags::tag_key;
+use crate::intent::Intent;
 use crate::maintenance::upkeep::Upkeep;
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
@@ -148,6 +150,10 @@ impl Journal {
     }
 
     fn read_document(&mut self, store: &Store, area: Area, name: &str) {
+        // On its way when its writer was stopped; the next one replaces it.
+        if area == Area::Machines && name == files::UNFINISHED {
+            return;
+        }
         let path = Utf8Path::new("store").join(area.as_str()).join(name);
         let repository = RepositoryName::parse(name).ok();
         if area.is_by_repository() && repository.is_none() {
@@ -163,6 +169,10 @@ impl Journal {
             }),
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
             Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
+            Area::Intents => Kept::<Intent>::load(storage, name).map(|intent| intent.parts.is_empty()),
+            Area::Machines => {
+                Kept::<Machines>::load(storage, name).map(|machines| *machines == Machines::default())
+            }
             Area::Upkeep => Kept::<Upkeep>::load(storage, name).map(|upkeep| *upkeep == Upkeep::default()),
         };
         match read {

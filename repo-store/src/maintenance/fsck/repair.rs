@@ -511,6 +511,10 @@ impl Repair<'_, '_> {
                 let log = self.store.operations()?;
                 saved.map(|(saved, repository)| document::to_text(&saved.brought_up_to(&log, &repository)))
             }
+            // What was begun cannot be known: each repository stays as it is.
+            Area::Intents => Some(String::new()),
+            // Machines that go on reading are seen again.
+            Area::Machines => Some(String::new()),
             // Who knows nothing of the last backup makes another one.
             Area::Upkeep => {
                 Some(document::to_text(&self.sources.document::<Upkeep>(path).unwrap_or_default()))

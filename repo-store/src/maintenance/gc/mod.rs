@@ -51,6 +51,7 @@ use crate::error::Error;
 use crate::history::announced::Announced;
 use crate::history::horizon::{Ends, KeepHistory};
 use crate::history::keyring_versions::KeyringVersions;
+use crate::intent;
 use crate::manifest;
 use crate::manifest::keep::manifest_key;
 use crate::model::id::{BlobId, CommitId};
@@ -303,6 +304,7 @@ fn clear(
 /// What was found in the histories of repositories.
 #[derive(Default)]
 struct Histories {
+    /// The states that have a tag or are to come.
     tagged: HashSet<CommitId>,
     /// Where the histories that are shortened end from now on.
     shortened: BTreeMap<RepositoryName, Kept<Ends>>,
@@ -315,7 +317,7 @@ fn mark_histories(
     (repositories, options): (&BTreeSet<RepositoryName>, &GcOptions),
     (horizon, context): (Timestamp, &Context),
 ) -> Result<Histories, Error> {
-    let mut found = Histories::default();
+    let mut found = Histories { tagged: intent::announced(store)?, ..Histories::default() };
     for repository in repositories {
         let keep = options.keep_history.get(repository).copied().unwrap_or_default();
         let walk = history::walk(store, repository, keep, context.now, horizon)?;

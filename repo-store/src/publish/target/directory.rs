@@ -193,8 +193,16 @@ impl PublicationTarget for DirectoryTarget<'_> {
     }
 
     /// What lies at the path and is not a file of the store is put aside.
-    fn put_pool(&self, key: &RecordKey, path: &Utf8Path, blob: BlobId) -> Result<bool, Error> {
-        let original = self.store.blob_path(blob)?;
+    fn put_pool(&self, key: &RecordKey, path: &Utf8Path, (blob, size): (BlobId, u64)) -> Result<bool, Error> {
+        let original = match self.store.whole_blob_path(blob, size) {
+            // Clients are told of it already, so nothing gets worse, and the rest of the repository can be published.
+            Err(Error::Storage(StorageError::Damaged { .. }))
+                if matches!(self.store.found_in_pool(&self.repository, path, blob)?, InPool::Itself) =>
+            {
+                return Ok(false);
+            }
+            whole => whole?,
+        };
         if self.link(path, &original)? {
             return Ok(true);
         }

@@ -182,7 +182,7 @@ impl PublicationTarget for MemoryTarget<'_> {
         Ok(true)
     }
 
-    fn put_pool(&self, _: &RecordKey, path: &Utf8Path, blob: BlobId) -> Result<bool, Error> {
+    fn put_pool(&self, _: &RecordKey, path: &Utf8Path, (blob, _): (BlobId, u64)) -> Result<bool, Error> {
         if self.exists(path)? {
             return Ok(false);
         }

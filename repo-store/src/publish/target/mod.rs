@@ -59,11 +59,12 @@ pub(crate) trait PublicationTarget: Send + Sync {
         Ok(false)
     }
 
-    /// Puts a file of a package into the pool. Returns whether it was new.
+    /// Puts a file of a package, of that size, into the pool. Returns whether it was new.
     ///
     /// # Errors
-    /// [`ChangeError::Conflict`](crate::error::ChangeError::Conflict) when another file of the store has that path.
-    fn put_pool(&self, key: &RecordKey, path: &Utf8Path, blob: BlobId) -> Result<bool, Error>;
+    /// [`ChangeError::Conflict`](crate::error::ChangeError::Conflict) when another file of the store has that path; [`StorageError::Missing`]
+    /// and [`StorageError::Damaged`] when the store does not have the file, or not all of it.
+    fn put_pool(&self, key: &RecordKey, path: &Utf8Path, blob: (BlobId, u64)) -> Result<bool, Error>;
 
     /// Puts a signed file. `modified` is its time in seconds since 1970.
     ///

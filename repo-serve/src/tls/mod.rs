@@ -1,7 +1,10 @@
 //! TLS: a certificate and its key, read again when they change.
 
+pub(crate) mod validity;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_rustls::TlsAcceptor;
@@ -11,6 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use self::validity::{CertificateAge, Validity};
 use super::changing_file::text_of;
 
 /// A certificate and its key, in files that may be replaced while they are used: as the programs do that renew certificates.
@@ -30,6 +34,22 @@ struct Known {
     texts: (String, String),
     /// How often in a row they could not be used: between two renames they do not go together for a moment.
     failures: u32,
+    /// When the certificate counts, if that can be read.
+    validity: Option<Validity>,
+    /// What was last said of its age.
+    told: Option<CertificateAge>,
+}
+
+impl Known {
+    fn of(texts: (String, String)) -> Self {
+        let validity = first_validity(&texts.0);
+        Self { texts, failures: 0, validity, told: None }
+    }
+}
+
+/// Returns when the first certificate of a PEM text counts.
+fn first_validity(pem: &str) -> Option<Validity> {
+    Validity::of_certificate(&CertificateDer::pem_slice_iter(pem.as_bytes()).next()?.ok()?)
 }
 
 /// Why a certificate cannot be used.
@@ -75,8 +95,36 @@ impl Certificate {
     pub fn load(certificate: &Utf8Path, key: &Utf8Path) -> Result<Self, CertificateError> {
         let texts = (read(certificate)?, read(key)?);
         let config = RwLock::new(config((certificate, &texts.0), (key, &texts.1))?);
-        let known = Mutex::new(Known { texts, failures: 0 });
+        let known = Mutex::new(Known::of(texts));
         Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), config, known })
+    }
+
+    /// Reads when the certificate in a file counts; `None` when the file does not tell. The key is not looked at.
+    ///
+    /// # Errors
+    /// [`CertificateError::Read`] and [`CertificateError::Lacks`].
+    pub fn validity_in(path: &Utf8Path) -> Result<Option<Validity>, CertificateError> {
+        let text = read(path)?;
+        match CertificateDer::pem_slice_iter(text.as_bytes()).next() {
+            Some(Ok(_)) => Ok(first_validity(&text)),
+            _ => Err(CertificateError::Lacks { path: path.to_owned(), what: "certificate" }),
+        }
+    }
+
+    /// Returns when the certificate that is shown counts, if that can be read.
+    #[must_use]
+    pub fn validity(&self) -> Option<Validity> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).validity
+    }
+
+    /// Returns what is wrong with the age of the certificate, once for each age that it comes to.
+    pub(crate) fn age_problem(&self, now: SystemTime) -> Option<String> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let validity = known.validity?;
+        let age = validity.age_at(now);
+        let is_told = known.told.replace(age) == Some(age);
+        let problem = validity.problem_at(now).filter(|_| !is_told)?;
+        Some(format!("the certificate {} {problem}", self.certificate))
     }
 
     /// Returns what takes the next connection.
@@ -92,7 +140,7 @@ impl Certificate {
             Ok(None) => known.failures = 0,
             Ok(Some((texts, config))) => {
                 *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
-                *known = Known { texts, failures: 0 };
+                *known = Known::of(texts);
             }
             Err(error) => {
                 known.failures = known.failures.saturating_add(1);

@@ -1,0 +1,83 @@
+//! Who signed each state of a repository.
+
+use repo_store::{CommitSignature, HistoryVerification, RepositoryName, VerifiedCommit};
+
+use super::HistoryArguments;
+use crate::actor_key::KnownActors;
+use crate::args::RowLimits as _;
+use crate::clock;
+use crate::error::{Failure, Outcome, chain};
+use crate::output::{Column, Output, count};
+use crate::session::Session;
+
+pub(super) fn run(
+    arguments: &HistoryArguments,
+    repository: &RepositoryName,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let known = KnownActors::load(arguments.keyring.as_deref())?;
+    let found = session.store.verify_history(repository, &known)?;
+    let commits: Vec<_> = found.commits.iter().map(document).collect();
+    output.result(
+        &serde_json::json!({ "history": commits, "whole": found.is_whole, "sound": found.is_sound() }),
+        || print(&found, arguments, output),
+    );
+    let unsigned = found.commits.iter().filter(|commit| matches!(commit.signature, CommitSignature::Missing));
+    let (all, unsigned) = (found.commits.len(), unsigned.count());
+    let end = if found.is_whole { "back to the first" } else { "back to where the history was shortened" };
+    output.say(&format!("{repository}: {} verified, {unsigned} unsigned, {end}", count(all, "commit")));
+    Ok(if found.is_sound() { Outcome::Done } else { Outcome::Different })
+}
+
+/// Returns the word for programs, and what is told to people.
+fn verdict(commit: &VerifiedCommit) -> (&'static str, String) {
+    match &commit.signature {
+        CommitSignature::Missing => ("unsigned", "unsigned".to_owned()),
+        CommitSignature::Good(by) => ("good", by.join(", ")),
+        CommitSignature::Unknown(error) => ("unknown", chain(error)),
+        CommitSignature::Bad(error) => ("bad", format!("bad: {}", chain(error))),
+        CommitSignature::OutOfOrder => ("out-of-order", "does not follow the commit before".to_owned()),
+        _ => ("unknown", "unknown".to_owned()),
+    }
+}
+
+fn document(commit: &VerifiedCommit) -> serde_json::Value {
+    let by = match &commit.signature {
+        CommitSignature::Good(by) => by.clone(),
+        _ => Vec::new(),
+    };
+    serde_json::json!({
+        "sequence": commit.sequence,
+        "commit": commit.id.to_string(),
+        "date": clock::rfc_3339(commit.date),
+        "actor": commit.actor,
+        "operation": commit.operation,
+        "signature": verdict(commit).0,
+        "signed_by": by,
+    })
+}
+
+fn print(found: &HistoryVerification, arguments: &HistoryArguments, output: &Output) {
+    let rows: Vec<[String; 6]> = found
+        .commits
+        .iter()
+        .map(|commit| {
+            let (number, id) = (commit.sequence.to_string(), commit.id.short());
+            let (date, actor) = (clock::minute(commit.date), commit.actor.clone());
+            [number, id, date, actor, verdict(commit).1, commit.operation.clone()]
+        })
+        .collect();
+    output.table(
+        &[
+            Column::whole("NUMBER"),
+            Column::whole("COMMIT").expendable(),
+            Column::whole("TIME"),
+            Column::text("BY").expendable(),
+            Column::text("SIGNED BY"),
+            Column::text("OPERATION").expendable(),
+        ],
+        &rows,
+        arguments.rows.limit(output),
+    );
+}

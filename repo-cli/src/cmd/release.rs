@@ -1,0 +1,197 @@
+//! Giving a repository the content of another one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use repo_store::{
+    CommitId, HistoryError, ReleaseMove, ReleasePlan, RepositoryName, RepositorySettings, TagName,
+};
+
+use super::changes::{self, Action};
+use super::{diff, hold};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
+use crate::error::{Failure, Outcome};
+use crate::guard;
+use crate::output::{Output, count};
+use crate::planned::carry_out;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ReleaseArguments {
+    /// The repository that gets the content, such as `stable`
+    repository: String,
+    /// The repository that has it, such as `beta`
+    #[arg(long, value_name = "REPOSITORY")]
+    from: String,
+    /// The repository that gets what the first one had until then [default: `oldstable` for `stable`, and so on, if there is one]
+    #[arg(long, value_name = "REPOSITORY")]
+    old: Option<String>,
+    /// Name the new state
+    #[arg(long, value_name = "NAME", value_parser = TagName::parse)]
+    tag: Option<TagName>,
+    /// Also when nothing, or less than half, of a suite would be left
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+impl ReleaseArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+}
+
+type Commits = BTreeMap<RepositoryName, CommitId>;
+
+pub(crate) fn run(
+    arguments: &ReleaseArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let (dry_run, store) = (arguments.change.dry_run, &session.store);
+    let from = session.repository(&arguments.from)?;
+    let to = session.repository_to_change(&arguments.repository, arguments.change)?;
+    let old = match &arguments.old {
+        Some(old) => Some(session.repository_to_change(old, arguments.change)?),
+        None => {
+            let usual = format!("old{}", to.name);
+            let is_there = session.config.repositories().any(|one| one.name.as_str() == usual);
+            is_there.then(|| session.repository_to_change(&usual, arguments.change)).transpose()?
+        }
+    };
+    let names: BTreeSet<_> = [Some(from), Some(to), old].into_iter().flatten().map(|one| &one.name).collect();
+    if names.len() < 2 + usize::from(old.is_some()) {
+        return Err(Failure::Usage("a release needs different repositories"));
+    }
+    if let Some(tag) = &arguments.tag {
+        tag.check_new().map_err(repo_store::Error::from)?;
+    }
+    let make = || Ok(store.plan_release(from, to, old)?);
+    let (plan, commits) = carry_out(make, |plan: &ReleasePlan| {
+        check_tag(plan, to, arguments, session)?;
+        for one in plan.moves() {
+            let losses = super::rollback::losses(one.changes(), |suite| one.records_before(suite));
+            match dry_run {
+                true => guard::foretell(&losses, output),
+                false => guard::check(one.repository(), &losses, arguments.yes, output)?,
+            }
+        }
+        if dry_run { Ok(Commits::new()) } else { Ok(plan.apply(store, &session.context())?) }
+    })?;
+    if let Some(tag) = arguments.tag.as_ref().filter(|_| !dry_run)
+        && let Some(head) = match commits.get(&to.name) {
+            Some(commit) => Some(store.revision(&to.name, *commit)?),
+            // Given again after it was cut short, a release finds nothing to do but this.
+            None => store.head(&to.name)?,
+        }
+    {
+        store.tag(&head, tag, &session.context())?;
+    }
+    print(&plan, &commits, arguments, output);
+    let mut complete = true;
+    if plan.is_empty() {
+        output.say(&format!("nothing to release: {} already has what {} has", to.name, from.name));
+    }
+    for one in plan.moves() {
+        let settings = if *one.repository() == to.name { Some(to) } else { old };
+        let Some(settings) = settings else { continue };
+        let done = if plan.is_empty() { None } else { Some(summary(one, dry_run)) };
+        let commit = commits.get(one.repository()).copied();
+        let published = match &done {
+            Some(done) => session.finish_change(done, (settings, commit), arguments.change, output),
+            None => session.publish_after(settings, commit, arguments.change, output),
+        };
+        // One that cannot be published keeps the other from nothing.
+        if let Err(failure) = published {
+            output.failed(one.repository(), &failure);
+            complete = false;
+        }
+    }
+    changes::print_undo(to, commits.get(&to.name).copied(), session, output);
+    Ok(Outcome::of(complete))
+}
+
+/// Refuses a tag that stands for another state already, before anything is changed.
+fn check_tag(
+    plan: &ReleasePlan,
+    to: &RepositorySettings,
+    arguments: &ReleaseArguments,
+    session: &Session,
+) -> Result<(), Failure> {
+    let Some(tag) = &arguments.tag else { return Ok(()) };
+    let there = session.store.tags(&to.name)?.into_iter().find(|there| there.name == *tag);
+    let head = session.store.head(&to.name)?.map(|head| head.id());
+    match there {
+        Some(there) if !plan.is_empty() || Some(there.commit) != head => {
+            let (repository, tag) = (to.name.clone(), tag.clone());
+            Err(repo_store::Error::from(HistoryError::TagExists { repository, tag }).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says what one repository gets.
+fn summary(one: &ReleaseMove, dry_run: bool) -> String {
+    let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
+    for (_, is_removed, record) in diff::each(one.changes()) {
+        let files = if is_removed { &mut removed } else { &mut added };
+        files.insert(record.key());
+    }
+    let verb = if dry_run { "would release" } else { "released" };
+    format!(
+        "{verb} {} to {}: {} added, {} removed",
+        one.from(),
+        one.repository(),
+        count(added.len(), "package file"),
+        removed.len()
+    )
+}
+
+/// Prints what happens to each repository.
+fn print(plan: &ReleasePlan, commits: &Commits, arguments: &ReleaseArguments, output: &Output) {
+    let moves = plan.moves().iter().map(|one| {
+        let held: Vec<_> = one.held().iter().map(|(_, hold)| hold.key.clone()).collect();
+        serde_json::json!({
+            "from": one.from().as_str(),
+            "repository": one.repository().as_str(),
+            "commit": commits.get(one.repository()).map(ToString::to_string),
+            "differences": diff::json(one.changes()),
+            "held": hold::names(&held),
+        })
+    });
+    let document = serde_json::json!({
+        "released": moves.collect::<Vec<_>>(),
+        "tag": arguments.tag.as_ref().map(ToString::to_string),
+        "dry_run": arguments.change.dry_run,
+    });
+    let limit = arguments.rows.limit(output);
+    output.result(&document, || {
+        if !output.shows_change(arguments.change.dry_run) {
+            return;
+        }
+        for one in plan.moves().iter().filter(|one| !one.changes().is_empty()) {
+            output.say(&format!("{}:", one.repository()));
+            let exchanges = changes::exchanges(diff::each(one.changes())).into_iter();
+            let exchanges = exchanges.map(|(key, suite, action)| match action {
+                // What comes may never have been there.
+                Action::Restore => (key, suite, Action::Add),
+                action => (key, suite, action),
+            });
+            let _ = changes::print(exchanges.collect(), limit, output);
+        }
+    });
+    for one in plan.moves() {
+        let skipped: Vec<String> = one
+            .held()
+            .iter()
+            .map(|(record, hold)| {
+                let key = record.key();
+                format!("skipped {key}: {} holds it ({})", one.repository(), hold::held_since(&hold.cause))
+            })
+            .collect();
+        output.notes(limit, &skipped, "hold");
+    }
+}

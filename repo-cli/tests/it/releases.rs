@@ -1,0 +1,179 @@
+//! `release`: one repository gets the content of another, and a third what it had; `undo` takes back both.
+
+use testkit::{Environment, Output};
+
+use crate::published::Published;
+use crate::store;
+
+/// A store in which preprod has hello 2.0, prod has hello 1.0, and oldprod nothing.
+fn world() -> Environment {
+    let environment = store();
+    let _ = environment.run(&["repository", "add", "oldprod"]).succeeds();
+    environment.add("preprod", &["hello=1.0", "tool=1.0"]);
+    let promote = ["promote", "--all", "--from", "preprod", "--to", "prod"];
+    let _ = environment.run(&promote).succeeds();
+    environment.add("preprod", &["hello=2.0"]);
+    let _ = environment.run(&["remove", "preprod", "hello=1.0"]).succeeds();
+    environment
+}
+
+fn release(environment: &Environment, arguments: &[&str]) -> Output {
+    environment.run(&[&["release", "prod", "--from", "preprod"], arguments].concat())
+}
+
+fn versions(environment: &Environment, repository: &str) -> Vec<String> {
+    let published = Published::of(environment, repository).read().unwrap();
+    published["bookworm"].clone().into_iter().collect()
+}
+
+#[test]
+fn a_release_moves_the_old_content_on_and_is_undone_as_a_whole() {
+    let environment = world();
+    insta::assert_snapshot!(release(&environment, &["--tag", "v2026.11", "--dry-run"]), @"
+    status: 0
+    ---- stdout
+    oldprod:
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    1.0      all           bookworm  add
+    tool     1.0      all           bookworm  add
+    prod:
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    hello    1.0 -> 2.0  all           bookworm  replace
+    would release prod to oldprod: 2 package files added, 0 removed
+    would release preprod to prod: 1 package file added, 1 removed
+    ");
+    insta::assert_snapshot!(release(&environment, &["--tag", "v2026.11"]), @"
+    status: 0
+    ---- stdout
+    oldprod:
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    1.0      all           bookworm  add
+    tool     1.0      all           bookworm  add
+    prod:
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    hello    1.0 -> 2.0  all           bookworm  replace
+    released prod to oldprod: 2 package files added, 0 removed (commit 1), published <PUBLICATION>
+    released preprod to prod: 1 package file added, 1 removed (commit 2), published <PUBLICATION>
+    undo with: repo-cli undo prod --yes
+    ");
+    assert_eq!(versions(&environment, "prod"), versions(&environment, "preprod"));
+    insta::assert_snapshot!(environment.run(&["list", "oldprod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm
+    tool     1.0      all           bookworm
+    ");
+    insta::assert_snapshot!(environment.run(&["tag", "prod"]), @"
+    status: 0
+    ---- stdout
+    TAG       NUMBER  COMMIT        TIME                  OPERATION
+    v2026.11  2       <ID>  <DAY> <MINUTE> UTC  release from preprod: hello 2.0 all
+    ");
+}
+
+#[test]
+fn an_undo_takes_back_the_release_of_both_and_not_of_one() {
+    let environment = world();
+    let _ = release(&environment, &["--tag", "v2026.11"]).succeeds();
+    insta::assert_snapshot!(release(&environment, &["--tag", "v2026.11"]), @"
+    status: 0
+    ---- stdout
+    nothing to release: prod already has what preprod has
+    ");
+    insta::assert_snapshot!(environment.run(&["undo", "prod", "--yes"]), @"
+    status: 0
+    ---- stdout
+    prod:
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    hello    2.0 -> 1.0  all           bookworm  replace
+    oldprod:
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    1.0      all           bookworm  remove
+    tool     1.0      all           bookworm  remove
+    undid 2 of prod: release from preprod: hello 2.0 all (commit 3), published <PUBLICATION>
+    undid 1 of oldprod: release from prod: hello 1.0 all, tool 1.0 all (commit 2), published <PUBLICATION>
+    undo with: repo-cli undo prod
+    machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    machines (bookworm) that already installed hello 1.0 keep it
+    machines (bookworm) that already installed tool 1.0 keep it
+    ");
+    insta::assert_snapshot!(environment.run(&["list", "prod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm
+    tool     1.0      all           bookworm
+    ");
+    insta::assert_snapshot!(environment.run(&["list", "oldprod"]), @"
+    status: 0
+    ---- stderr
+    no packages in oldprod
+    ");
+    insta::assert_snapshot!(release(&environment, &["--tag", "v2026.11"]), @"
+    status: 1
+    ---- stderr
+    error: prod has a tag `v2026.11` for another state
+    hint: choose another name, or first run repo-cli tag prod v2026.11 --delete
+    ");
+    insta::assert_snapshot!(release(&environment, &["--tag", "v2026.12"]), @"
+    status: 0
+    ---- stdout
+    oldprod:
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    1.0      all           bookworm  add
+    tool     1.0      all           bookworm  add
+    prod:
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    hello    1.0 -> 2.0  all           bookworm  replace
+    released prod to oldprod: 2 package files added, 0 removed (commit 3), published <PUBLICATION>
+    released preprod to prod: 1 package file added, 1 removed (commit 4), published <PUBLICATION>
+    undo with: repo-cli undo prod --yes
+    ");
+    environment.add("oldprod", &["other=1.0"]);
+    insta::assert_snapshot!(environment.run(&["undo", "prod"]), @"
+    status: 1
+    ---- stderr
+    error: the last change of prod was made together with one of oldprod, which has changed since
+    hint: run repo-cli history prod, then repo-cli rollback prod --to NUMBER for this repository alone
+    ");
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn a_release_needs_different_repositories() {
+    let environment = world();
+    insta::assert_snapshot!(environment.run(&["release", "prod", "--from", "oldprod"]), @"
+    status: 2
+    ---- stderr
+    error: a release needs different repositories
+    ");
+}
+
+#[test]
+fn the_base_of_an_undo_is_the_state_of_every_repository_that_it_changes() {
+    let environment = world();
+    let _ = release(&environment, &["--tag", "v2026.11"]).succeeds();
+    let plan = || -> serde_json::Value {
+        serde_json::from_str(&environment.json(&["undo", "prod", "--yes", "--dry-run"])).unwrap()
+    };
+    let planned = plan();
+    let base = planned["base"].as_str().unwrap();
+    let (own, other) = base.split_once('+').unwrap();
+    assert_eq!(
+        (planned["undone"]["commit"].as_str(), planned["together"][0]["undone"]["commit"].as_str()),
+        (Some(own), Some(other))
+    );
+    let refused = environment.run(&["undo", "prod", "--yes", "--base", own]).ends_with(1);
+    assert!(refused.stderr.contains("changed"), "{refused}");
+    assert_eq!(plan(), planned);
+    let refused = environment.run(&["undo", "prod", "--yes", "--alone"]).ends_with(1);
+    insta::assert_snapshot!(refused, @"
+    status: 1
+    ---- stderr
+    error: the last change of prod was made together with that of another repository
+    hint: run repo-cli undo prod where the store is, or go back to an earlier state with rollback
+    ");
+    assert_eq!(plan(), planned);
+    let _ = environment.run(&["undo", "prod", "--yes", "--base", base]).succeeds();
+}

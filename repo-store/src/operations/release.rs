@@ -1,0 +1,242 @@
+//! Giving a repository the content of another one, and what it had to a third: a release.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+
+use crate::context::Context;
+use crate::error::{ChangeError, Error};
+use crate::history::keyring_versions::KeyringVersions;
+use crate::history::revision::Revision;
+use crate::intent;
+use crate::joint::{Step, transact_jointly};
+use crate::model::difference::Difference;
+use crate::model::hold::Hold;
+use crate::model::id::CommitId;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::model::record::{Record, RecordKey};
+use crate::model::serialized::{as_text, maybe_as_text};
+use crate::model::snapshot::Snapshot;
+use crate::model::suite_records::SuiteRecords;
+use crate::operations::plan::check_base;
+use crate::settings::RepositorySettings;
+use crate::store::Store;
+
+/// What a release would change. [`Store::plan_release`] makes it.
+///
+/// A repository such as `stable` gets the content of another one, such as `beta`, in the suites that both have. What it had until then may
+/// go to a third one, such as `oldstable`, in the same way. Both are one change: they are made as a whole, and an undo of either takes
+/// back both.
+///
+/// Versions that a repository holds out stay out of it. Keyring packages stay where they are. When the repository has the content
+/// already, nothing is changed.
+#[derive(Clone, Debug, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct ReleasePlan {
+    /// In the order in which they are made: what a repository gives away goes first.
+    moves: Vec<ReleaseMove>,
+    #[serde(skip)]
+    request: Request,
+}
+
+/// What a release does to one repository.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ReleaseMove {
+    #[serde(serialize_with = "as_text")]
+    from: RepositoryName,
+    #[serde(serialize_with = "as_text")]
+    repository: RepositoryName,
+    /// The state of the repository whose content it gets.
+    #[serde(serialize_with = "maybe_as_text")]
+    source: Option<CommitId>,
+    #[serde(serialize_with = "maybe_as_text")]
+    base: Option<CommitId>,
+    removed: SuiteRecords,
+    added: SuiteRecords,
+    #[serde(skip)]
+    held: Vec<(Arc<Record>, Hold)>,
+    #[serde(skip)]
+    differences: BTreeMap<SuiteName, Difference>,
+    #[serde(skip)]
+    before: BTreeMap<SuiteName, u64>,
+}
+
+/// What was asked for, to be asked for again.
+#[derive(Clone, Debug)]
+struct Request {
+    from: RepositorySettings,
+    to: RepositorySettings,
+    old: Option<RepositorySettings>,
+}
+
+impl ReleasePlan {
+    /// Returns what happens to each repository, in the order in which it is done.
+    #[must_use]
+    pub fn moves(&self) -> &[ReleaseMove] {
+        &self.moves
+    }
+
+    /// Returns whether nothing would change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.moves.iter().all(|one| one.differences.is_empty())
+    }
+
+    /// Releases. Returns the new commit of each repository that changed.
+    ///
+    /// # Errors
+    /// [`ChangeError::Outdated`] when one of the repositories has changed since the plan was made. [`ChangeError::Conflict`] when one of
+    /// them has a package with another content. None of them is changed in these cases.
+    pub fn apply(
+        &self,
+        store: &Store,
+        context: &Context,
+    ) -> Result<BTreeMap<RepositoryName, CommitId>, Error> {
+        let steps: Vec<Step<'_>> = self.moves.iter().map(|one| one.step(store, &self.request)).collect();
+        transact_jointly(store, context, &steps)
+    }
+
+    /// Makes the same plan from the present states of the repositories.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
+        let Request { from, to, old } = &self.request;
+        plan_release(store, from, to, old.as_ref())
+    }
+}
+
+impl ReleaseMove {
+    /// Returns the repository whose content it gets.
+    #[must_use]
+    pub fn from(&self) -> &RepositoryName {
+        &self.from
+    }
+
+    /// Returns the repository that would be changed.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Returns the state that the plan was made from; `None` when nothing was ever committed.
+    #[must_use]
+    pub fn base(&self) -> Option<CommitId> {
+        self.base
+    }
+
+    /// Returns, for each suite that would change, what it would lose (the first) and what would come (the second).
+    #[must_use]
+    pub fn changes(&self) -> &BTreeMap<SuiteName, Difference> {
+        &self.differences
+    }
+
+    /// Returns how many records a suite has now.
+    #[must_use]
+    pub fn records_before(&self, suite: &SuiteName) -> u64 {
+        self.before.get(suite).copied().unwrap_or(0)
+    }
+
+    /// Returns what would come and stays out, because the repository holds it.
+    #[must_use]
+    pub fn held(&self) -> &[(Arc<Record>, Hold)] {
+        &self.held
+    }
+
+    fn step<'s>(&'s self, store: &'s Store, request: &Request) -> Step<'s> {
+        let settings = request.old.iter().chain([&request.to]).find(|one| one.name == self.repository);
+        let known = settings.map(|one| one.suites.iter().map(|suite| suite.name.clone()).collect());
+        let change = move |transaction: &mut crate::transaction::Transaction<'_>| {
+            check_base(transaction, &self.repository, self.base)?;
+            // First what goes: a version of another content makes room for one of the same name.
+            for (suite, record) in self.removed.iter() {
+                transaction.remove(suite, record.key())?;
+            }
+            for (suite, record) in self.added.iter() {
+                transaction.insert(suite, record)?;
+            }
+            // Last: what was withdrawn from the source meanwhile must not be released.
+            if store.head(&self.from)?.map(|head| head.id()) != self.source {
+                return Err(ChangeError::Outdated { repository: self.from.clone() }.into());
+            }
+            Ok(Operation::Release { from: self.from.clone(), packages: self.added.summary() })
+        };
+        Step { repository: &self.repository, known, change: Box::new(change) }
+    }
+
+    fn make(store: &Store, from: &RepositorySettings, to: &RepositorySettings) -> Result<Self, Error> {
+        let common: BTreeSet<&SuiteName> =
+            from.suites.iter().map(|suite| &suite.name).filter(|suite| to.suite(suite).is_some()).collect();
+        if common.is_empty() {
+            let (from, to) = (from.name.clone(), to.name.clone());
+            return Err(ChangeError::NoCommonSuite { from, to }.into());
+        }
+        let (source, target) = (store.head(&from.name)?, store.head(&to.name)?);
+        let mut plan = Self {
+            from: from.name.clone(),
+            repository: to.name.clone(),
+            source: source.as_ref().map(Revision::id),
+            base: target.as_ref().map(Revision::id),
+            removed: SuiteRecords::default(),
+            added: SuiteRecords::default(),
+            held: Vec::new(),
+            differences: BTreeMap::new(),
+            before: BTreeMap::new(),
+        };
+        let (own, theirs) =
+            (KeyringVersions::load(store, &to.name)?, KeyringVersions::load(store, &from.name)?);
+        let holds = target.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default();
+        let mut held: BTreeMap<RecordKey, (Arc<Record>, Hold)> = BTreeMap::new();
+        for suite in common {
+            let snapshot = |revision: Option<&Revision<'_>>| {
+                revision.map_or_else(|| Ok(Snapshot::default()), |revision| revision.snapshot(suite))
+            };
+            let now = snapshot(target.as_ref())?;
+            let mut difference = store.difference(&now, &snapshot(source.as_ref())?)?;
+            difference.only_first.retain(|record| !own.contains(record.blob()));
+            difference.only_second.retain(|record| !theirs.contains(record.blob()));
+            for record in std::mem::take(&mut difference.only_second) {
+                let key = record.key();
+                let is_there = || {
+                    target.as_ref().map_or(Ok(false), |target| target.has_version(&key.package, &key.version))
+                };
+                match holds.keeping_out(key, std::slice::from_ref(suite), is_there)? {
+                    Some(hold) => drop(held.insert(key.clone(), (Arc::clone(&record), hold.clone()))),
+                    None => difference.only_second.push(record),
+                }
+            }
+            plan.before.insert(suite.clone(), now.records());
+            if difference.is_empty() {
+                continue;
+            }
+            plan.removed.insert(suite.clone(), difference.only_first.clone());
+            plan.added.insert(suite.clone(), difference.only_second.clone());
+            plan.differences.insert(suite.clone(), difference);
+        }
+        plan.held = held.into_values().collect();
+        Ok(plan)
+    }
+}
+
+/// See [`Store::plan_release`].
+pub(crate) fn plan_release(
+    store: &Store,
+    from: &RepositorySettings,
+    to: &RepositorySettings,
+    old: Option<&RepositorySettings>,
+) -> Result<ReleasePlan, Error> {
+    for settings in [Some(from), Some(to), old].into_iter().flatten() {
+        settings.check()?;
+    }
+    for settings in [Some(from), Some(to), old].into_iter().flatten() {
+        intent::complete_of(store, &settings.name)?;
+    }
+    let second = ReleaseMove::make(store, from, to)?;
+    // A release that is given again must not put its own content in the place of the old one.
+    let old_changes = old.filter(|_| !second.differences.is_empty());
+    let first = old_changes.map(|old| ReleaseMove::make(store, to, old)).transpose()?;
+    let request = Request { from: from.clone(), to: to.clone(), old: old.cloned() };
+    Ok(ReleasePlan { moves: first.into_iter().chain([second]).collect(), request })
+}

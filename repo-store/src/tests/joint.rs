@@ -1,0 +1,293 @@
+//! Changes of several repositories: as a whole or not at all, whoever comes in between.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+use deb_parse::{Architecture, SuiteName};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::context::Context;
+use crate::document::Kept;
+use crate::error::{ChangeError, Error, HistoryError};
+use crate::intent::{self, End, Intent, Part};
+use crate::maintenance::fsck::FsckOptions;
+use crate::maintenance::gc::GcOptions;
+use crate::model::commit::Commit;
+use crate::model::id::CommitId;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::operations::import::AddOptions;
+use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::store::Store;
+use crate::tests::packages;
+
+fn context(seconds: i64) -> Context {
+    Context::new("tester", Timestamp::from_second(1_790_000_000 + seconds).unwrap())
+}
+
+fn name(name: &str) -> RepositoryName {
+    RepositoryName::parse(name).unwrap()
+}
+
+fn settings(repository: &str) -> RepositorySettings {
+    let suite = SuiteSettings::new(suite(), vec![Architecture::parse("amd64").unwrap()]);
+    RepositorySettings::new(name(repository), vec![suite])
+}
+
+fn suite() -> SuiteName {
+    SuiteName::parse("trixie").unwrap()
+}
+
+/// A store with `beta`, which has hello 2.0, and `stable`, which has hello 1.0.
+struct World {
+    directory: tempfile::TempDir,
+    store: Store,
+}
+
+impl World {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(&Utf8Path::from_path(directory.path()).unwrap().join("root")).unwrap();
+        let world = Self { directory, store };
+        world.add("stable", "hello", "1.0", 0);
+        world.add("beta", "hello", "2.0", 1);
+        world
+    }
+
+    fn top(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.directory.path()).unwrap()
+    }
+
+    fn add(&self, repository: &str, package: &str, version: &str, seconds: i64) {
+        let files = [packages::package(self.top(), package, version)];
+        let options = AddOptions::default();
+        let added = self.store.add(&settings(repository), &files, &options, &context(seconds)).unwrap();
+        added.into_result().unwrap();
+    }
+
+    fn release(&self, seconds: i64) -> Result<BTreeMap<RepositoryName, CommitId>, Error> {
+        let old = settings("oldstable");
+        let plan = self.store.plan_release(&settings("beta"), &settings("stable"), Some(&old))?;
+        plan.apply(&self.store, &context(seconds))
+    }
+
+    fn state(&self) -> BTreeMap<String, Vec<String>> {
+        state(&self.store)
+    }
+
+    /// Writes down what a release is to do, and does nothing of it.
+    fn begin(&self) -> Intent {
+        let before = |repository| self.store.head(&name(repository)).unwrap();
+        let (stable, beta) = (before("stable").unwrap(), before("beta").unwrap());
+        let objects = self.store.objects();
+        let together = BTreeMap::from([(name("oldstable"), None), (name("stable"), Some(stable.id()))]);
+        let commit = |parent, sequence, suites: &Commit| Commit {
+            parent: Some(parent),
+            sequence,
+            date: context(9).now,
+            actor: "tester".to_owned(),
+            operation: Operation::parse("release from beta: hello 2.0 amd64"),
+            holds: None,
+            together: together.clone(),
+            suites: suites.suites.clone(),
+            signature: None,
+        };
+        let root = Commit::root(&context(9)).write(&objects).unwrap();
+        let first = commit(root, 1, stable.commit()).write(&objects).unwrap();
+        let second = commit(stable.id(), 2, beta.commit()).write(&objects).unwrap();
+        let (first, second) = [(name("oldstable"), None, first), (name("stable"), Some(stable.id()), second)]
+            .map(|(repository, before, after)| Part { repository, before, after })
+            .into();
+        self.store.storage().objects().sync().unwrap();
+        let intent = Intent { parts: vec![first, second] };
+        let id = intent.parts[0].after.to_string();
+        let mut kept = Kept::<Intent>::load(self.store.storage(), &id).unwrap();
+        kept.parts.clone_from(&intent.parts);
+        assert!(kept.save(self.store.storage()).unwrap());
+        intent
+    }
+
+    fn assert_settled(&self) {
+        assert!(intent::announced(&self.store).unwrap().is_empty(), "an intent is left");
+        let report = self.store.fsck(&FsckOptions::default(), &context(99)).unwrap();
+        assert!(report.is_clean(), "{:?}", report.problems);
+    }
+}
+
+/// The packages of each repository.
+fn state(store: &Store) -> BTreeMap<String, Vec<String>> {
+    let packages = |repository: &str| {
+        let head = store.head(&name(repository)).unwrap();
+        let records = head.map(|head| head.records(&suite()).unwrap()).unwrap_or_default();
+        records.iter().map(|record| format!("{} {}", record.key().package, record.key().version)).collect()
+    };
+    ["beta", "stable", "oldstable"].map(|repository| (repository.to_owned(), packages(repository))).into()
+}
+
+fn expected(beta: &[&str], stable: &[&str], oldstable: &[&str]) -> BTreeMap<String, Vec<String>> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    [("beta", beta), ("stable", stable), ("oldstable", oldstable)]
+        .map(|(name, packages)| (name.to_owned(), words(packages)))
+        .into()
+}
+
+#[test]
+fn a_release_moves_two_repositories_and_an_undo_of_either_takes_back_both() {
+    for undone in ["stable", "oldstable"] {
+        let world = World::new();
+        let before = world.state();
+        let commits = world.release(10).unwrap();
+        assert_eq!(commits.len(), 2);
+        assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 2.0"], &["hello 1.0"]));
+        assert!(world.release(11).unwrap().is_empty(), "there is nothing left to release");
+        let plan = world.store.plan_undo(&name(undone)).unwrap();
+        assert_eq!(plan.together().len(), 1);
+        assert_eq!(plan.apply(&world.store, &context(12)).unwrap().len(), 2);
+        assert_eq!(world.state(), before, "{undone}");
+        // To undo the undo is to release again.
+        let plan = world.store.plan_undo(&name("stable")).unwrap();
+        assert_eq!(plan.apply(&world.store, &context(13)).unwrap().len(), 2);
+        assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 2.0"], &["hello 1.0"]));
+        world.assert_settled();
+    }
+}
+
+#[test]
+fn a_release_is_not_undone_in_part() {
+    let world = World::new();
+    world.release(10).unwrap();
+    world.add("oldstable", "other", "1.0", 11);
+    let refused = world.store.plan_undo(&name("stable")).unwrap_err();
+    let Error::History(HistoryError::ChangedSince { other, .. }) = refused else { panic!("{refused}") };
+    assert_eq!(other, name("oldstable"));
+}
+
+#[test]
+fn what_a_repository_holds_out_is_not_released() {
+    let world = World::new();
+    world.add("beta", "other", "1.0", 5);
+    world.add("stable", "other", "1.0", 6);
+    let selector = ["other".parse().unwrap()];
+    world
+        .store
+        .plan_removal(&settings("stable"), &selector, &[])
+        .unwrap()
+        .apply(&world.store, &context(7))
+        .unwrap();
+    let plan = world.store.plan_release(&settings("beta"), &settings("stable"), None).unwrap();
+    assert_eq!(plan.moves()[0].held().len(), 1);
+    assert_eq!(plan.apply(&world.store, &context(8)).unwrap().len(), 1);
+    assert_eq!(world.state(), expected(&["hello 2.0", "other 1.0"], &["hello 2.0"], &[]));
+    world.assert_settled();
+}
+
+#[test]
+fn a_plan_that_is_outdated_releases_nothing() {
+    for changed in ["beta", "stable", "oldstable"] {
+        let world = World::new();
+        let old = settings("oldstable");
+        let plan = world.store.plan_release(&settings("beta"), &settings("stable"), Some(&old)).unwrap();
+        world.add(changed, "other", "1.0", 5);
+        let before = world.state();
+        let refused = plan.apply(&world.store, &context(10)).unwrap_err();
+        assert!(matches!(refused, Error::Change(ChangeError::Outdated { .. })), "{changed}: {refused}");
+        assert_eq!(world.state(), before, "{changed}");
+        plan.rebase(&world.store).unwrap().apply(&world.store, &context(11)).unwrap();
+        assert_eq!(world.state()["stable"], world.state()["beta"]);
+        world.assert_settled();
+    }
+}
+
+#[test]
+fn whoever_comes_next_completes_what_was_begun() {
+    type Next = fn(&World);
+    let steps: [(&str, Next); 2] = [
+        ("adding to one of them", |world| world.add("oldstable", "other", "1.0", 20)),
+        ("releasing", |world| drop(world.release(20))),
+    ];
+    for (what, step) in steps {
+        let world = World::new();
+        world.begin();
+        step(&world);
+        assert_eq!(world.state()["stable"], ["hello 2.0"], "{what}");
+        assert!(world.state()["oldstable"].contains(&"hello 1.0".to_owned()), "{what}");
+        world.assert_settled();
+    }
+    // Who has nothing to do with it does not touch it.
+    let world = World::new();
+    world.begin();
+    world.add("beta", "other", "1.0", 20);
+    assert_eq!(world.state()["stable"], ["hello 1.0"]);
+}
+
+#[test]
+fn where_somebody_else_was_faster_everything_goes_back() {
+    let world = World::new();
+    let begun = world.begin();
+    // Somebody who had begun before commits to the second repository; the first is changed by now.
+    let first = Intent { parts: begun.parts[..1].to_vec() };
+    assert_eq!(first.complete(&world.store, "none").unwrap(), End::Done);
+    let head = world.store.head(&name("stable")).unwrap().unwrap();
+    let mut faster = head.commit().clone();
+    (faster.parent, faster.sequence) = (Some(head.id()), 2);
+    faster.operation = Operation::parse("hold nothing 1");
+    let id = faster.write(&world.store.objects()).unwrap();
+    let key = Store::ref_key(&name("stable"));
+    let (_, version) = world.store.storage().refs().get(&key).unwrap().unzip();
+    let entry = crate::model::log_entry::LogEntry::of_commit(&faster, &name("stable"), id).to_line();
+    let announce = || world.store.storage().log().append(&entry);
+    let text = format!("{id}\n");
+    drop(world.store.storage().swap(&key, version.as_ref(), text.as_bytes(), announce).unwrap());
+
+    assert_eq!(
+        begun.complete(&world.store, &begun.parts[0].after.to_string()).unwrap(),
+        End::TakenBack(name("stable"))
+    );
+    assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 1.0"], &[]));
+    let history: Vec<String> = world
+        .store
+        .history(&name("oldstable"))
+        .map(|revision| revision.unwrap().commit().operation.to_string())
+        .collect();
+    assert!(history[0].starts_with("undo 1 ("), "{history:?}");
+    // Who comes late finds the same end.
+    assert_eq!(
+        begun.complete(&world.store, &begun.parts[0].after.to_string()).unwrap(),
+        End::TakenBack(name("stable"))
+    );
+    assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 1.0"], &[]));
+    world.assert_settled();
+}
+
+#[test]
+fn what_is_begun_survives_a_collection_and_a_backup() {
+    let world = World::new();
+    world.begin();
+    let options = GcOptions { grace: SignedDuration::ZERO, ..GcOptions::default() };
+    world.store.collect_garbage(&options, &context(100_000)).unwrap();
+    let (backup, restored) = (world.top().join("backup"), world.top().join("restored"));
+    let report = world.store.backup(&backup, &context(100_001)).unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", report.damaged);
+    Store::restore(&backup, &restored, &context(100_002)).unwrap();
+    for store in [&world.store, &Store::open(&restored).unwrap()] {
+        intent::complete_of(store, &name("stable")).unwrap();
+        assert_eq!(state(store), expected(&["hello 2.0"], &["hello 2.0"], &["hello 1.0"]));
+        let report = store.fsck(&FsckOptions::default(), &context(100_003)).unwrap();
+        assert!(report.is_clean(), "{:?}", report.problems);
+    }
+}
+
+#[test]
+fn an_intent_that_is_damaged_is_moved_aside_by_a_repair() {
+    let world = World::new();
+    let begun = world.begin();
+    let path = world.store.root().join("store/intents").join(begun.parts[0].after.to_string());
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("oldstable", "oldstablf", 1)).unwrap();
+    let refused = world.store.transact(&name("stable"), &context(20), |_| Ok((Operation::Create, ())));
+    assert!(refused.is_err());
+    let report = world.store.repair(&FsckOptions::default(), &[], &context(21)).unwrap();
+    assert!(report.remaining.problems.is_empty(), "{:?}", report.remaining.problems);
+    world.add("stable", "other", "1.0", 22);
+    assert_eq!(world.state()["stable"], ["hello 1.0", "other 1.0"]);
+}
