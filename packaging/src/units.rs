@@ -1,6 +1,6 @@
 //! The systemd units.
 //!
-//! What answers requests has no keys; what has keys has no network. A unit that needs a store does nothing before there is one.
+//! What answers requests or makes them has no keys; what has keys has no network. A unit that needs a store does nothing before there is one.
 
 /// Where the store of the units is.
 pub(crate) const ROOT: &str = "/var/lib/repo-cli";
@@ -41,6 +41,7 @@ pub(crate) type Unit = (String, String);
 /// Returns all units.
 pub(crate) fn units() -> Vec<Unit> {
     let mut units = vec![serve(), serve_socket(), api(), incoming(), all_in_one()];
+    units.extend(hooks());
     for job in JOBS {
         units.push(job.service());
         units.push(job.timer());
@@ -56,7 +57,8 @@ pub(crate) fn installable() -> Vec<String> {
 
 /// Returns the units that are enabled when the package is installed.
 pub(crate) fn enabled() -> Vec<String> {
-    JOBS.iter().filter(|job| !job.is_template()).map(|job| format!("{}.timer", job.name)).collect()
+    let jobs = JOBS.iter().filter(|job| !job.is_template()).map(|job| format!("{}.timer", job.name));
+    jobs.chain(["repo-hooks.path", "repo-hooks.timer"].map(str::to_owned)).collect()
 }
 
 fn serve() -> Unit {
@@ -158,6 +160,7 @@ ExecStart=/usr/bin/repo-cli --root {ROOT} incoming
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 User=repo-cli
+Environment=REPO_HOOKS=spool
 PrivateNetwork=yes
 IPAddressDeny=any
 RestrictAddressFamilies=AF_UNIX
@@ -167,6 +170,54 @@ WantedBy=multi-user.target
 "
     );
     ("repo-incoming.service".to_owned(), text)
+}
+
+/// Deliver events to hooks: the only unit with a network that writes to the store, and it has no keys. It begins when an event comes, and
+/// again for what could not be delivered.
+fn hooks() -> [Unit; 3] {
+    let service = format!(
+        "[Unit]
+Description=Tell other systems what happened in {ROOT}
+Documentation=man:repo-cli-hooks(1)
+After=network-online.target
+Wants=network-online.target
+ConditionPathExists={ROOT}/repo.toml
+ConditionDirectoryNotEmpty={ROOT}/store/hooks
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/repo-cli --root {ROOT} --quiet hooks deliver
+User=repo-cli
+ReadWritePaths=-{ROOT}
+InaccessiblePaths=-{ROOT}/keys
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+{CONFINED}"
+    );
+    let path = format!(
+        "[Unit]
+Description=Tell other systems what happened in {ROOT}, at once
+
+[Path]
+PathChanged={ROOT}/store/hooks
+
+[Install]
+WantedBy=paths.target
+"
+    );
+    let timer = format!(
+        "[Unit]
+Description=Tell other systems what happened in {ROOT}, from time to time
+
+[Timer]
+OnCalendar=*:0/5
+
+[Install]
+WantedBy=timers.target
+"
+    );
+    let named = |end: &str, text| (format!("repo-hooks.{end}"), text);
+    [named("service", service), named("path", path), named("timer", timer)]
 }
 
 /// Serves and does what `[schedule]` says, in place of all other units: for a small site that wants one service. It has the keys.
@@ -278,7 +329,8 @@ Type=oneshot
 ExecStart=/usr/bin/repo-cli --root {ROOT} {verb}
 User=repo-cli
 ReadWritePaths=-{ROOT}
-{besides}PrivateNetwork=yes
+{besides}Environment=REPO_HOOKS=spool
+PrivateNetwork=yes
 IPAddressDeny=any
 RestrictAddressFamilies=AF_UNIX
 {CONFINED}"

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use jiff::Timestamp;
 use repo_config::{Config, Network, WayIn};
 use repo_serve::api::{Caller, Grant, Scope};
 use repo_serve::{Access, IpNetwork, Login, TokenFile, TokenHolders, UserFile, Way};
@@ -47,11 +46,11 @@ struct Holders(Tokens);
 
 impl TokenHolders for Holders {
     fn holder_of(&self, token: &str) -> Option<String> {
-        Some(self.0.holder_of(token, Timestamp::now())?.holder.to_string())
+        Some(self.0.holder_of(token, crate::clock::now())?.holder.to_string())
     }
 
     fn caller_of(&self, token: &str) -> Option<Caller> {
-        let entry = self.0.caller_of(token, Timestamp::now())?;
+        let entry = self.0.caller_of(token, crate::clock::now())?;
         // One that the server does not know allows nothing.
         let grant = |scope: &TokenScope| {
             let names = scope.names().map(str::to_owned);

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::builder::Styles;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use repo_config::{FromText, InvalidValue};
+use repo_store::{GateOverride, GateRule};
 
 use crate::cmd;
 use crate::output::{ColorChoice, Output, RowLimit};
@@ -138,6 +139,36 @@ pub(crate) struct ChangeArguments {
     pub(crate) no_publish: bool,
 }
 
+/// Shared by the verbs that bring versions in.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OverrideArguments {
+    /// Let in what does not meet this rule of a [[gate]]; may be given several times
+    #[arg(long = "override", value_name = "RULE", value_parser = gate_rule, requires = "reason")]
+    rules: Vec<GateRule>,
+    /// Why the rule does not count, for the history
+    #[arg(long, value_name = "TEXT", requires = "rules", value_parser = reason)]
+    reason: Option<String>,
+}
+
+impl OverrideArguments {
+    /// Returns the rules that do not count, if there are any, and why.
+    pub(crate) fn gate_override(&self) -> Option<GateOverride> {
+        let reason = self.reason.as_ref().filter(|_| !self.rules.is_empty())?;
+        Some(GateOverride::new(self.rules.iter().copied(), reason))
+    }
+}
+
+fn gate_rule(text: &str) -> Result<GateRule, InvalidValue> {
+    GateRule::from_name(text).ok_or_else(|| {
+        let known = GateRule::ALL.map(GateRule::as_str).join(", ");
+        format!("`{}` is not a rule; the rules are {known}", text.escape_debug()).into()
+    })
+}
+
+fn reason(text: &str) -> Result<String, InvalidValue> {
+    if text.trim().is_empty() { Err("a reason is needed".to_owned().into()) } else { Ok(text.to_owned()) }
+}
+
 /// How much of a long table is printed.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct LimitArguments {
@@ -261,6 +292,8 @@ pub(crate) enum Command {
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository
     ClientConfig(cmd::client_config::ClientConfigArguments),
+    /// Tell other systems what happens: list, test and retry the hooks of repo.toml
+    Hooks(cmd::hooks::HooksArguments),
     /// Make, list and revoke the tokens of machines and jobs
     Access(cmd::access::AccessArguments),
     /// List the machines that read repositories, and what each of them has
@@ -288,7 +321,7 @@ impl Command {
     /// Returns whether a person is asked when the clock is odd: the verb writes times into the store, and is not meant to set a wrong one
     /// right.
     pub(crate) fn asks_about_clock(&self) -> bool {
-        self.writes() && !matches!(self, Self::Sign(_) | Self::Fsck(_))
+        self.writes() && !matches!(self, Self::Sign(_) | Self::Fsck(_) | Self::Hooks(_))
     }
 
     /// Returns whether the verb goes by settings. One that does not runs without a `repo.toml`.
@@ -347,6 +380,23 @@ impl Command {
             Self::Access(arguments) => arguments.writes(),
             Self::Machines(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.writes(),
+            Self::Hooks(arguments) => arguments.writes(),
+        }
+    }
+
+    /// Returns the repositories that the verb was given to change; none when it is about all of them.
+    pub(crate) fn repositories(&self) -> Vec<&str> {
+        match self {
+            Self::Add(arguments) => vec![arguments.repository()],
+            Self::Incoming(arguments) => arguments.repository().into_iter().collect(),
+            Self::Promote(arguments) => vec![arguments.to()],
+            Self::Remove(arguments) => vec![arguments.repository()],
+            Self::Rollback(arguments) => vec![arguments.repository()],
+            Self::Undo(arguments) => vec![arguments.repository()],
+            Self::Retention(arguments) => arguments.repositories(),
+            Self::Publish(arguments) => arguments.repositories(),
+            Self::Sign(arguments) => arguments.repositories(),
+            _ => Vec::new(),
         }
     }
 }
@@ -359,9 +409,12 @@ impl Command {
             Self::Suite(arguments) => arguments.writes(),
             Self::Repository(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.changes(),
-            Self::Backup(_) | Self::Store(_) => true,
+            Self::Backup(arguments) => arguments.writes(),
+            Self::Store(_) => true,
             Self::Incoming(arguments) if !arguments.ends() => return Logging::Service,
             Self::Serve(_) => return Logging::Service,
+            // Deliveries change nothing that the log tells of, and are told to no hook.
+            Self::Hooks(_) => return Logging::Nothing,
             Self::Init(arguments) => return Logging::NewStore(arguments.directory.clone()),
             Self::Quickstart(arguments) => return Logging::NewStore(Some(arguments.directory.clone())),
             Self::Restore(arguments) => {
@@ -394,7 +447,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 21] = [
+    const READING: [&str; 22] = [
         "access list",
         "client-config",
         "completions",
@@ -404,6 +457,7 @@ mod tests {
         "diff",
         "history",
         "holds",
+        "hooks list",
         "key check",
         "key export",
         "key list",
@@ -419,14 +473,14 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 8] = [
+    const WITHOUT: [(&str, &str); 11] = [
         ("fsck", "without --repair it only looks, which is what --repair would mend"),
+        ("hooks deliver", "it is what verbs leave behind"),
+        ("hooks retry", "it delivers what `hooks list` shows"),
+        ("hooks test", "it sends one event that says that it is a test"),
         ("init", "it makes a store in a new directory, which nobody reads yet"),
         ("key certify", "it writes one new file, and asks a key service to sign it: both are what it is for"),
-        (
-            "machines import-log",
-            "it notes who was seen, as `serve` does all the time, and no client reads that",
-        ),
+        ("machines import-log", "it notes who asked for what; `machines forget` takes that back"),
         ("manual", "it writes manual pages to a directory of its own, for packagers"),
         ("quickstart", "it makes a store of its own to look at"),
         ("serve", "it shows what is published and changes none of it"),

@@ -10,6 +10,11 @@ use repo_store::Store;
 use crate::error::Failure;
 use crate::output::Output;
 
+/// Returns the time by the clock of the system; the last that can be written where the clock is beyond that.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::try_from(std::time::SystemTime::now()).unwrap_or(Timestamp::MAX)
+}
+
 /// A hazard that is accepted on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Hazard {

@@ -14,7 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{ConfigError, EditError, KeyError};
-use repo_store::{HolderName, ImportError, PublishError, RepositoryName, StorageError};
+use repo_store::{HolderName, HookName, ImportError, PublishError, RepositoryName, StorageError};
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
@@ -403,6 +403,23 @@ pub(crate) enum Failure {
         /// What is lacking.
         what: &'static str,
     },
+    /// A hook that could not be told of an event.
+    #[error("hook {hook}")]
+    Hook {
+        /// The hook.
+        hook: HookName,
+        /// What went wrong.
+        #[source]
+        source: repo_hooks::DeliveryError,
+    },
+    /// The name of a hook that is not configured.
+    #[error("no hook named `{name}`")]
+    UnknownHook {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// Rules of retention by which a suite would lose most of what it holds.
     #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::suite_list(.suites))]
     Drastic {
@@ -567,6 +584,8 @@ impl Failure {
             Self::Drastic { .. } => "E-DRASTIC",
             Self::NotOffline { .. } => "E-NOT-OFFLINE",
             Self::NotAnExport { .. } => "E-NOT-AN-EXPORT",
+            Self::Hook { source, .. } => source.code(),
+            Self::UnknownHook { .. } => "E-UNKNOWN-HOOK",
             Self::TokenNotShown { .. } => "E-NOT-SHOWN",
             Self::NoCommandSigner { .. } => "E-NO-COMMAND-SIGNER",
         }

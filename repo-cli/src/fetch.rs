@@ -87,7 +87,9 @@ pub(crate) fn agent(redirects: u32, patience: Duration) -> Agent {
         .timeout_connect(Some(PATIENCE))
         .timeout_send_request(Some(PATIENCE))
         .timeout_recv_response(Some(patience));
-    let config = config.tls_config(ureq::tls::TlsConfig::builder().root_certs(authorities()).build());
+    let certificate = |der: &Vec<u8>| ureq::tls::Certificate::from_der(der).to_owned();
+    let trusted: ureq::tls::RootCerts = authorities().iter().map(certificate).into();
+    let config = config.tls_config(ureq::tls::TlsConfig::builder().root_certs(trusted).build());
     config.build().into()
 }
 
@@ -126,11 +128,11 @@ impl Copies for WebServer {
     }
 }
 
-/// Those that the system trusts: a server of one's own often has a certificate of one's own authority. What cannot be read of
+/// Returns the certificates, in DER, that the system trusts: a server of one's own often has a certificate of one's own authority. What cannot be read of
 /// them is not trusted.
-fn authorities() -> ureq::tls::RootCerts {
+pub(crate) fn authorities() -> Vec<Vec<u8>> {
     let known = rustls_native_certs::load_native_certs().certs;
-    known.iter().map(|certificate| ureq::tls::Certificate::from_der(certificate).to_owned()).into()
+    known.iter().map(|certificate| certificate.to_vec()).collect()
 }
 
 pub(crate) fn reason(error: &Error) -> String {

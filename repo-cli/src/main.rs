@@ -12,6 +12,7 @@ mod error;
 mod examples;
 mod fetch;
 mod guard;
+mod hooks;
 mod journal;
 mod key_check;
 mod moment;

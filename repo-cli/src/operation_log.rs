@@ -47,7 +47,7 @@ impl Record {
 }
 
 /// Why a verb did not do all that it was asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     code: String,
     message: String,
@@ -63,6 +63,34 @@ impl Fault {
     fn untold() -> Self {
         Self { code: "E-REFUSED".to_owned(), message: "not all of it was done".to_owned() }
     }
+
+    /// Returns what is wrong with how a verb ended, if anything is.
+    pub(crate) fn of_result(result: &Result<Outcome, Failure>, output: &Output) -> Option<Self> {
+        match result {
+            Ok(Outcome::Refused) => Some(output.failure_after(0).unwrap_or_else(Self::untold)),
+            Ok(_) => None,
+            Err(failure) => Some(Self::of(&failure.report())),
+        }
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns whether it is this one, which may be told of one of several things.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        self.code == other.code && self.message.ends_with(&other.message)
+    }
+}
+
+/// Counts what an entry took out of suites, and what it brought in.
+pub(crate) fn counted_changes(entry: &LogEntry, store: Option<&Store>) -> Option<ChangeCount> {
+    let commit = entry.after.filter(|_| !entry.is_unchanged())?;
+    Some(ChangeCount::of(&store?.revision(&entry.repository, commit).ok()?.changes().ok()?))
 }
 
 impl OperationLog {
@@ -84,19 +112,19 @@ impl OperationLog {
     }
 
     /// Writes a line for each change that was made, or one for the whole verb when it changed no repository or failed.
-    pub(crate) fn end(&self, root: &Utf8Path, result: &Result<Outcome, Failure>, output: &Output) {
-        let failure = match result {
-            Ok(Outcome::Refused) => Some(output.failure_after(0).unwrap_or_else(Fault::untold)),
-            Ok(_) => None,
-            Err(failure) => Some(Fault::of(&failure.report())),
-        };
-        self.end_with(root, failure.as_ref(), output);
+    pub(crate) fn end(
+        &self,
+        root: &Utf8Path,
+        result: &Result<Outcome, Failure>,
+        entries: &[LogEntry],
+        output: &Output,
+    ) {
+        self.end_with(root, Fault::of_result(result, output).as_ref(), entries, output);
     }
 
-    fn end_with(&self, root: &Utf8Path, failure: Option<&Fault>, output: &Output) {
-        let entries = output.watch().take_entries();
+    fn end_with(&self, root: &Utf8Path, failure: Option<&Fault>, entries: &[LogEntry], output: &Output) {
         let store = if entries.is_empty() { None } else { Store::open(root).ok() };
-        for entry in &entries {
+        for entry in entries {
             self.write(&self.of_entry(entry, store.as_ref()), output);
         }
         if entries.is_empty() || failure.is_some() {
@@ -105,13 +133,15 @@ impl OperationLog {
     }
 
     /// Writes the lines of a round in which something changed, for a verb that goes on.
-    pub(crate) fn end_round(log: Option<&Self>, root: &Utf8Path, refused: Option<&Fault>, output: &Output) {
-        match log {
-            Some(log) if output.watch().has_entries() || refused.is_some() => {
-                log.end_with(root, refused, output);
-            }
-            // Nobody wants to know.
-            _ => drop(output.watch().take_entries()),
+    pub(crate) fn end_round(
+        &self,
+        root: &Utf8Path,
+        refused: Option<&Fault>,
+        entries: &[LogEntry],
+        output: &Output,
+    ) {
+        if !entries.is_empty() || refused.is_some() {
+            self.end_with(root, refused, entries, output);
         }
     }
 
@@ -132,10 +162,7 @@ impl OperationLog {
                 record.field(name, commit);
             }
         }
-        let commit = after.filter(|_| !entry.is_unchanged());
-        let changes = commit.and_then(|commit| store?.revision(repository, commit).ok()?.changes().ok());
-        if let Some(changes) = changes {
-            let ChangeCount { removed, added } = ChangeCount::of(&changes);
+        if let Some(ChangeCount { removed, added }) = counted_changes(entry, store) {
             record.field("REMOVED", &removed.packages());
             record.field("REMOVED_FILES", &removed.files());
             record.field("ADDED", &added.packages());
@@ -167,7 +194,7 @@ impl OperationLog {
         match self.target {
             LogTarget::Journald => journal::write(&record.message, record.priority(), &record.fields),
             LogTarget::Syslog(facility) => {
-                journal::send(&for_syslog(record, facility, Timestamp::now()), Path::new(SYSLOG));
+                journal::send(&for_syslog(record, facility, crate::clock::now()), Path::new(SYSLOG));
             }
             LogTarget::Stderr => output.note(&as_text(record)),
             LogTarget::Json => output.note(&as_json(record)),

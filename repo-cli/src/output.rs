@@ -23,6 +23,7 @@ pub(crate) use table::{Column, Grouped, RowLimit, grouped, package_rows};
 
 use crate::args::Global;
 use crate::error::{Failure, Report};
+use crate::hooks::Note;
 use crate::nearest;
 use crate::operation_log::Fault;
 use crate::progress::{Shown, Watch};
@@ -54,6 +55,8 @@ pub(crate) struct Output {
     /// Whether the reader went away before everything was written.
     is_cut: Cell<bool>,
     watch: Watch,
+    /// What hooks are told of besides the entries of the operation log.
+    hook_notes: RefCell<Vec<Note>>,
 }
 
 /// Prints what the reading of the arguments ended with: what is wrong with them, or the help or version asked for.
@@ -157,17 +160,9 @@ impl Output {
             () => Shown::Lines,
         };
         let watch = Watch::new(shown, Talk::new(quiet, color));
-        Self {
-            quiet,
-            color,
-            json,
-            failures,
-            warnings,
-            lines,
-            incomplete: RefCell::default(),
-            is_cut: Cell::default(),
-            watch,
-        }
+        let (incomplete, hook_notes) = (RefCell::default(), RefCell::default());
+        let is_cut = Cell::default();
+        Self { quiet, color, json, failures, warnings, lines, incomplete, is_cut, watch, hook_notes }
     }
 
     /// Makes an output of the same kind that has said nothing yet, for the next round of a command that goes on and on.
@@ -287,6 +282,19 @@ impl Output {
     /// Returns what watches the operations of the command.
     pub(crate) fn watch(&self) -> &Watch {
         &self.watch
+    }
+
+    /// Keeps something that hooks are told of, each thing once.
+    pub(crate) fn note_for_hooks(&self, note: Note) {
+        let mut notes = self.hook_notes.borrow_mut();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+
+    /// Returns what hooks are told of, which is told once.
+    pub(crate) fn take_hook_notes(&self) -> Vec<Note> {
+        self.hook_notes.take()
     }
 
     /// A line of talk on standard error.

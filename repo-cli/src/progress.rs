@@ -98,11 +98,6 @@ impl Watch {
         std::mem::take(&mut *self.0.entries.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns whether the operation log got anything since.
-    pub(crate) fn has_entries(&self) -> bool {
-        !self.0.entries.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
     /// Takes a bar away, so that something else can be written; it comes back with the next tick.
     pub(crate) fn make_room(&self) {
         self.0.lock().take_bar_away();

@@ -46,15 +46,15 @@ impl Scheduler {
         let program = std::env::current_exe().map_err(Failure::io("find", "this program"))?;
         let runner = Runner { program: program.into_os_string(), root: session.root.clone(), talk };
         let (mut watch, schedule) = (Watch::new(&session.config), session.config.schedule());
-        let mut plan = Plan::new(&schedule, Timestamp::now());
+        let mut plan = Plan::new(&schedule, crate::clock::now());
         let (stop, stopped) = mpsc::channel();
         let follow = move || {
             while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
                 // What is wrong with it is told by the server, which looks too.
                 if let Ok(Some(schedule)) = watch.look(false, |config| Ok::<_, Failure>(config.schedule())) {
-                    plan.follow(&schedule, Timestamp::now());
+                    plan.follow(&schedule, crate::clock::now());
                 }
-                plan.look(&runner, Timestamp::now(), Instant::now());
+                plan.look(&runner, crate::clock::now(), Instant::now());
             }
             plan.end();
         };

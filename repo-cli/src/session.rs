@@ -24,9 +24,10 @@ use crate::actor_key;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
 use crate::error::{Failure, chain};
+use crate::hooks::{Note, Observer};
 use crate::moment;
 use crate::nearest;
-use crate::operation_log::OperationLog;
+use crate::operation_log::{Fault, OperationLog};
 use crate::output::{Output, count, joined, suite_list};
 use crate::passphrase;
 
@@ -140,13 +141,18 @@ impl Session {
         OperationLog::begin(&self.config, verb.to_owned(), self.actor.clone())
     }
 
+    /// Begins to note what a round of a verb does that goes on, if a hook is configured.
+    pub(crate) fn observer_of_rounds(&self) -> Option<Observer> {
+        Observer::of_rounds(&self.root, &self.config, self.actor.clone())
+    }
+
     /// Who acts, when, and on how many threads.
     pub(crate) fn context(&self) -> Context {
         Context {
             actor: self.actor.clone(),
             signer: self.actor_signer.clone(),
             // Whole seconds, as they are shown: a time copied from `history` means the commit it was copied from.
-            now: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
+            now: Timestamp::from_second(crate::clock::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             progress: self.progress.clone(),
         }
@@ -252,9 +258,11 @@ impl Session {
         output: &Output,
     ) -> Result<PublishReport, Failure> {
         let keys = self.keys_that_last(repository, false)?;
-        keys.warnings.iter().for_each(|warning| output.warn(warning.code(), key_warning(warning)));
+        warn_of_keys(&keys.warnings, output);
         let report = self.store.refresh_signatures(repository, &keys.signer, &self.context());
-        report.map_err(|error| keys.failure(error))
+        report
+            .map_err(|error| keys.failure(error))
+            .inspect_err(|failure| note_failure(repository, failure, output))
     }
 
     /// The state of a repository that a person means.
@@ -518,11 +526,19 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
+        let published = self.try_to_publish(repository, publishing, output);
+        published.inspect_err(|failure| note_failure(repository, failure, output))
+    }
+
+    fn try_to_publish(
+        &self,
+        repository: &RepositorySettings,
+        publishing: Publishing,
+        output: &Output,
+    ) -> Result<PublishReport, Failure> {
         let keys = self.keys_that_last(repository, publishing.accept_clock)?;
         let SigningKeys { signer, warnings, as_of } = &*keys;
-        for warning in warnings {
-            output.warn(warning.code(), key_warning(warning));
-        }
+        warn_of_keys(warnings, output);
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
         let last = self.last.borrow_mut().remove(&repository.name);
@@ -547,7 +563,8 @@ impl Session {
             output.warn("W-USERS", problem);
         }
         let is_ahead = |thing: &str, date| {
-            if let Some(refused) = clock::refused_until(date, context.now) {
+            // By the clock, also where it was signed as of a later time.
+            if let Some(refused) = clock::refused_until(date, clock::now()) {
                 let cure = format!("`repo-cli sign again {name}` gives it the right one");
                 output.warn("W-DATE", format!("{thing}: {refused}; {cure}"));
             }
@@ -599,6 +616,20 @@ pub(crate) fn key_directory(root: &Utf8Path, config: &Config) -> KeyDirectory {
 /// Signatures must hold for so long at least, also where they have no end of their own.
 const TOMORROW: SignedDuration = SignedDuration::from_hours(24);
 
+/// Warns of keys, and has hooks told of those that expire.
+fn warn_of_keys(warnings: &[KeyWarning], output: &Output) {
+    for warning in warnings {
+        output.warn(warning.code(), key_warning(warning));
+        Note::of_key(warning).into_iter().for_each(|note| output.note_for_hooks(note));
+    }
+}
+
+/// Has hooks told that a repository could not be published.
+fn note_failure(repository: &RepositorySettings, failure: &Failure, output: &Output) {
+    let (repository, fault) = (repository.name.clone(), Fault::of(&failure.report()));
+    output.note_for_hooks(Note::NotPublished { repository, fault });
+}
+
 /// Says what is about a key. The nearer its end is, the plainer.
 fn key_warning(warning: &KeyWarning) -> String {
     let KeyWarning::Problem { fingerprint, problem: KeyProblem::ExpiresSoon { days, .. } } = warning else {
@@ -641,7 +672,7 @@ pub(crate) fn context(actor: String, output: &Output) -> Context {
     Context {
         actor,
         signer: None,
-        now: Timestamp::now(),
+        now: crate::clock::now(),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         progress: output.watch().progress(),
     }
@@ -714,7 +745,7 @@ pub(crate) fn note_upkeep(store: &Store, kind: UpkeepKind, run: &UpkeepRun, outp
 }
 
 /// Whether the store belongs to the user who runs this.
-fn is_owner(store: &Store) -> bool {
+pub(crate) fn is_owner(store: &Store) -> bool {
     let owner = std::fs::metadata(store.root().join("store")).map(|found| found.uid());
     owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw())
 }

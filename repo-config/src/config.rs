@@ -9,7 +9,7 @@ use repo_store::{
     UnknownRelease,
 };
 
-use crate::error::{ConfigError, Contradiction, Place};
+use crate::error::{ConfigError, Contradiction, GateFault, HookFault, Place};
 use crate::file::{self, All, File, OnUnknownRelease, RepositoryTable, SuiteTable};
 use crate::network::Network;
 use crate::place;
@@ -104,6 +104,8 @@ impl Config {
         config.check_ways_in(&mut found);
         config.check_tls(&mut found);
         config.check_signers(&mut found);
+        config.check_hooks(&mut found);
+        config.check_gates(&mut found);
         if !is_partial && !lacks_text {
             let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
             mistakes.extend(found.into_iter().filter(stands));
@@ -459,6 +461,7 @@ impl Config {
             .map_or(RepositorySettings::DEFAULT_PDIFFS_FROM, |Text(size)| size.0);
         settings.flat = table.flat.as_ref().map(|Text(flat)| flat.clone());
         settings.routing = self.routing(&settings, found);
+        settings.gates = self.gates(name);
         settings.valid_for =
             table.valid_for.as_ref().or(self.file.valid_for.as_ref()).map(|Text(time)| *time);
         let refusals = settings.mistakes().into_iter();
@@ -551,6 +554,24 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             | Contradiction::ArchiveInStore { .. } => &["incoming"],
             Contradiction::BackupInStore { .. } => &["schedule"],
             Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
+            Contradiction::Gate { fault: GateFault::UnknownRepository { .. }, .. } => {
+                &["repositories", "gate"]
+            }
+            Contradiction::Gate { .. } => &[
+                "minimum_age",
+                "never_backwards",
+                "forbid_versions",
+                "forbid_maintainers",
+                "require_fields",
+                "max_size",
+                "gate",
+            ],
+            Contradiction::Hook { fault: HookFault::UnknownRepository { .. }, .. } => {
+                &["repositories", "hook"]
+            }
+            Contradiction::Hook { .. } => {
+                &["on", "url", "command", "mail", "format", "secret_file", "timeout", "name", "hook"]
+            }
             Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
             _ => &[],
         },

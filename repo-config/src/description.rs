@@ -9,10 +9,11 @@ use apt_sign::Fingerprint;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
-use repo_store::RepositoryName;
+use repo_store::{HookName, RepositoryName};
 
 use crate::drop_folders::AfterTaking;
 use crate::file::{All, File, OnUnknownRelease, Publish};
+use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
 use crate::monitoring::{AccessLog, MetricsAddress};
 use crate::network::Network;
@@ -188,6 +189,11 @@ kinds! {
     Text<Credential>: Kind::Text("`credential:NAME`");
     Text<Encoding>: Kind::Word(&["xz", "gz", "zst", "bz2", "none"]);
     Text<Fingerprint>: Kind::Text("fingerprint");
+    HookFormat: Kind::Word(&["json", "slack", "mattermost", "matrix", "teams"]);
+    Text<HookEvents>: Kind::Text("event");
+    Text<HookName>: Kind::Text("name");
+    Text<HookUrl>: Kind::Text("URL of a web server");
+    Text<MailAddress>: Kind::Text("mail address");
     Text<LogTarget>: Kind::Text("`journald`, `syslog:FACILITY`, `stderr` or `json`");
     Text<AccessLog>: Kind::Text("`journald`, `stderr`, `json`, `combined:FILE` or `json:FILE`");
     Text<MetricsAddress>: Kind::Text("address and port");
@@ -282,6 +288,7 @@ mod tests {
             count += 1;
             let required = match header {
                 "[[incoming]]\n" => "folder = 'x'\nrepository = 'y'\n",
+                "[[hook]]\n" => "on = ['gc']\n",
                 "[schedule.backup]\n" => "to = 'x'\nwhen = 'hourly'\n",
                 _ => "",
             };
@@ -309,7 +316,7 @@ mod tests {
                 (config.listen(), config.trusted_proxies(), config.publishes_at_once(), config.channels()),
                 config.grace(),
                 config.limits(),
-                config.drop_folders(),
+                (config.drop_folders(), config.hooks()),
                 config.passphrase_place(),
                 (config.external_signers(), config.api(), config.max_upload()),
             )

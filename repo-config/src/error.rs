@@ -367,6 +367,22 @@ pub enum Contradiction {
         /// The number of the table, from 1.
         number: usize,
     },
+    /// A gate that nothing could pass, or that asks for nothing.
+    #[error("gate {number}: {fault}")]
+    Gate {
+        /// The number of the table, from 1.
+        number: usize,
+        /// What is wrong with it.
+        fault: GateFault,
+    },
+    /// A hook that could never work.
+    #[error("hook {number}: {fault}")]
+    Hook {
+        /// The number of the table, from 1.
+        number: usize,
+        /// What is wrong with it.
+        fault: HookFault,
+    },
     /// A rule of retention that names a repository that is not configured.
     #[error("retention rule {number}: no repository named `{repository}`")]
     RetentionOfNoRepository {
@@ -408,7 +424,11 @@ impl Contradiction {
             Self::ChannelWithoutRepository { repository, known }
             | Self::FolderOfNoRepository { repository, known, .. }
             | Self::RouteOfNoRepository { repository, known, .. }
-            | Self::RetentionOfNoRepository { repository, known, .. } => (repository.to_string(), known),
+            | Self::RetentionOfNoRepository { repository, known, .. }
+            | Self::Gate { fault: GateFault::UnknownRepository { repository, known, .. }, .. }
+            | Self::Hook { fault: HookFault::UnknownRepository { repository, known }, .. } => {
+                (repository.to_string(), known)
+            }
             Self::ChannelTwice { .. }
             | Self::FolderTwice { .. }
             | Self::FolderInStore { .. }
@@ -416,6 +436,8 @@ impl Contradiction {
             | Self::BackupInStore { .. }
             | Self::ListedTwice { .. }
             | Self::Signer { .. }
+            | Self::Gate { .. }
+            | Self::Hook { .. }
             | Self::SameAddress { .. }
             | Self::AccessTwice { .. }
             | Self::ListensTwice { .. }
@@ -429,6 +451,75 @@ impl Contradiction {
         };
         Some(UnknownWord { word, known: known.clone() })
     }
+}
+
+/// Why a gate is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GateFault {
+    /// No rule is set.
+    #[error("it asks for nothing: set minimum_age, never_backwards, forbid_versions or another rule")]
+    NoRule,
+    /// A pattern that everything fits.
+    #[error("{key} has a pattern that everything fits: nothing could come in")]
+    Everything {
+        /// The setting.
+        key: &'static str,
+    },
+    /// A name that no field can have.
+    #[error("require_fields: no field can be named `{field}`")]
+    NotAField {
+        /// The name, escaped.
+        field: String,
+    },
+    /// A repository that is not configured.
+    #[error("no repository named `{repository}`")]
+    UnknownRepository {
+        /// The setting: `to` or `from`.
+        key: &'static str,
+        /// The repository.
+        repository: RepositoryName,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+}
+
+/// Why a hook could never work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HookFault {
+    /// It names no receiver, or several.
+    #[error("set one of url, command and mail")]
+    Target,
+    /// It is told of nothing.
+    #[error("`on` names no event")]
+    NoEvents,
+    /// A setting for web servers, and the receiver is something else.
+    #[error("format, secret_file and allow_private are settings of a hook with `url`")]
+    OnlyWithUrl,
+    /// A room of Matrix without the access token that messages are sent with.
+    #[error("a message for Matrix is sent with an access token: name its file in `secret_file`")]
+    NoToken,
+    /// A time in which nothing can be done, or for which everything else would wait.
+    #[error("the timeout must be longer than 0 and at most 10m")]
+    Timeout,
+    /// A name that another hook has.
+    #[error("another hook is named {name}: set `name`")]
+    SameName {
+        /// The name.
+        name: repo_store::HookName,
+    },
+    /// A receiver out of which no name can be made.
+    #[error("no name can be made for it: set `name`")]
+    NoName,
+    /// A repository that is not configured.
+    #[error("no repository named `{repository}`")]
+    UnknownRepository {
+        /// The repository.
+        repository: RepositoryName,
+        /// Those that there are.
+        known: Vec<String>,
+    },
 }
 
 /// Why a drop-in does not count.

@@ -9,12 +9,13 @@ use apt_sign::Fingerprint;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
-use repo_store::RepositoryName;
+use repo_store::{HookName, RepositoryName};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::description::{Description, Kind, Typed};
 use crate::drop_folders::AfterTaking;
+use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
 use crate::monitoring::{AccessLog, MetricsAddress};
 use crate::network::Network;
@@ -126,6 +127,10 @@ table! {
         retention: Vec<RetentionTable> [""] "";
         /// What `repo-cli gc` leaves.
         gc: GcTable [""] "";
+        /// What must be so before a version comes into a repository by `add`, `incoming` or `promote`. All gates for it must be met; `--override` with the name of a rule lifts it, and the history keeps that.
+        gate: Vec<GateTable> [""] "";
+        /// Who is told what happens: a web server, a command, or an address that is sent mail (docs/hooks.md).
+        hook: Vec<HookTable> [""] "";
         /// What a running `serve` does by itself, and when; without `serve` the timers of the package do it.
         schedule: ScheduleTable [""] "";
         /// How much of a package file is read before it is refused.
@@ -489,6 +494,77 @@ table! {
 }
 
 table! {
+    /// What must be so before a version comes into a repository.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    GateTable {
+        /// Repositories that versions come into; all when not set.
+        to: Vec<Text<RepositoryName>> ["[]"] "[\"prod\"]";
+        /// Repositories that versions are promoted from; then the gate is not asked of what is added. Any way in when not set.
+        from: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\"]";
+        /// How long a version must have been in the repository that it is promoted from.
+        minimum_age: Option<Text<SignedDuration>> [""] "\"24h\"";
+        /// Take no version that is older than the newest of its package in the suite.
+        never_backwards: bool ["false"] "true";
+        /// Versions that are not taken; `*` and `?` stand for any characters.
+        #[serde(deserialize_with = "patterns")]
+        forbid_versions: Vec<String> ["[]"] "[\"*~dev*\", \"*+dirty*\"]";
+        /// Maintainers whose packages are not taken, by name and address or by the address alone; `*` and `?` stand for any characters.
+        #[serde(deserialize_with = "patterns")]
+        forbid_maintainers: Vec<String> ["[]"] "[\"*@gmail.example\"]";
+        /// Fields that the control file must have.
+        require_fields: Vec<String> ["[]"] "[\"Vcs-Git\"]";
+        /// The most that the files of a package may have.
+        max_size: Option<Text<Size>> [""] "\"500 MiB\"";
+    }
+}
+
+/// Patterns; an empty one would fit nothing.
+fn patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let patterns = Vec::<String>::deserialize(deserializer)?;
+    if patterns.iter().any(|pattern| pattern.trim().is_empty()) {
+        return Err(serde::de::Error::custom("an empty pattern fits nothing; leave it out"));
+    }
+    Ok(patterns)
+}
+
+table! {
+    /// Who is told what happens.
+    #[serde(deny_unknown_fields, remote = "Self")]
+    HookTable {
+        /// Name for `hooks test` and `hooks retry`.
+        #[serde(default)]
+        name: Option<Text<HookName>> ["(the host of `url`, the program of `command`, or the address of `mail`)"] "\"chat\"";
+        /// Events: an operation (`add`, `promote`, `remove`, `rollback`, `undo`, `publish`, `retention`, `gc`, `fsck`, `backup`) when it has succeeded or failed; one of `.start`, `.success` and `.failure` of it; or `key.expires`.
+        on: Vec<Text<HookEvents>> ["(required)"] "[\"promote\", \"publish.failure\", \"key.expires\"]";
+        /// Address of a web server. What follows the host may be a secret and is shown nowhere.
+        #[serde(default)]
+        url: Option<Text<HookUrl>> [""] "\"https://chat.example.org/hooks/abc\"";
+        /// Command with its arguments, instead of `url`. It reads the event as JSON from standard input.
+        #[serde(default)]
+        command: Option<Vec<String>> [""] "[\"/usr/local/bin/purge-cdn\"]";
+        /// Address that `sendmail` sends mail to, instead of `url`.
+        #[serde(default)]
+        mail: Option<Text<MailAddress>> [""] "\"ops@example.org\"";
+        /// What the web server understands.
+        #[serde(default)]
+        format: Option<HookFormat> ["\"json\""] "\"slack\"";
+        /// File whose first line is the secret that signs what is sent (HMAC-SHA256, `X-Signature`), or with `matrix` the access token: mode 0600 or less. It is in no backup.
+        #[serde(default)]
+        secret_file: Option<Utf8PathBuf> [""] "\"/etc/repo/hook.secret\"";
+        /// Whether the address of the web server may be a private one.
+        #[serde(default)]
+        allow_private: bool ["false"] "true";
+        /// Time for each event, at most 10m.
+        #[serde(default)]
+        timeout: Option<Text<SignedDuration>> ["\"10s\""] "\"30s\"";
+        /// Repositories that the hook is for; all when not set. What is about the whole store is told all the same.
+        #[serde(default)]
+        repositories: Vec<Text<RepositoryName>> ["[]"] "[\"prod\"]";
+    }
+}
+
+table! {
     /// How much of a package file is read before it is refused.
     #[derive(Default)]
     #[serde(deny_unknown_fields, default, remote = "Self")]
@@ -571,7 +647,9 @@ from_tables_only!(
     RouteTable,
     IncomingTable,
     RetentionTable,
+    GateTable,
     GcTable,
+    HookTable,
     ScheduleTable,
     ScheduledBackupTable,
     LimitsTable
@@ -617,12 +695,15 @@ mod tests {
         let inner = |key: &str, inner: &str| table[key][inner].as_table().unwrap().clone();
         let first = |key: &str| table[key][0].as_table().unwrap().clone();
         let named = |key: &str| table[key].as_table().unwrap().clone();
-        let signers = table["signing"]["signer"].as_array().unwrap().iter();
-        let signers = signers.flat_map(|signer| signer.as_table().unwrap().clone()).collect();
+        let together = |tables: &toml::Value| -> Table {
+            tables.as_array().unwrap().iter().flat_map(|table| table.as_table().unwrap().clone()).collect()
+        };
         for (place, table, fields) in [
             ("the top", table.clone(), fields::<File>()),
             ("signing", named("signing"), fields::<SigningTable>()),
-            ("a signer", signers, fields::<SignerTable>()),
+            ("a signer", together(&table["signing"]["signer"]), fields::<SignerTable>()),
+            ("a gate", first("gate"), fields::<GateTable>()),
+            ("a hook", together(&table["hook"]), fields::<HookTable>()),
             ("serve", named("serve"), fields::<ServeTable>()),
             ("serve.tls", inner("serve", "tls"), fields::<TlsTable>()),
             ("a repository", inner("repositories", "prod"), fields::<RepositoryTable>()),

@@ -367,6 +367,19 @@ impl KeyDirectory {
         self.is_empty() && self.is_published()
     }
 
+    /// Returns whether one of these keys is in the directory, also as one that was retired, by the public parts of the files.
+    #[must_use]
+    pub fn has_any_of(&self, fingerprints: &[String]) -> bool {
+        let files = ["asc", "retired"].map(|end| self.files_ending_in(end).unwrap_or_default());
+        files.iter().flatten().any(|path| {
+            let bytes = std::fs::read(path).unwrap_or_default();
+            PublicPart::parse(&bytes).is_ok_and(|key| {
+                let fingerprint = key.certificate().fingerprint().to_string();
+                fingerprints.contains(&fingerprint)
+            })
+        })
+    }
+
     fn is_published(&self) -> bool {
         self.store.with_file_name("public").read_dir_utf8().is_ok_and(|entries| {
             entries.flatten().any(|entry| entry.path().join("dists").symlink_metadata().is_ok())

@@ -62,6 +62,8 @@ mod fuzz_replay;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gate;
+mod hook;
 mod keeping;
 mod key_error;
 mod key_life;
@@ -94,9 +96,15 @@ pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use drop_folders::DropFolder;
 pub use edit::{Edit, FileChange};
 pub use edit_error::{EditError, Editable};
-pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
+pub use error::{
+    ConfigError, Contradiction, GateFault, HookFault, InvalidValue, Loosening, OwnershipFault, Place,
+    UnknownWord,
+};
 pub use external_key::{ExternalKey, ExternalSigner};
 pub use file::OnUnknownRelease;
+pub use hook::{
+    Hook, HookEvent, HookEvents, HookFormat, HookOperation, HookStage, HookTarget, HookUrl, MailAddress,
+};
 pub use key_error::{KeyError, KeyWarning};
 pub use key_life::NewKey;
 pub use keys::{Inspection, KeyDirectory};

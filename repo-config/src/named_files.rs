@@ -6,7 +6,8 @@ use repo_store::{NamedFile, NamedFileKind};
 use crate::config::Config;
 use crate::error::ConfigError;
 use crate::file::{
-    File, IncomingTable, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable, TlsTable,
+    File, HookTable, IncomingTable, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable,
+    TlsTable,
 };
 use crate::texts::{self, Reading, Source};
 use crate::value::Text;
@@ -82,6 +83,8 @@ impl Config {
             incoming,
             retention: _,
             gc: _,
+            gate: _,
+            hook,
             // A backup does not hold itself.
             schedule: _,
             limits: _,
@@ -175,6 +178,24 @@ impl Config {
         for (setting, path) in named_only {
             let Some(path) = path.clone() else { continue };
             found.push(NamedFile { setting: setting.to_owned(), path, kind: NamedFileKind::NamedOnly });
+        }
+        for HookTable {
+            secret_file,
+            name: _,
+            on: _,
+            url: _,
+            // A program.
+            command: _,
+            mail: _,
+            format: _,
+            allow_private: _,
+            timeout: _,
+            repositories: _,
+        } in hook
+        {
+            let Some(path) = secret_file.clone() else { continue };
+            let setting = "hook.secret_file".to_owned();
+            found.push(NamedFile { setting, path, kind: NamedFileKind::NamedOnly });
         }
         found
     }

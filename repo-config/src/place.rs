@@ -8,7 +8,7 @@ use repo_store::{RouteFault, SettingsError};
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use crate::error::{Contradiction, Place};
+use crate::error::{Contradiction, GateFault, HookFault, Place};
 use crate::texts::Source;
 
 impl Place {
@@ -48,7 +48,13 @@ impl Place {
 pub(crate) fn may_hold_secret(line: &str) -> bool {
     let key = line.split('=').next().unwrap_or_default().to_ascii_lowercase();
     let is_file = key.trim_end().ends_with("_file");
-    !is_file && ["pass", "secret", "token"].iter().any(|word| key.contains(word))
+    // Of a hook: whoever knows the path of its address, or its query, can write there.
+    let has_path = || {
+        let (_, value) = line.split_once("url").unwrap_or_default();
+        let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
+        rest.trim_end_matches(['/', '\'', '"', ' ']).contains(['/', '?', '@'])
+    };
+    !is_file && (["pass", "secret", "token"].iter().any(|word| key.contains(word)) || has_path())
 }
 
 /// A line of a text with a mark below what is wrong in it.
@@ -278,6 +284,28 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
             route(number, &["repositories"]).item(repository)
         }
         Contradiction::RouteWithoutSuites { number, .. } => route(number, &["suites"]),
+        Contradiction::Gate { number, fault } => {
+            let gate = |keys: &[&str]| Setting::in_rule(&["gate"], *number, keys);
+            match fault {
+                GateFault::UnknownRepository { key, repository, .. } => gate(&[key]).item(repository),
+                GateFault::Everything { key } => gate(&[key]),
+                GateFault::NotAField { .. } => gate(&["require_fields"]),
+                GateFault::NoRule => gate(&[]),
+            }
+        }
+        Contradiction::Hook { number, fault } => {
+            let hook = |keys: &[&str]| Setting::in_rule(&["hook"], *number, keys);
+            match fault {
+                HookFault::UnknownRepository { repository, .. } => hook(&["repositories"]).item(repository),
+                HookFault::NoEvents => hook(&["on"]),
+                HookFault::Timeout => hook(&["timeout"]),
+                HookFault::NoToken => hook(&["format"]),
+                HookFault::Target
+                | HookFault::OnlyWithUrl
+                | HookFault::SameName { .. }
+                | HookFault::NoName => hook(&[]),
+            }
+        }
         Contradiction::RetentionOfNoRepository { number, key, repository, .. } => {
             retention(number, &[key]).item(repository)
         }

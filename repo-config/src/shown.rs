@@ -6,8 +6,10 @@ use toml::Table;
 use crate::config::Config;
 use crate::description::{self, Description, Kind, WhenUnset};
 use crate::error::Place;
+use crate::hook::HookUrl;
 use crate::place::Setting;
 use crate::texts::merged;
+use crate::value::FromText as _;
 
 /// A setting that counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,10 +82,12 @@ impl Config {
         for (place, rule) in rules.iter().enumerate() {
             for setting in settings {
                 let Some(value) = rule.get(setting.key) else { continue };
+                let value =
+                    if name == ["hook"] && setting.key == "url" { masked(value) } else { value.clone() };
                 let place_of = Setting::in_rule(&name, place + 1, &[setting.key]);
                 shown.push(ShownSetting {
                     key: format!("{}.{}.{}", keys.join("."), place + 1, setting.key),
-                    value: Some(value.clone()),
+                    value: Some(value),
                     words: None,
                     places: place_in(&Place::of(&self.sources, &[place_of])),
                 });
@@ -140,6 +144,12 @@ impl Config {
         }
         places
     }
+}
+
+/// The address of a hook without what may be a secret.
+fn masked(url: &toml::Value) -> toml::Value {
+    let read = url.as_str().and_then(|text| HookUrl::from_text(text).ok());
+    toml::Value::from(read.map_or_else(|| "…".to_owned(), |url| url.to_string()))
 }
 
 fn place_in(place: &Place) -> Vec<(Utf8PathBuf, Option<usize>)> {

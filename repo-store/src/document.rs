@@ -25,6 +25,8 @@ pub(crate) enum Area {
     Upkeep,
     /// The tokens that may read each repository.
     Tokens,
+    /// The events that are still to be delivered to each hook.
+    Hooks,
     /// What is to become of several repositories as a whole.
     Intents,
     /// The machines that were seen reading each repository.
@@ -32,8 +34,15 @@ pub(crate) enum Area {
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens, Self::Intents, Self::Machines];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Histories,
+        Self::Keyrings,
+        Self::Upkeep,
+        Self::Tokens,
+        Self::Hooks,
+        Self::Intents,
+        Self::Machines,
+    ];
 
     /// Returns its name in a storage.
     pub(crate) fn as_str(self) -> &'static str {
@@ -42,6 +51,7 @@ impl Area {
             Self::Keyrings => "keyrings",
             Self::Upkeep => "upkeep",
             Self::Tokens => "tokens",
+            Self::Hooks => "hooks",
             Self::Intents => "intents",
             Self::Machines => "machines",
         }
@@ -58,16 +68,17 @@ impl Area {
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
             Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines => true,
-            Self::Upkeep | Self::Intents => false,
+            Self::Upkeep | Self::Hooks | Self::Intents => false,
         }
     }
 
-    /// Returns whether backups hold documents of this kind: not those about the installation, which is another one after a restore.
+    /// Returns whether backups hold documents of this kind: not those about the installation, which is another one after a restore, nor events
+    /// that would be told again.
     pub(crate) fn is_saved(self) -> bool {
         match self {
             Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents => true,
             // Machines that go on reading are seen again within a day.
-            Self::Upkeep | Self::Machines => false,
+            Self::Upkeep | Self::Hooks | Self::Machines => false,
         }
     }
 

@@ -162,6 +162,7 @@ impl Part {
             },
             holds: before.holds,
             together: BTreeMap::new(),
+            gate_override: None,
             suites,
             // Whoever completes it need not be who began it.
             signature: None,

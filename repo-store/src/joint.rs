@@ -10,6 +10,7 @@ use crate::history::revision::Revision;
 use crate::intent::{self, End, Intent, Part};
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
+use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::progress::Phase;
@@ -56,17 +57,21 @@ pub(crate) fn transact_jointly(
         drafts => drafts.iter().map(|(repository, before, _)| ((*repository).clone(), *before)).collect(),
     };
     let objects = store.objects();
-    let mut intent = Intent::default();
+    let (mut intent, mut entries) = (Intent::default(), Vec::new());
     for (repository, before, mut commit) in drafts {
         commit.together.clone_from(&together);
         commit.sign(repository, context).map_err(HistoryError::sign(repository))?;
         let after = commit.write(&objects)?;
+        entries.push(LogEntry::of_commit(&commit, repository, after).to_line());
         intent.parts.push(Part { repository: repository.clone(), before, after });
     }
     // Everything that the references will lead to must survive a power cut before they do.
     store.storage().objects().sync()?;
     match intent.carry_out(store)? {
-        End::Done => Ok(intent.parts.into_iter().map(|part| (part.repository, part.after)).collect()),
+        End::Done => {
+            entries.iter().for_each(|entry| context.progress.logged(entry));
+            Ok(intent.parts.into_iter().map(|part| (part.repository, part.after)).collect())
+        }
         End::TakenBack(repository) => Err(ChangeError::Outdated { repository }.into()),
     }
 }

@@ -90,17 +90,19 @@ pub use maintenance::fsck::{
     Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
 pub use maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport, Why};
+pub use maintenance::hook_spool::{DeliveryState, HookDelivery, MOST_WAITING, RetryLock};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
 pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;
 pub use model::difference::Difference;
+pub use model::gate_rule::{GateOverride, GateRule, GateViolation};
 pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use model::index_kind::IndexKind;
 pub use model::log_entry::LogEntry;
-pub use model::name::{HolderName, NameError, RepositoryName, TagName};
+pub use model::name::{HolderName, HookName, NameError, RepositoryName, TagName};
 pub use model::operation::{Operation, PackageSummary};
 pub use model::publication_id::PublicationId;
 pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};
@@ -125,6 +127,7 @@ pub use publish::{
     CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PlannedSuite, PublicationPlan,
     PublicationReason, PublishOptions, PublishReport, Unlisted, UnsignedRelease,
 };
+pub use settings::gate::{Gate, GatePattern};
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};
 pub use settings::route::{Route, route};

@@ -41,6 +41,7 @@ pub(crate) enum InPool {
 /// <root>/store/history/     where the history of a repository ends, if it was shortened
 /// <root>/store/keyrings/    the versions of a repository's keyring package, if there are any
 /// <root>/store/upkeep/      what was last done to look after the store
+/// <root>/store/hooks/       events that are still to be delivered
 /// <root>/store/intents/     changes of several repositories that are not complete
 /// <root>/store/ops/log      who did what when, one line each
 /// <root>/store/publications/ what was published when, and how it is laid out

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::{Component, SuiteName};
+use deb_parse::{Component, SuiteName, Version};
 
 use crate::context::Context;
 use crate::document::Kept;
@@ -13,6 +13,7 @@ use crate::intent;
 use crate::model::commit::Commit;
 use crate::model::edit;
 use crate::model::edit::Edit;
+use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::{Hold, HoldCause, HoldKey, Holds};
 use crate::model::id::{BlobId, CommitId, SnapshotId};
 use crate::model::log_entry::LogEntry;
@@ -23,7 +24,8 @@ use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::progress::Phase;
 use crate::settings::RepositorySettings;
-use crate::storage::{Swap, Version};
+use crate::settings::gate::{Arrival, Gate};
+use crate::storage::{self, Swap};
 use crate::store::{InPool, Store};
 
 /// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
@@ -35,7 +37,7 @@ pub struct Transaction<'a> {
     repository: RepositoryName,
     base: Option<Revision<'a>>,
     /// The version of the reference that led to the base.
-    version: Option<Version>,
+    version: Option<storage::Version>,
     snapshots: BTreeMap<SuiteName, Snapshot>,
     /// The suites that were given the content of another state, and what they held before.
     restored: BTreeMap<SuiteName, (SnapshotId, Option<Snapshot>)>,
@@ -52,6 +54,8 @@ pub struct Transaction<'a> {
     narrowed: BTreeMap<HoldKey, [BTreeSet<SuiteName>; 2]>,
     /// What is held afterwards, whatever is taken out or comes back.
     replaced_holds: Option<Holds>,
+    /// The rules of gates that do not count for something that comes in.
+    gate_override: Option<GateOverride>,
     /// The suites that may be created; `None` for any.
     known: Option<BTreeSet<SuiteName>>,
     /// The versions of the keyring package, once somebody asked for them.
@@ -198,6 +202,7 @@ impl<'a> Transaction<'a> {
             lifted: Vec::new(),
             narrowed: BTreeMap::new(),
             replaced_holds: None,
+            gate_override: None,
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
             known: None,
@@ -431,6 +436,7 @@ impl<'a> Transaction<'a> {
         self.lifted.clear();
         self.narrowed.clear();
         self.replaced_holds = None;
+        self.gate_override = None;
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
             match before {
                 Some(before) => self.snapshots.insert(suite, before),
@@ -544,6 +550,53 @@ impl<'a> Transaction<'a> {
             key: Box::new(key.clone()),
             repository: self.repository.clone(),
             hold: Box::new(hold),
+        })
+    }
+
+    /// Returns the rules of gates that a record does not meet on its way into a suite. What is there already came in before.
+    pub(crate) fn gate_violations(
+        &mut self,
+        suite: &SuiteName,
+        record: &Record,
+        gates: &[Gate],
+    ) -> Result<Vec<GateViolation>, Error> {
+        if gates.is_empty() || self.same_there(suite, record)? {
+            return Ok(Vec::new());
+        }
+        let key = record.key();
+        let is_alike =
+            |other: &RecordKey| other.package == key.package && other.architecture == key.architecture;
+        let mut newest: Option<Version> = None;
+        if let Some(snapshot) = self.snapshots.get(suite) {
+            let there = self.lookup.versions(snapshot, &key.package)?;
+            let there = there.iter().map(|record| record.key()).filter(|other| is_alike(other));
+            newest = there.map(|other| other.version.clone()).max();
+        }
+        let arrival = Arrival {
+            record,
+            to: &self.repository,
+            newest: newest.as_ref(),
+            size: record.files()?.iter().map(|file| file.size).sum(),
+            source: None,
+            now: None,
+        };
+        Ok(gates.iter().flat_map(|gate| gate.violations(&arrival)).collect())
+    }
+
+    /// Has the history say that some rules did not count.
+    pub(crate) fn note_override(&mut self, rules: &BTreeSet<GateRule>, reason: &str) {
+        if !rules.is_empty() {
+            let known = self.gate_override.iter().flat_map(|known| known.rules.iter().copied());
+            self.gate_override = Some(GateOverride::new(known.chain(rules.iter().copied()), reason));
+        }
+    }
+
+    /// The error of a gate that does not let a package in.
+    pub(crate) fn is_gated(&self, key: &RecordKey, violations: Vec<GateViolation>) -> Error {
+        Error::Change(ChangeError::Gated {
+            key: Box::new(key.clone()),
+            repository: self.repository.clone(),
+            violations,
         })
     }
 
@@ -662,6 +715,7 @@ impl<'a> Transaction<'a> {
             actor: context.actor.clone(),
             operation,
             holds: holds.write(&objects)?,
+            gate_override: self.gate_override,
             together: BTreeMap::new(),
             suites: after,
             signature: None,

@@ -8,6 +8,7 @@ pub mod builders;
 mod environment;
 mod output;
 pub mod package;
+pub mod receiver;
 mod server;
 mod source;
 mod tree;

@@ -6,14 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate and those of ours it may use.
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 8] = [
     ("deb-parse", &[]),
     ("apt-sign", &[]),
     ("apt-index", &["deb-parse"]),
     ("repo-store", &["deb-parse", "apt-index", "apt-sign"]),
     ("repo-config", &["deb-parse", "apt-index", "apt-sign", "repo-store"]),
     ("repo-serve", &[]),
-    ("repo-cli", &["deb-parse", "apt-index", "apt-sign", "repo-store", "repo-config", "repo-serve"]),
+    ("repo-hooks", &[]),
+    (
+        "repo-cli",
+        &["deb-parse", "apt-index", "apt-sign", "repo-store", "repo-config", "repo-serve", "repo-hooks"],
+    ),
 ];
 
 /// What only the tool may use: libraries know no terminal and bring no runtime.

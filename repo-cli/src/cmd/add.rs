@@ -9,7 +9,7 @@ use repo_store::{
 use serde::Serialize;
 
 use super::client_config::quoted;
-use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
+use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{self, Failure, Outcome, Report};
 use crate::only_names::OnlyNames;
@@ -42,6 +42,8 @@ pub(crate) struct AddArguments {
     #[command(flatten)]
     only: OnlyNames,
     #[command(flatten)]
+    gates: OverrideArguments,
+    #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
@@ -61,6 +63,11 @@ impl AddArguments {
     /// Returns whether the good files are added when others are refused.
     pub(crate) fn keeps_going(&self) -> bool {
         self.keep_going
+    }
+
+    /// Returns the repository that it changes.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
     }
 }
 
@@ -88,6 +95,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         keep_going: arguments.keep_going,
         check_data: arguments.check_data,
         despite_hold: arguments.despite_hold,
+        gate_override: arguments.gates.gate_override(),
         dry_run: arguments.change.dry_run,
         names: arguments.only.patterns(),
         ..arguments.placement.options()

@@ -25,6 +25,13 @@ pub(crate) struct BackupArguments {
     rows: LimitArguments,
 }
 
+impl BackupArguments {
+    /// Returns whether the verb writes a backup.
+    pub(crate) fn writes(&self) -> bool {
+        !self.list && !self.dry_run
+    }
+}
+
 pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let root = session::find_store_root(global)?;
     // A mistake in the configuration, such as a list that is gone, keeps nothing from being saved.
@@ -63,7 +70,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         let (files, size) = (count(plan.copies().len(), "file"), bytes(plan.bytes()));
         output.say(&format!("would copy {files} ({size}) to {directory}{}", already_there(plan.kept())));
         note_damaged(&besides(mistake.as_ref(), plan.damaged()), &root, output);
-        let are_gone = warn_of_keys(&root, output);
+        let are_gone = warn_of_keys(&store, &root, output);
         return mistake.map_or(Ok(Outcome::of(plan.damaged().is_empty() && !are_gone)), Err);
     }
     let report = store.backup_with(directory, &named, &context)?;
@@ -71,7 +78,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     let place = directory.canonicalize_utf8().unwrap_or_else(|_| directory.clone());
     let run = UpkeepRun::now(&context, unsaved).to(&place);
     session::note_upkeep(&store, UpkeepKind::Backup, &run, output);
-    let are_gone = warn_of_keys(&root, output);
+    let are_gone = warn_of_keys(&store, &root, output);
     let json = json!({
         "copied": report.copied,
         "bytes": report.bytes,
@@ -92,11 +99,12 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
 }
 
 /// Warns of a backup that has no keys. Returns whether those that signed what clients see are gone.
-fn warn_of_keys(root: &Utf8Path, output: &Output) -> bool {
+fn warn_of_keys(store: &Store, root: &Utf8Path, output: &Output) -> bool {
     let has_external = Config::load(root).is_ok_and(|config| !config.external_signers().is_empty());
     let keys = KeyDirectory::new(root);
     // A store without a configuration is signed by whatever program uses the library.
-    let are_gone = keys.are_gone() && !has_external && root.join("repo.toml").exists();
+    let are_gone =
+        (keys.are_gone() || are_others(store, &keys)) && !has_external && root.join("repo.toml").exists();
     if are_gone {
         let what = "the keys that signed what clients see are gone from keys/, so nothing of them was saved now: put them back from an \
                     earlier backup";
@@ -106,6 +114,14 @@ fn warn_of_keys(root: &Utf8Path, output: &Output) -> bool {
         output.warn("W-NO-KEYS", what);
     }
     are_gone
+}
+
+/// Returns whether there is a repository that clients read, and none of the keys that signed what they see is among these.
+fn are_others(store: &Store, keys: &KeyDirectory) -> bool {
+    let repositories = store.repositories().unwrap_or_default();
+    // What cannot be read is named elsewhere.
+    let shown = repositories.iter().filter_map(|name| store.current_publication(name).ok().flatten());
+    shown.filter(|shown| !shown.keys.is_empty()).any(|shown| !keys.has_any_of(&shown.keys))
 }
 
 /// Prints what was copied, and names the files that were not.

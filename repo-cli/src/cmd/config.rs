@@ -1,10 +1,13 @@
 //! What `repo.toml` and its drop-ins say.
 
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
-use repo_config::{Config, DropFolder, Edit, PassphrasePlace, ShownSetting};
+use repo_config::{Config, DropFolder, Edit, Hook, HookTarget, PassphrasePlace, ShownSetting};
+use repo_hooks::DeliveryError;
 use repo_serve::{Certificate, UserFile};
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
@@ -14,6 +17,7 @@ use super::incoming::user_id;
 use crate::access;
 use crate::args::Global;
 use crate::error::{Failure, Outcome, Report};
+use crate::hooks;
 use crate::output::{Column, Output, RowLimit, count};
 use crate::session;
 
@@ -124,6 +128,8 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let named = of_passphrase(&config).into_iter().chain(of_certificate(&config));
     let folders = config.drop_folders();
     let named = named.chain(folders.iter().flat_map(|folder| of_drop_folder(folder, &config)));
+    let hooks = config.hooks();
+    let named = named.chain(hooks.iter().filter_map(|hook| of_hook(hook, &config)));
     problems.extend(named.map(|failure| failure.report()));
     let files: Vec<&Utf8Path> = config.files().collect();
     let repositories: Vec<&str> = config.repositories().map(|repository| repository.name.as_str()).collect();
@@ -245,6 +251,35 @@ fn of_passphrase(config: &Config) -> Option<Failure> {
             Some(Failure::UnusableFile { path, what })
         }
         Ok(_) => None,
+    }
+}
+
+/// Why a hook could never work on this system.
+fn of_hook(hook: &Hook, config: &Config) -> Option<Failure> {
+    let failed = |source| Failure::Hook { hook: hook.name.clone(), source };
+    match &hook.target {
+        HookTarget::Web { url, secret_file, allow_private, .. } => {
+            let secret = secret_file.as_ref().and_then(|path| hooks::secret_of(hook, path).err());
+            // Other names may lead elsewhere another day.
+            let address = match url.host() {
+                "localhost" => Some(IpAddr::from(Ipv4Addr::LOCALHOST)),
+                host => host.parse().ok(),
+            };
+            let private = address.filter(|address| !*allow_private && !repo_hooks::is_public(*address));
+            secret.or_else(|| private.map(|address| failed(DeliveryError::PrivateAddress { address })))
+        }
+        HookTarget::Command(command) => {
+            let program = Utf8Path::new(command.first()?);
+            let is_path = program.as_str().contains('/');
+            let place = config.root().join(program);
+            let error = rustix::fs::access(place.as_std_path(), Access::EXEC_OK).err().filter(|_| is_path)?;
+            Some(failed(DeliveryError::NotStarted { program: program.to_string(), source: error.into() }))
+        }
+        HookTarget::Mail(_) => {
+            let (program, source) = ("sendmail".to_owned(), ErrorKind::NotFound.into());
+            hooks::sendmail().is_none().then(|| failed(DeliveryError::NotStarted { program, source }))
+        }
+        _ => None,
     }
 }
 

@@ -47,6 +47,9 @@ struct CommitJson {
     time: Timestamp,
     actor: String,
     operation: String,
+    /// The rules of gates that did not count, and why.
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    gate_override: Option<String>,
     added: usize,
     removed: usize,
     /// The same in packages, each counted once, whatever the number of its suites and architectures.
@@ -123,7 +126,8 @@ fn print(entries: &[CommitJson], output: &Output) {
     let row = |entry: &CommitJson| {
         let [number, commit, time, actor] = entry.cells();
         let changes = entry.count.signs();
-        [number, commit, time, actor, changes, entry.operation.to_string()]
+        let lifted = entry.gate_override.as_ref().map(|lifted| format!(" (override {lifted})"));
+        [number, commit, time, actor, changes, entry.operation.clone() + &lifted.unwrap_or_default()]
     };
     let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
     output.table(
@@ -177,6 +181,7 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         time: commit.date,
         actor: commit.actor.clone(),
         operation: commit.operation.to_string(),
+        gate_override: commit.gate_override.as_ref().map(ToString::to_string),
         added: 0,
         removed: 0,
         count: ChangeCount::default(),

@@ -53,6 +53,11 @@ impl IncomingArguments {
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
     }
+
+    /// Returns the repository that it was given; none when it goes by the configuration.
+    pub(crate) fn repository(&self) -> Option<&str> {
+        self.repository.as_deref()
+    }
 }
 
 pub(crate) fn run(

@@ -4,7 +4,6 @@ use apt_sign::UserId;
 use begun::BegunStore;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
-use jiff::Timestamp;
 use repo_config::{
     EditError, FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, RESERVED, Template,
     Url,
@@ -109,7 +108,7 @@ pub(crate) fn init(
         Err(repo_store::Error::Storage(StorageError::StoreExists { .. })) => Store::open(root)?,
         result => result?,
     };
-    let (keys, now) = (KeyDirectory::new(root), Timestamp::now());
+    let (keys, now) = (KeyDirectory::new(root), crate::clock::now());
     if !layout.accept.contains(&Hazard::Clock) {
         clock::check_for_key(&store, &keys, now)?;
     }

@@ -10,9 +10,11 @@ pub(crate) mod config;
 mod configured;
 pub(crate) mod diff;
 pub(crate) mod fsck;
+mod gates;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod hold;
+pub(crate) mod hooks;
 pub(crate) mod incoming;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -47,6 +49,7 @@ use repo_config::Config;
 use crate::args::{Arguments, Command, Global, Logging};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::hooks::Observer;
 use crate::operation_log::OperationLog;
 use crate::output::Output;
 use crate::remote;
@@ -58,29 +61,38 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         return remote::run(&url, &arguments, output);
     }
     let (logging, global) = (arguments.command.logging(), arguments.global.clone());
-    let begin = |root: Utf8PathBuf| {
-        let config = Config::load(&root).ok()?;
-        Some((OperationLog::begin(&config, arguments.verb.clone(), session::actor(&global))?, root))
-    };
-    let log = match &logging {
-        Logging::Change | Logging::Service => session::find_store_root(&global).ok().and_then(&begin),
-        Logging::Nothing | Logging::NewStore(_) => None,
-    };
+    // What only shows something is told to nobody, and need not read the configuration twice.
+    let is_told = matches!(logging, Logging::Change | Logging::Service)
+        || matches!(arguments.command, Command::Fsck(_));
+    let load = |root: Utf8PathBuf| Some((Config::load(&root).ok()?, root));
+    let known = is_told.then(|| session::find_store_root(&global).ok().and_then(load)).flatten();
+    let begin =
+        |config: &Config| OperationLog::begin(config, arguments.verb.clone(), session::actor(&global));
+    let (mut log, mut observer) = (None, None);
+    if let Some((config, root)) = &known {
+        if matches!(logging, Logging::Change | Logging::Service) {
+            log = begin(config).map(|log| (log, root.clone()));
+        }
+        observer = Observer::begin(&arguments.command, root, config, session::actor(&global), output);
+    }
     if let Some((log, _)) = log.as_ref().filter(|_| logging == Logging::Service) {
         log.begin_service(output);
     }
     let began = Instant::now();
     let result = carry_out(arguments.command, &global, output);
-    let log = match logging {
-        Logging::NewStore(root) if result.is_ok() => {
-            let root = root.or_else(|| global.root.clone()).map_or_else(session::current_directory, Ok);
-            let log = root.ok().and_then(begin);
-            log.map(|(log, root)| (log.since(began), root))
-        }
-        _ => log,
-    };
+    if let Logging::NewStore(root) = logging
+        && result.is_ok()
+    {
+        let root = root.or_else(|| global.root.clone()).map_or_else(session::current_directory, Ok);
+        let made = root.ok().and_then(load);
+        log = made.and_then(|(config, root)| Some((begin(&config)?.since(began), root)));
+    }
+    let entries = output.watch().take_entries();
     if let Some((log, root)) = log {
-        log.end(&root, &result, output);
+        log.end(&root, &result, &entries, output);
+    }
+    if let Some(observer) = observer {
+        observer.end(&result, &entries, output);
     }
     result
 }
@@ -116,6 +128,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::Hold(arguments) => hold::hold(&arguments, &session()?, output),
         Command::Unhold(arguments) => hold::unhold(&arguments, &session()?, output),
         Command::Holds(arguments) => hold::holds(&arguments, &session()?, output),
+        Command::Hooks(arguments) => hooks::run(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
         Command::Undo(arguments) => undo::run(&arguments, &session()?, output),

@@ -9,9 +9,10 @@ use repo_store::{
 
 use super::changes::{self, Change};
 use super::client_config::quoted;
+use super::gates;
 use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
-use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
+use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::only_names::OnlyNames;
 use crate::output::{Output, RowLimit, count, first_of, joined, suite_list};
@@ -49,6 +50,8 @@ pub(crate) struct PromoteArguments {
     #[command(flatten)]
     base: BaseArguments,
     #[command(flatten)]
+    gates: OverrideArguments,
+    #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
@@ -58,6 +61,11 @@ impl PromoteArguments {
     /// Returns whether the verb writes to the store.
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
+    }
+
+    /// Returns the repository that packages go to.
+    pub(crate) fn to(&self) -> &str {
+        &self.to
     }
 }
 
@@ -74,6 +82,8 @@ pub(crate) fn run(
         suites: arguments.suites.clone(),
         whole_source: arguments.whole_source,
         despite_hold: arguments.despite_hold,
+        gate_override: arguments.gates.gate_override(),
+        now: Some(session.context().now),
     };
     let dry_run = arguments.change.dry_run;
     arguments.only.check_selectors(&options.selectors)?;
@@ -101,12 +111,16 @@ pub(crate) fn run(
     let mut more = stays_behind(&plan);
     more.insert("base".to_owned(), base(&[plan.base(), plan.source()]).into());
     print_changes(plan.changes(), table, more, (commit, dry_run), limit, output);
+    gates::print(&plan, dry_run, limit, output);
     note_left_out(&plan, to, arguments, output);
     let what = PackageCount::of(moved.iter().map(|(record, _)| record.key()));
     let done = match (moved.is_empty(), dry_run) {
         (true, _) if !plan.left_out().is_empty() => format!("nothing else to promote: {} has it", to.name),
         (true, _) if !plan.held().is_empty() => {
             "nothing promoted (take held versions with --despite-hold)".to_owned()
+        }
+        (true, _) if !plan.gated().is_empty() => {
+            "nothing promoted (let versions in with --override RULE --reason TEXT)".to_owned()
         }
         (true, _) if options.everything => format!("nothing to promote: {} already has all of it", to.name),
         (true, _) if !options.selectors.iter().any(Selector::names_a_version) => {
@@ -117,7 +131,9 @@ pub(crate) fn run(
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };
     // What was named and is held was refused; a pattern and `--all` only pass over it.
-    let refused = plan.held().iter().any(|(record, _)| plan.asks_for(record));
+    let held = plan.held().iter().map(|(record, _)| record);
+    let stopped = held.chain(plan.gated().iter().map(|(record, _)| record));
+    let refused = stopped.into_iter().any(|record| plan.asks_for(record));
     if refused && moved.is_empty() {
         return Ok(Outcome::Refused);
     }
@@ -255,6 +271,10 @@ fn stays_behind(plan: &PromotionPlan) -> serde_json::Map<String, serde_json::Val
     if !plan.held().is_empty() {
         let held = plan.held().iter().map(|(_, hold)| hold_json(hold));
         fields.insert("held".to_owned(), held.collect());
+    }
+    let gates = gates::violations(plan);
+    if !gates.is_empty() {
+        fields.insert("gates".to_owned(), serde_json::json!(gates));
     }
     if !plan.siblings().is_empty() {
         let siblings = plan.siblings().iter().map(|record| record.key().to_string());

@@ -38,6 +38,11 @@ impl PublishArguments {
     pub(crate) fn writes(&self) -> bool {
         !self.dry_run
     }
+
+    /// Returns the repositories that it was given.
+    pub(crate) fn repositories(&self) -> Vec<&str> {
+        self.repositories.iter().map(String::as_str).collect()
+    }
 }
 
 pub(crate) fn run(

@@ -8,7 +8,7 @@ use repo_store::{
 
 use super::changes::{self, Action};
 use super::{diff, hold};
-use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
+use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::{Output, count};
@@ -31,6 +31,8 @@ pub(crate) struct ReleaseArguments {
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    gates: OverrideArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -69,6 +71,7 @@ pub(crate) fn run(
     if let Some(tag) = &arguments.tag {
         tag.check_new().map_err(repo_store::Error::from)?;
     }
+    let gate_override = arguments.gates.gate_override();
     let make = || Ok(store.plan_release(from, to, old)?);
     let (plan, commits) = carry_out(make, |plan: &ReleasePlan| {
         check_tag(plan, to, arguments, session)?;
@@ -79,7 +82,12 @@ pub(crate) fn run(
                 false => guard::check(one.repository(), &losses, arguments.yes, output)?,
             }
         }
-        if dry_run { Ok(Commits::new()) } else { Ok(plan.apply(store, &session.context())?) }
+        let context = session.context();
+        if dry_run {
+            plan.pass_gates(store, gate_override.as_ref(), context.now)?;
+            return Ok(Commits::new());
+        }
+        Ok(plan.apply(store, gate_override.as_ref(), &context)?)
     })?;
     if let Some(tag) = arguments.tag.as_ref().filter(|_| !dry_run)
         && let Some(head) = match commits.get(&to.name) {

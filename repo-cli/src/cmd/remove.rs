@@ -45,6 +45,16 @@ impl RemoveArguments {
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
     }
+
+    /// Returns the repository that it changes.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// Returns whether it takes a removal back.
+    pub(crate) fn undoes(&self) -> bool {
+        self.undo
+    }
 }
 
 pub(crate) fn run(

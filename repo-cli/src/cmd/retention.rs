@@ -28,6 +28,11 @@ impl RetentionArguments {
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
     }
+
+    /// Returns the repositories that it was given.
+    pub(crate) fn repositories(&self) -> Vec<&str> {
+        self.repositories.iter().map(String::as_str).collect()
+    }
 }
 
 #[derive(Serialize)]

@@ -39,6 +39,11 @@ impl RollbackArguments {
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
     }
+
+    /// Returns the repository that it changes.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
+    }
 }
 
 pub(crate) fn run(

@@ -12,6 +12,7 @@ use self::program::Program;
 use crate::access;
 use crate::args::argument;
 use crate::error::{Failure, Outcome};
+use crate::hooks;
 use crate::output::{Output, Talk};
 use crate::schedule::Scheduler;
 use crate::serving::access_log::AccessLogQueue;
@@ -123,6 +124,7 @@ pub(crate) fn run(
         "metrics": metrics_address.map(|address| address.to_string()),
     });
     output.result(&document, || {});
+    hooks::deliver_in_background(session.root.clone())?;
     let access_log = if arguments.log { Some(AccessLog::Stderr) } else { session.config.access_log() };
     let everything = arguments.only.is_none();
     let _scheduler = everything.then(|| Scheduler::start(session, output.talk())).transpose()?;

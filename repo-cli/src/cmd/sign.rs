@@ -75,6 +75,17 @@ impl SignArguments {
                 | SignCommand::Attach { dry_run: true, .. }
         )
     }
+
+    /// Returns the repositories that it was given.
+    pub(crate) fn repositories(&self) -> Vec<&str> {
+        let repositories = match &self.command {
+            SignCommand::Again { repositories, .. }
+            | SignCommand::Refresh { repositories, .. }
+            | SignCommand::Export { repositories, .. } => repositories.as_slice(),
+            SignCommand::Attach { .. } => &[],
+        };
+        repositories.iter().map(String::as_str).collect()
+    }
 }
 
 pub(crate) fn run(arguments: &SignArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {

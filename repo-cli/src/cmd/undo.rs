@@ -36,6 +36,11 @@ impl UndoArguments {
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
     }
+
+    /// Returns the repository that it changes.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
+    }
 }
 
 pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {

@@ -164,6 +164,11 @@ const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E-FINGERPRINT", "not a fingerprint", "copy the fingerprint from `repo-cli key list`"),
     (
+        "E-GATED",
+        "a gate of the repository does not let a version in",
+        "correct what the message names, or give `--override RULE --reason TEXT`",
+    ),
+    (
         "E-GUARDED",
         "the change would take away most of a suite, or `gc` what the configured grace keeps; `--yes` makes it",
         "give `--yes` if that is meant",
@@ -178,6 +183,21 @@ const CODES: &[(&str, &str, &str)] = &[
         "a machine or job of that name has a token already",
         "choose another name, or revoke the token with `repo-cli access revoke`",
     ),
+    (
+        "E-HOOK-FAILED",
+        "a hook did not take an event",
+        "look at what the message says of the receiver; `repo-cli hooks retry` tries again",
+    ),
+    (
+        "E-HOOK-PRIVATE",
+        "the address of a hook is a private one, which is not allowed",
+        "set `allow_private = true` in its `[[hook]]` if that is meant",
+    ),
+    (
+        "E-HOOK-SETTINGS",
+        "a hook cannot be used as it is configured",
+        "correct its `[[hook]]` in repo.toml; the message names the setting",
+    ),
     ("E-IN-USE", "another process is writing to the store", "try again when the other command has finished"),
     (
         "E-INCOMPLETE-UPLOAD",
@@ -191,6 +211,7 @@ const CODES: &[(&str, &str, &str)] = &[
         "not a valid name for a machine, a job or a group",
         "use letters, digits and `._@-`",
     ),
+    ("E-INVALID-HOOK", "not a valid name for a hook", "choose a name that the message describes"),
     (
         "E-INVALID-PACKAGE",
         "not an acceptable package, source package or upload",
@@ -563,6 +584,7 @@ const CODES: &[(&str, &str, &str)] = &[
         "choose a column that `--help` lists, or a field of the packages",
     ),
     ("E-UNKNOWN-HOLDER", "nobody of that name has a token", "run `repo-cli access list REPOSITORY`"),
+    ("E-UNKNOWN-HOOK", "no hook of that name", "run `repo-cli hooks list` for those that there are"),
     ("E-UNKNOWN-KEY", "no signing key of that fingerprint", "run `repo-cli key list`"),
     ("E-UNKNOWN-MACHINE", "no machine of that name was seen", "run `repo-cli machines` for those that were"),
     (
@@ -617,10 +639,11 @@ const CODES: &[(&str, &str, &str)] = &[
 ];
 
 /// The crates that have errors, and the name under which a program uses each.
-const CRATES: [(&str, &str); 5] = [
+const CRATES: [(&str, &str); 6] = [
     ("repo-cli", ""),
     ("repo-serve", INTERFACE),
     ("repo-config", "repo_config::"),
+    ("repo-hooks", "repo_hooks::"),
     ("repo-store", "repo_store::"),
     ("apt-sign", "apt_sign::"),
 ];

@@ -1,12 +1,15 @@
 //! What to do about a failure, where that is known.
 
+use std::collections::BTreeSet;
+
 use apt_sign::{KeyFileFault, KeyProblem};
 use deb_parse::Component;
 use repo_config::{ConfigError, EditError, Editable, KeyError, UnknownWord};
+use repo_hooks::DeliveryError;
 use repo_store::progress::Phase;
 use repo_store::{
-    AccessError, Cancelled, ChangeError, EntryKind, HistoryError, ImportError, MaintenanceError, Obstacle,
-    PublishError, SettingsError, StorageError, TagName,
+    AccessError, Cancelled, ChangeError, EntryKind, GateRule, HistoryError, ImportError, MaintenanceError,
+    Obstacle, PublishError, SettingsError, StorageError, TagName,
 };
 
 use super::Failure;
@@ -61,6 +64,11 @@ impl Failure {
             Self::NotRetirable { fingerprint, .. } => Some(format!(
                 "wait until all is met, check your machines, then run repo-cli key retire {fingerprint} --force"
             )),
+            Self::UnknownHook { known, .. } if known.is_empty() => Some("repo.toml has no [[hook]]".to_owned()),
+            Self::UnknownHook { name, known } => Some(nearest::hint(name, known, "hooks")),
+            Self::Hook { source: DeliveryError::PrivateAddress { .. }, hook } => {
+                Some(format!("set allow_private = true in the [[hook]] of {hook} if that is meant"))
+            }
             Self::UnknownUser { .. } => {
                 Some("add the user to the system, or change `owners` of the [[incoming]] in repo.toml".to_owned())
             }
@@ -189,7 +197,9 @@ fn key_hint(error: &KeyError) -> Option<String> {
         }
         KeyError::NoKey { .. } => "make one with `repo-cli key generate`".to_owned(),
         KeyError::ClockBeforeKey { .. } => {
-            "set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned()
+            "set the clock; or `repo-cli publish --accept clock` signs as of that time. If the clock was wrong when the key was made: \
+             `repo-cli key generate --accept clock`, then `repo-cli publish --allow-key-change`, and `repo-cli sign again`"
+                .to_owned()
         }
         KeyError::Unusable { fingerprint, problem: KeyProblem::Expired { .. }, .. } => {
             format!("run repo-cli key extend {fingerprint} --expires 3y, then give clients the new public key (repo-cli client-config)")
@@ -357,6 +367,11 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Access(AccessError::UnknownHolder { holder, known, .. }) if !known.is_empty() => {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
+        }
+        Error::Change(ChangeError::Gated { violations, .. }) => {
+            let rules: BTreeSet<GateRule> = violations.iter().map(|violation| violation.rule).collect();
+            let words: Vec<String> = rules.iter().map(|rule| format!("--override {rule}")).collect();
+            return Some(format!("to let it in all the same, give {} --reason TEXT", words.join(" ")));
         }
         Error::Access(AccessError::UnknownMachine { name, known, .. }) if !known.is_empty() => {
             return Some(nearest::hint(name, known, "machines"));

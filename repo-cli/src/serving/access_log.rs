@@ -64,7 +64,7 @@ impl AccessLogQueue {
 
     /// Leaves an entry for the writer.
     pub(crate) fn put(&self, entry: &LogEntry) {
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let began = SignedDuration::try_from(entry.duration).ok().and_then(|took| now.checked_sub(took).ok());
         if let Err(TrySendError::Full(_)) =
             self.items.try_send(Item::Line(Box::new(entry.clone()), began.unwrap_or(now)))

@@ -67,7 +67,7 @@ impl SightingQueue {
             agent: entry.agent.as_deref(),
             path: &file.path,
             status: entry.status,
-            time: Timestamp::now(),
+            time: crate::clock::now(),
             publication: time.map(PublicationId::of_time),
         };
         if let Some(sighting) = Sighting::of(&request, &repository) {
@@ -138,7 +138,7 @@ impl Recorder {
         let write = || {
             let store = Store::open(&self.root)?;
             for (repository, sightings) in &pending {
-                store.note_machines(repository, sightings, Timestamp::now())?;
+                store.note_machines(repository, sightings, crate::clock::now())?;
             }
             Ok::<(), repo_store::Error>(())
         };

@@ -121,3 +121,21 @@ fn a_backup_goes_on_after_a_repair_without_a_copy_of_the_log() {
         assert!(refused.stderr.contains("is the backup of another store"), "{refused}");
     }
 }
+
+#[test]
+fn a_backup_misses_the_keys_that_signed_though_others_are_there() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let good = environment.run(&["backup", "first"]).succeeds();
+    assert!(!good.stderr.contains("warning"), "{good}");
+    let keys = environment.root().join("keys");
+    for file in keys.read_dir_utf8().unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let _ = environment.run(&["key", "generate"]).succeeds();
+    let lost = environment.run(&["backup", "second"]).ends_with(1);
+    assert!(lost.stderr.contains("the keys that signed what clients see are gone from keys/"), "{lost}");
+    // A rotation keeps what signed before.
+    let _ = environment.run(&["publish", "--allow-key-change"]).succeeds();
+    let _ = environment.run(&["backup", "third"]).succeeds();
+}

@@ -301,6 +301,12 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         "key publish" => {
             vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
         }
+        "hooks list" => {
+            configure(environment, "[[hook]]\nname = \"true\"\non = [\"gc\"]\ncommand = [\"true\"]\n");
+            vec![case(0, &["hooks", "list"]), case(2, &["hooks", "list", &hostile_name])]
+        }
+        "hooks test" => vec![case(0, &["hooks", "test", "true"]), case(1, &["hooks", "test", &hostile_name])],
+        "hooks retry" => vec![case(0, &["hooks", "retry"]), case(1, &["hooks", "retry", &hostile_name])],
         "status" => vec![case(0, &["status"])],
         "config set" => vec![
             case(0, &["config", "set", "pdiffs", "7", "--dry-run"]),

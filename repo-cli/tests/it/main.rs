@@ -24,9 +24,11 @@ mod emptied_files;
 mod foreign_backups;
 
 mod formats;
+mod gates;
 mod gone;
 mod good_backups;
 mod holding;
+mod hooks;
 mod http;
 mod incoming;
 mod indices;

@@ -42,6 +42,7 @@ const STATUSES: &[(u16, &[&str])] = &[
             "E-CHANGED-SINCE",
             "E-CONFLICT",
             "E-EXISTS",
+            "E-GATED",
             "E-GUARDED",
             "E-HELD",
             "E-HOLDER-TAKEN",

@@ -3,6 +3,7 @@
 use apt_index::RelPath;
 use deb_parse::{Architecture, Component, SuiteName};
 
+use crate::model::gate_rule::GateViolation;
 use crate::model::hold::Hold;
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
@@ -75,6 +76,16 @@ pub enum ChangeError {
         repository: RepositoryName,
         /// Since when, by whom, and which suites.
         hold: Box<Hold>,
+    },
+    /// Something that a gate of the repository does not let in.
+    #[error("{repository} does not take {key}: {}", .violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Gated {
+        /// The package.
+        key: Box<RecordKey>,
+        /// The repository.
+        repository: RepositoryName,
+        /// The rules that it does not meet.
+        violations: Vec<GateViolation>,
     },
     /// Two source packages with different files of one name: in the pool there is room for one.
     #[error("{key} has another `{path}` than {other}, which is in {repository} already")]
@@ -153,6 +164,7 @@ impl ChangeError {
             Self::Conflict { .. } => "E-CONFLICT",
             Self::Present { .. } => "E-PRESENT",
             Self::Held { .. } => "E-HELD",
+            Self::Gated { .. } => "E-GATED",
             Self::PathConflict { .. } => "E-PATH-CONFLICT",
             Self::OtherComponent { .. } => "E-OTHER-COMPONENT",
             Self::ReservedName { .. } => "E-RESERVED-NAME",

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod fsck;
 pub(crate) mod gc;
+pub(crate) mod hook_spool;
 mod store_methods;
 pub(crate) mod upgrade;
 pub(crate) mod upkeep;

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::maintenance::backup::{BackupPlan, BackupReport, NamedFile, RestorePlan, RestoreReport};
 use crate::maintenance::fsck::{CopySource, FsckOptions, FsckReport, RepairReport};
 use crate::maintenance::gc::{GcOptions, GcPlan, GcReport};
+use crate::maintenance::hook_spool::{HookDelivery, RetryLock};
 use crate::maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 use crate::storage::format::Format;
 use crate::store::Store;
@@ -199,5 +200,42 @@ impl Store {
     /// When the store cannot be read or written.
     pub fn note_upkeep(&self, kind: UpkeepKind, run: &UpkeepRun) -> Result<(), Error> {
         super::upkeep::note_upkeep(self, kind, run)
+    }
+
+    /// Returns the events that are to be delivered to hooks, and those that are remembered, by hook and from the oldest on.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn hook_deliveries(&self) -> Result<Vec<HookDelivery>, Error> {
+        super::hook_spool::hook_deliveries(self)
+    }
+
+    /// Keeps events durably until they are delivered to their hooks, but none that a hook has already. Returns how many older events had to
+    /// be dropped: [`MOST_WAITING`](crate::MOST_WAITING) wait for one hook at most.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written. Some of the events may be kept then.
+    pub fn spool_for_hooks(&self, new: &[HookDelivery]) -> Result<usize, Error> {
+        super::hook_spool::spool(self, new)
+    }
+
+    /// Replaces or removes a delivery if it is still as it was `seen`, and returns whether it was: of several who want to make it one does.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn replace_hook_delivery(
+        &self,
+        seen: &HookDelivery,
+        new: Option<&HookDelivery>,
+    ) -> Result<bool, Error> {
+        super::hook_spool::replace(self, seen, new)
+    }
+
+    /// Makes this process the one that tries again what could not be delivered; `None` when another one does.
+    ///
+    /// # Errors
+    /// When the lock cannot be had.
+    pub fn lock_hook_retries(&self) -> Result<Option<RetryLock>, Error> {
+        super::hook_spool::lock_retries(self)
     }
 }

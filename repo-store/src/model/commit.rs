@@ -5,6 +5,7 @@ use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
 
 use crate::context::Context;
+use crate::model::gate_rule::GateOverride;
 use crate::model::id::{CommitId, HoldsId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
@@ -20,6 +21,7 @@ use crate::storage::StorageError;
 /// Actor: alice
 /// Operation: add hello 2.10-3 amd64
 /// Holds: <id>                  (absent when nothing is held)
+/// Override: minimum_age: why   (absent when every gate was met)
 /// Together:                    (absent when only this repository was changed)
 ///  stable <commit before, or ->
 /// Suites:
@@ -42,6 +44,8 @@ pub struct Commit {
     pub operation: Operation,
     /// What was taken out and is to stay out; `None` when there is nothing.
     pub holds: Option<HoldsId>,
+    /// The rules of gates that did not count, and why; `None` when all were met.
+    pub gate_override: Option<GateOverride>,
     /// The repositories that were changed as a whole, this one among them, each with its state before. Empty when only this one was.
     pub together: BTreeMap<RepositoryName, Option<CommitId>>,
     /// The content of each suite.
@@ -60,6 +64,7 @@ impl Commit {
             actor: context.actor.clone(),
             operation: Operation::Create,
             holds: None,
+            gate_override: None,
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
             signature: None,
@@ -120,6 +125,9 @@ impl Commit {
         if let Some(holds) = &self.holds {
             let _ = writeln!(text, "Holds: {holds}");
         }
+        if let Some(gate_override) = &self.gate_override {
+            let _ = writeln!(text, "Override: {gate_override}");
+        }
         if !self.together.is_empty() {
             text.push_str("Together:\n");
         }
@@ -158,6 +166,7 @@ impl Commit {
             actor: paragraph.get_str("Actor")?.to_owned(),
             operation: Operation::parse(paragraph.get_str("Operation")?),
             holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
+            gate_override: paragraph.get_str("Override").and_then(GateOverride::parse),
             together: together.collect::<Option<_>>()?,
             suites: suites.collect::<Option<_>>()?,
             signature: paragraph.get_str("Signature").map(signature),
@@ -183,6 +192,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::model::gate_rule::GateRule;
 
     #[test]
     fn a_commit_reads_back_as_it_was_written() {
@@ -193,6 +203,7 @@ mod tests {
             actor: "alice".to_owned(),
             operation: Operation::Other("init".to_owned()),
             holds: None,
+            gate_override: None,
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
             signature: None,
@@ -200,6 +211,8 @@ mod tests {
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         commit.parent = Some(CommitId::of(b"x"));
         commit.holds = Some(HoldsId::of(b"z"));
+        commit.gate_override =
+            Some(GateOverride::new([GateRule::MaxSize, GateRule::MinimumAge], "urgent: yes\nSuites: x"));
         commit.suites.insert(SuiteName::parse("bookworm").unwrap(), SnapshotId::of(b"y"));
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         let mut whole = commit.clone();
@@ -220,6 +233,7 @@ mod tests {
         Actor: alice
         Operation: init
         Holds: 1104908ab930e671002c7cd7f3fc921570b1bf64ecfa12fe363585c630eaca6b
+        Override: minimum_age max_size: urgent: yes Suites: x
         Suites:
          bookworm 08112a9e334ce73042b531c25668cf5cb12a1ee040a4326afeac065461079a06
         ");
@@ -234,6 +248,7 @@ mod tests {
             actor: "eve\nSuites:\n x y".to_owned(),
             operation: Operation::Other("\u{1b}[2J\n\n".to_owned()),
             holds: None,
+            gate_override: None,
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
             signature: None,

@@ -6,6 +6,7 @@ pub(crate) mod class;
 pub(crate) mod commit;
 pub(crate) mod difference;
 pub(crate) mod edit;
+pub(crate) mod gate_rule;
 pub(crate) mod hold;
 pub(crate) mod id;
 pub(crate) mod index_kind;

@@ -177,6 +177,50 @@ impl fmt::Display for HolderName {
     }
 }
 
+/// The name of a hook: letters, digits, `.`, `_` and `-`, starting with a letter or a digit, at most 64 bytes.
+///
+/// ```
+/// use repo_store::HookName;
+/// assert_eq!(HookName::parse("chat.example.org")?.as_str(), "chat.example.org");
+/// assert!(HookName::parse("../chat").is_err());
+/// # Ok::<(), repo_store::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HookName(String);
+
+impl HookName {
+    /// Checks `name`.
+    ///
+    /// # Errors
+    /// [`NameError::InvalidHook`] when no hook can be called that.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if starts_well && name.len() <= 64 && name.chars().all(allowed) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NameError::InvalidHook { name: name.escape_debug().take(100).collect() })
+        }
+    }
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns no name yet, for what is read before its name is known.
+    pub(crate) fn unnamed() -> Self {
+        Self(String::new())
+    }
+}
+
+impl fmt::Display for HookName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A name that nothing can have.
 ///
 /// Messages do not repeat their source: print the chain.
@@ -205,6 +249,14 @@ pub enum NameError {
         /// The name, control characters escaped.
         name: String,
     },
+    /// A name that cannot be a hook's.
+    #[error(
+        "`{name}` cannot be the name of a hook: letters, digits, `.`, `_` and `-`, a letter or a digit first, at most 64"
+    )]
+    InvalidHook {
+        /// The name, control characters escaped.
+        name: String,
+    },
     /// A name for a tag that reads as a time.
     #[error("`{name}` cannot be the name of a tag: it reads as a time")]
     TagLikeTime {
@@ -221,6 +273,7 @@ impl NameError {
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::InvalidTag { .. } | Self::TagLikeTime { .. } => "E-INVALID-TAG",
             Self::InvalidHolder { .. } => "E-INVALID-HOLDER",
+            Self::InvalidHook { .. } => "E-INVALID-HOOK",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What changes a repository: taking packages in, promoting, removing, going back, taking back, retention, naming states.
 
+mod age;
 pub(crate) mod details;
 pub(crate) mod import;
 pub(crate) mod incoming;
 pub(crate) mod keyring;
 pub(crate) mod machine_states;
+pub(crate) mod passage;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod promotion;

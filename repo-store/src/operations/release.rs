@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
+use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
@@ -12,6 +13,7 @@ use crate::history::revision::Revision;
 use crate::intent;
 use crate::joint::{Step, transact_jointly};
 use crate::model::difference::Difference;
+use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::Hold;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
@@ -20,8 +22,10 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
+use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::settings::RepositorySettings;
+use crate::settings::gate::Gate;
 use crate::store::Store;
 
 /// What a release would change. [`Store::plan_release`] makes it.
@@ -84,17 +88,49 @@ impl ReleasePlan {
         self.moves.iter().all(|one| one.differences.is_empty())
     }
 
+    /// Looks whether the gates of the repositories let in what would come. Returns the rules that it does not meet and that do not count, by
+    /// repository.
+    ///
+    /// # Errors
+    /// [`ChangeError::Gated`] for the first version that does not meet a rule that counts.
+    pub fn pass_gates(
+        &self,
+        store: &Store,
+        gate_override: Option<&GateOverride>,
+        now: Timestamp,
+    ) -> Result<BTreeMap<RepositoryName, BTreeSet<GateRule>>, Error> {
+        let lifts = |rule| gate_override.is_some_and(|given| given.lifts(rule));
+        let mut lifted: BTreeMap<RepositoryName, BTreeSet<GateRule>> = BTreeMap::new();
+        for one in &self.moves {
+            for (record, violations) in one.gated(store, &self.request, now)? {
+                if !violations.iter().all(|violation| lifts(violation.rule)) {
+                    let (key, repository) = (Box::new(record.key().clone()), one.repository.clone());
+                    return Err(ChangeError::Gated { key, repository, violations }.into());
+                }
+                let rules = violations.into_iter().map(|violation| violation.rule);
+                lifted.entry(one.repository.clone()).or_default().extend(rules);
+            }
+        }
+        Ok(lifted)
+    }
+
     /// Releases. Returns the new commit of each repository that changed.
     ///
     /// # Errors
-    /// [`ChangeError::Outdated`] when one of the repositories has changed since the plan was made. [`ChangeError::Conflict`] when one of
+    /// Those of [`pass_gates`](Self::pass_gates). [`ChangeError::Outdated`] when one of the repositories has changed since the plan was made. [`ChangeError::Conflict`] when one of
     /// them has a package with another content. None of them is changed in these cases.
     pub fn apply(
         &self,
         store: &Store,
+        gate_override: Option<&GateOverride>,
         context: &Context,
     ) -> Result<BTreeMap<RepositoryName, CommitId>, Error> {
-        let steps: Vec<Step<'_>> = self.moves.iter().map(|one| one.step(store, &self.request)).collect();
+        let mut lifted = self.pass_gates(store, gate_override, context.now)?;
+        let reason = gate_override.map_or("", |given| &given.reason);
+        let moves: Vec<(&ReleaseMove, BTreeSet<GateRule>)> =
+            self.moves.iter().map(|one| (one, lifted.remove(&one.repository).unwrap_or_default())).collect();
+        let steps: Vec<Step<'_>> =
+            moves.iter().map(|(one, rules)| one.step(store, &self.request, (rules, reason))).collect();
         transact_jointly(store, context, &steps)
     }
 
@@ -145,8 +181,43 @@ impl ReleaseMove {
         &self.held
     }
 
-    fn step<'s>(&'s self, store: &'s Store, request: &Request) -> Step<'s> {
-        let settings = request.old.iter().chain([&request.to]).find(|one| one.name == self.repository);
+    fn settings<'r>(&self, request: &'r Request) -> Option<&'r RepositorySettings> {
+        request.old.iter().chain([&request.to]).find(|one| one.name == self.repository)
+    }
+
+    /// Returns what would come and does not meet a gate of the repository.
+    fn gated(
+        &self,
+        store: &Store,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Vec<(Arc<Record>, Vec<GateViolation>)>, Error> {
+        let gates = self.settings(request).map(|settings| settings.gates.as_slice()).unwrap_or_default();
+        let gates: Vec<Gate> = gates.iter().filter(|gate| gate.is_for(Some(&self.from))).cloned().collect();
+        if gates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let target = store.head(&self.repository)?;
+        let coming = self.added.iter().map(|(suite, record)| (suite, record.key()));
+        let ends = (&self.from, &self.repository);
+        let passage = Passage::new(store, ends, (&gates, target.as_ref()), coming, Some(now))?;
+        let mut gated = Vec::new();
+        for (suite, record) in self.added.iter() {
+            let violations = passage.violations(suite, record)?;
+            if !violations.is_empty() {
+                gated.push((Arc::clone(record), violations));
+            }
+        }
+        Ok(gated)
+    }
+
+    fn step<'s>(
+        &'s self,
+        store: &'s Store,
+        request: &Request,
+        (lifted, reason): (&'s BTreeSet<GateRule>, &'s str),
+    ) -> Step<'s> {
+        let settings = self.settings(request);
         let known = settings.map(|one| one.suites.iter().map(|suite| suite.name.clone()).collect());
         let change = move |transaction: &mut crate::transaction::Transaction<'_>| {
             check_base(transaction, &self.repository, self.base)?;
@@ -157,6 +228,7 @@ impl ReleaseMove {
             for (suite, record) in self.added.iter() {
                 transaction.insert(suite, record)?;
             }
+            transaction.note_override(lifted, reason);
             // Last: what was withdrawn from the source meanwhile must not be released.
             if store.head(&self.from)?.map(|head| head.id()) != self.source {
                 return Err(ChangeError::Outdated { repository: self.from.clone() }.into());

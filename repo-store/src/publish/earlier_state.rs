@@ -109,6 +109,8 @@ fn seen(
             None => match (Announced::read(store)?.state(repository, id), is_deleted) {
                 (Some(_), true) => None,
                 (Some(commit), false) => commit.map(Seen::State),
+                // A link of others that leads nowhere showed nothing to anybody.
+                (None, _) if noted != Some(id) && !target.is_directory(&layout::dists_of(id))? => None,
                 (None, _) => Some(content_of(target, id)?),
             },
         };

@@ -1,3 +1,4 @@
+pub(crate) mod gate;
 pub(crate) mod markers;
 pub(crate) mod release_mark;
 pub(crate) mod release_name;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::model::class::PackageClass;
 use crate::model::index_kind::IndexKind;
 use crate::model::name::RepositoryName;
+use crate::settings::gate::Gate;
 use crate::settings::markers::Markers;
 use crate::settings::uploaders::Uploaders;
 
@@ -40,6 +42,8 @@ pub struct RepositorySettings {
     pub encodings_by_kind: BTreeMap<IndexKind, Vec<Encoding>>,
     /// Which packages go elsewhere than their sections and versions say; the first rule for a package decides.
     pub routing: Vec<RoutingRule>,
+    /// What must be so before a version comes in.
+    pub gates: Vec<Gate>,
     /// Whether `Contents` indices are published: which files each package has. It costs the unpacking of every package that is
     /// added.
     pub contents: bool,
@@ -144,6 +148,7 @@ impl RepositorySettings {
             encodings: Encoding::DEFAULT.to_vec(),
             encodings_by_kind: BTreeMap::new(),
             routing: Vec::new(),
+            gates: Vec::new(),
             contents: false,
             unknown_release: UnknownRelease::default(),
             valid_for: None,

@@ -8,11 +8,12 @@ use crate::storage::beneath::PathFault;
 use crate::storage::{StorageError, files};
 
 /// The directories of a storage, where there is something in them.
-pub(crate) const FOLDERS: [&str; 17] = [
+pub(crate) const FOLDERS: [&str; 18] = [
     "blobs",
     "cache",
     "damaged",
     "history",
+    "hooks",
     "intents",
     "keyrings",
     "locks",

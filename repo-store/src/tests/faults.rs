@@ -299,7 +299,7 @@ fn releasing_survives_every_fault() {
     survives(world, |world| {
         let store = Store::open(&world.root)?;
         let plan = store.plan_release(&world.preprod, &world.prod, Some(&settings("old")))?;
-        plan.apply(&store, &context(5)).map(drop)
+        plan.apply(&store, None, &context(5)).map(drop)
     });
 }
 
@@ -309,7 +309,7 @@ fn undoing_a_release_survives_every_fault() {
     world.next = |world| _ = intent::complete_of(&world.open(), &world.prod.name).unwrap();
     let store = world.open();
     let plan = store.plan_release(&world.preprod, &world.prod, Some(&settings("old"))).unwrap();
-    plan.apply(&store, &context(4)).unwrap();
+    plan.apply(&store, None, &context(4)).unwrap();
     drop(store);
     survives(world, |world| {
         let store = Store::open(&world.root)?;

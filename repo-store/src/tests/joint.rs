@@ -68,7 +68,7 @@ impl World {
     fn release(&self, seconds: i64) -> Result<BTreeMap<RepositoryName, CommitId>, Error> {
         let old = settings("oldstable");
         let plan = self.store.plan_release(&settings("beta"), &settings("stable"), Some(&old))?;
-        plan.apply(&self.store, &context(seconds))
+        plan.apply(&self.store, None, &context(seconds))
     }
 
     fn state(&self) -> BTreeMap<String, Vec<String>> {
@@ -89,6 +89,7 @@ impl World {
             operation: Operation::parse("release from beta: hello 2.0 amd64"),
             holds: None,
             together: together.clone(),
+            gate_override: None,
             suites: suites.suites.clone(),
             signature: None,
         };
@@ -176,7 +177,7 @@ fn what_a_repository_holds_out_is_not_released() {
         .unwrap();
     let plan = world.store.plan_release(&settings("beta"), &settings("stable"), None).unwrap();
     assert_eq!(plan.moves()[0].held().len(), 1);
-    assert_eq!(plan.apply(&world.store, &context(8)).unwrap().len(), 1);
+    assert_eq!(plan.apply(&world.store, None, &context(8)).unwrap().len(), 1);
     assert_eq!(world.state(), expected(&["hello 2.0", "other 1.0"], &["hello 2.0"], &[]));
     world.assert_settled();
 }
@@ -189,10 +190,10 @@ fn a_plan_that_is_outdated_releases_nothing() {
         let plan = world.store.plan_release(&settings("beta"), &settings("stable"), Some(&old)).unwrap();
         world.add(changed, "other", "1.0", 5);
         let before = world.state();
-        let refused = plan.apply(&world.store, &context(10)).unwrap_err();
+        let refused = plan.apply(&world.store, None, &context(10)).unwrap_err();
         assert!(matches!(refused, Error::Change(ChangeError::Outdated { .. })), "{changed}: {refused}");
         assert_eq!(world.state(), before, "{changed}");
-        plan.rebase(&world.store).unwrap().apply(&world.store, &context(11)).unwrap();
+        plan.rebase(&world.store).unwrap().apply(&world.store, None, &context(11)).unwrap();
         assert_eq!(world.state()["stable"], world.state()["beta"]);
         world.assert_settled();
     }

@@ -156,7 +156,7 @@ impl World {
     /// What it is made of is one change, so it is there as a whole or not at all.
     fn release(&self, time: i64) -> Result<(), Error> {
         let plan = self.store.plan_release(&self.preprod, &self.prod, Some(&settings("old")))?;
-        plan.apply(&self.store, &context(time)).map(drop)
+        plan.apply(&self.store, None, &context(time)).map(drop)
     }
 
     fn undo_release(&self, time: i64) -> Result<(), Error> {

@@ -14,7 +14,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::{Batch, IncomingArguments, batches, look, show};
 use crate::error::{Failure, Outcome};
-use crate::operation_log::OperationLog;
+use crate::hooks;
 use crate::output::{Output, count};
 use crate::session::Session;
 use crate::signals;
@@ -47,6 +47,7 @@ pub(super) fn run(
     let session = open()?;
     let folders = folders(arguments, &session)?;
     output.watch().leave_interrupts();
+    hooks::deliver_in_background(session.root.clone())?;
     let (sender, events) = channel();
     listen_to_signals(&sender)?;
     let mut watched = Watched::new(sender)?;
@@ -117,7 +118,13 @@ fn round(
     }
     *unfinished = !all_done;
     let refused = output.failure_after(told);
-    OperationLog::end_round(log.as_ref(), &session.root, refused.as_ref(), watched_output);
+    let entries = watched_output.watch().take_entries();
+    if let Some(log) = log {
+        log.end_round(&session.root, refused.as_ref(), &entries, watched_output);
+    }
+    if let Some(observer) = session.observer_of_rounds() {
+        observer.end_round(&entries, refused.as_ref(), output);
+    }
     problems
 }
 

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use repo_config::{BackupTime, Recurrence};
 use repo_serve::Certificate;
 use repo_store::{
-    CurrentPublication, GcOptions, LogEntry, Operation, PromoteOptions, RepositoryName, RepositorySettings,
-    Revision, UpkeepRun,
+    CurrentPublication, DeliveryState, GcOptions, HookDelivery, LogEntry, Operation, PromoteOptions,
+    RepositoryName, RepositorySettings, Revision, UpkeepRun,
 };
 
 use super::{Kind, Subject, machines};
@@ -36,6 +36,9 @@ const LITTLE_SPACE: (u64, u64) = (1 << 30, 5);
 
 /// What waits in a drop folder for so long is taken by nobody.
 const TAKEN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
+
+/// What was not delivered to a hook within that time is a person's business.
+const DELIVERED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 fn look(kind: Kind, name: &str, look: &dyn Fn(&mut Subject) -> Result<(), Failure>) -> Subject {
     let mut subject = Subject::new(kind, name);
@@ -82,6 +85,9 @@ pub(super) fn all(session: &Session) -> Vec<Subject> {
     }
     subjects.push(look(Kind::Backup, "backup", &|subject| backup(session, subject)));
     subjects.push(look(Kind::Check, "check", &|subject| last_check(session, subject)));
+    if !session.config.hooks().is_empty() {
+        subjects.push(look(Kind::Hooks, "hooks", &|subject| hooks(session, subject)));
+    }
     subjects.push(look(Kind::Store, "store", &|subject| store(session, subject)));
     let machines = look(Kind::Machines, "machines", &|subject| machines::look(session, subject));
     // Nothing is told where none was seen.
@@ -216,11 +222,13 @@ fn waiting(
     subject: &mut Subject,
 ) -> Result<(), Failure> {
     let (source, target) = (session.repository(from.as_str())?, session.repository(to.as_str())?);
-    let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
+    let now = Some(session.context().now);
+    let options = PromoteOptions { everything: true, now, ..PromoteOptions::default() };
     let plan = session.store.plan_promotion(source, target, &options)?;
     let waiting = PackageCount::of(plan.changes().iter().map(|(_, record)| record.key()));
     subject.figure("waiting_package_files", waiting.files());
     subject.say(match waiting.packages() {
+        0 if !plan.gated().is_empty() => format!("nothing that gates let in waits for {to}"),
         0 => format!("{to} has all of {from}"),
         1 => format!("{waiting} waits for {to}"),
         _ => format!("{waiting} wait for {to}"),
@@ -228,6 +236,9 @@ fn waiting(
     if !plan.held().is_empty() {
         let held = PackageCount::of(plan.held().iter().map(|(record, _)| record.key()));
         subject.say(format!("{held} held"));
+    }
+    if !plan.gated().is_empty() {
+        subject.say(format!("{} stopped by gates", count(plan.gated().len(), "package file")));
     }
     Ok(())
 }
@@ -416,6 +427,33 @@ fn last_check(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
         subject.say("clean");
     }
     subject.say(ago(run.date, now));
+    Ok(())
+}
+
+/// What could not be delivered. A receiver may be restarted without anybody being called.
+fn hooks(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    let (now, list) = (session.context().now, || Some("repo-cli hooks list".to_owned()));
+    let deliveries = session.store.hook_deliveries()?;
+    let of = |state| deliveries.iter().filter(move |delivery: &&HookDelivery| delivery.state == state);
+    let (waiting, failed) = (of(DeliveryState::Waiting).count(), of(DeliveryState::GivenUp).count());
+    subject.figure("waiting_events", waiting);
+    subject.figure("failed_events", failed);
+    let late = of(DeliveryState::Waiting)
+        .filter(|delivery| now.duration_since(delivery.date) > DELIVERED_WITHIN)
+        .min_by_key(|delivery| delivery.date);
+    if failed > 0 {
+        subject.attention(format!("{} not delivered", count(failed, "event")), list());
+    }
+    if let Some(late) = late {
+        let (hook, since) = (&late.hook, ago(late.date, now));
+        let why = late.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        subject.attention(format!("{hook} was not told of what happened {since}{why}"), list());
+    }
+    match waiting {
+        0 if failed == 0 => subject.say("all delivered"),
+        0 => {}
+        waiting => subject.say(format!("{} waiting", count(waiting, "event"))),
+    }
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use crate::history::keyring_versions::KeyringVersions;
 use crate::intent::Intent;
 use crate::maintenance::backup::{FORMAT, LOG};
 use crate::maintenance::fsck::head;
+use crate::maintenance::hook_spool::HookSpool;
 use crate::maintenance::upkeep::Upkeep;
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
@@ -105,6 +106,7 @@ fn is_sound(path: &Utf8Path, bytes: &[u8]) -> bool {
         Some(Area::Tokens) => {
             document::parse::<Tokens>(bytes).is_some_and(|tokens| !tokens.entries().is_empty())
         }
+        Some(Area::Hooks) => document::parse::<HookSpool>(bytes).is_some(),
         Some(Area::Machines) => document::parse::<Machines>(bytes).is_some(),
         Some(Area::Upkeep) => document::parse::<Upkeep>(bytes).is_some(),
         Some(Area::Intents) => {

@@ -13,6 +13,7 @@ use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::tags::tag_key;
 use crate::intent::Intent;
+use crate::maintenance::hook_spool::HookSpool;
 use crate::maintenance::upkeep::Upkeep;
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
@@ -169,6 +170,7 @@ impl Journal {
             }),
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
             Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
+            Area::Hooks => Kept::<HookSpool>::load(storage, name).map(|spool| spool.is_empty()),
             Area::Intents => Kept::<Intent>::load(storage, name).map(|intent| intent.parts.is_empty()),
             Area::Machines => {
                 Kept::<Machines>::load(storage, name).map(|machines| *machines == Machines::default())

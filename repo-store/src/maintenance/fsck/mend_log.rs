@@ -39,8 +39,9 @@ impl Repair<'_, '_> {
             while let Some(id) = next {
                 let Ok(commit) = Commit::read(&self.store.objects(), id) else { break };
                 let digits = id.to_string();
-                let tells =
-                    |line: &String| fields(line).is_some_and(|entry| entry.1 == digits && entry.0 != digits);
+                let tells = |line: &String| {
+                    fields(line, repository).is_some_and(|entry| entry.1 == digits && entry.0 != digits)
+                };
                 if commit.sequence > 0 && !lines.iter().any(tells) {
                     lost.push((digits, LogEntry::of_commit(&commit, repository, id).to_line()));
                 }
@@ -48,8 +49,9 @@ impl Repair<'_, '_> {
             }
             for (id, line) in lost.into_iter().rev() {
                 // Before whatever was built upon it or showed it.
-                let place =
-                    lines.iter().position(|line| fields(line).is_some_and(|(before, _)| before == id));
+                let is_next =
+                    |line: &String| fields(line, repository).is_some_and(|(before, _)| before == id);
+                let place = lines.iter().position(is_next);
                 lines.insert(place.unwrap_or(lines.len()), line);
             }
         }
@@ -92,7 +94,8 @@ impl Repair<'_, '_> {
         for (known, line) in lost.into_iter().rev() {
             // Behind the state that it shows, and behind what it took the place of.
             let state = known.commit.map(|id| id.to_string());
-            let is_state = |line: &String| fields(line).map(|(_, after)| after) == state.as_deref();
+            let is_state =
+                |line: &String| fields(line, repository).map(|(_, after)| after) == state.as_deref();
             let before = known.replaces.and_then(|id| records.readable.get(&id));
             let before = before.map(|before| line_of(repository, before));
             let is_before = |line: &String| before.as_deref().is_some_and(|it| end_of(line) == end_of(it));
@@ -127,9 +130,11 @@ fn intact(log: &[u8]) -> Vec<String> {
     log::lines(log).filter(|line| line.intact).map(|line| line.text.to_owned()).collect()
 }
 
-/// The commits before and after, in a line of the log without its check.
-fn fields(line: &str) -> Option<(&str, &str)> {
-    let mut fields = line.split('\t').skip(3);
+/// The commits before and after, in a line of the log without its check that is about the repository: two repositories may have the same
+/// commit.
+fn fields<'l>(line: &'l str, repository: &RepositoryName) -> Option<(&'l str, &'l str)> {
+    let mut fields = line.split('\t').skip(2);
+    fields.next().filter(|name| *name == repository.as_str())?;
     Some((fields.next()?, fields.next()?))
 }
 

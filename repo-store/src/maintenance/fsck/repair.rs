@@ -511,6 +511,8 @@ impl Repair<'_, '_> {
                 let log = self.store.operations()?;
                 saved.map(|(saved, repository)| document::to_text(&saved.brought_up_to(&log, &repository)))
             }
+            // The events themselves are in the history.
+            Area::Hooks => Some(String::new()),
             // What was begun cannot be known: each repository stays as it is.
             Area::Intents => Some(String::new()),
             // Machines that go on reading are seen again.

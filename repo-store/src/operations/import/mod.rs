@@ -23,6 +23,7 @@ use crate::manifest::Manifest;
 use crate::manifest::keep::manifest_key;
 use crate::manifest::keep::stage_manifest;
 use crate::model::class::WildPattern;
+use crate::model::gate_rule::{GateOverride, GateRule};
 use crate::model::hold::Hold;
 use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
@@ -31,6 +32,7 @@ use crate::operations::import::source::read_source;
 use crate::operations::import::upload::read_upload;
 use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
 use crate::progress::{Amount, Phase, Running};
+use crate::settings::gate::Gate;
 use crate::settings::route::Route;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::{FileFault, Key, Staged, StorageError};
@@ -63,6 +65,8 @@ pub struct AddOptions {
     pub refuse_held: bool,
     /// Take also what a person [holds](crate::Transaction::hold), which ends the hold in every suite. Without that it is always refused.
     pub despite_hold: bool,
+    /// Rules of gates that do not count, and why.
+    pub gate_override: Option<GateOverride>,
     /// Say what would be done and change nothing.
     pub dry_run: bool,
 }
@@ -329,6 +333,8 @@ struct Candidate<'a> {
     borrowed: Vec<BlobId>,
     /// Every suite of the repository.
     all_suites: Vec<SuiteName>,
+    /// What it must meet.
+    gates: Vec<Gate>,
 }
 
 /// What became of the candidates, by the place of the file that they stand for.
@@ -381,6 +387,7 @@ impl<'a> Candidate<'a> {
             check_listed(suite, &record)?;
         }
         let all_suites = repository.suites.iter().map(|suite| suite.name.clone()).collect();
+        let gates = repository.gates.iter().filter(|gate| gate.is_for(None)).cloned().collect();
         Ok(Self {
             file: file.to_owned(),
             record,
@@ -388,6 +395,7 @@ impl<'a> Candidate<'a> {
             staged: Mutex::new(staged),
             borrowed,
             all_suites,
+            gates,
         })
     }
 
@@ -403,6 +411,9 @@ impl<'a> Candidate<'a> {
             && (options.refuse_held || hold.is_by_person())
         {
             return Ok(Err(transaction.is_held(self.record.key(), hold.clone())));
+        }
+        if let Some(error) = self.gated(transaction, options)? {
+            return Ok(Err(error));
         }
         let mut suites = Vec::new();
         for suite in self.placement.route.suites() {
@@ -435,6 +446,28 @@ impl<'a> Candidate<'a> {
         let ends = |hold: &Hold| if hold.is_by_person() { is_new } else { hold.suites.iter().any(comes_in) };
         let ended_hold = hold.filter(|hold| is_own(hold) && ends(hold));
         Ok(Ok(Added { file, key, component, route, rule, suites, ended_hold }))
+    }
+
+    /// Returns why a gate does not let it in, if one does not. Rules that do not count are noted for the history.
+    fn gated(&self, transaction: &mut Transaction<'_>, options: &AddOptions) -> Result<Option<Error>, Error> {
+        let mut broken = BTreeSet::new();
+        for suite in self.placement.route.suites() {
+            match transaction.gate_violations(suite, &self.record, &self.gates) {
+                Ok(violations) => broken.extend(violations),
+                // It is told of where the package is put there.
+                Err(Error::Change(ChangeError::Conflict { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let lifts = |rule| options.gate_override.as_ref().is_some_and(|given| given.lifts(rule));
+        let rules: BTreeSet<GateRule> = broken.iter().map(|violation| violation.rule).collect();
+        if !rules.iter().all(|rule| lifts(*rule)) {
+            return Ok(Some(transaction.is_gated(self.record.key(), broken.into_iter().collect())));
+        }
+        if let Some(given) = &options.gate_override {
+            transaction.note_override(&rules, &given.reason);
+        }
+        Ok(None)
     }
 
     fn keep(&self, store: &Store) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deb_parse::{Architecture, SuiteName};
+use jiff::Timestamp;
 
 use self::siblings::Chosen;
 use crate::context::Context;
@@ -14,6 +15,7 @@ use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::selector::Selector;
 use crate::model::difference::Difference;
+use crate::model::gate_rule::{GateOverride, GateViolation};
 use crate::model::hold::Hold;
 use crate::model::id::CommitId;
 use crate::model::lookup::Lookup;
@@ -23,8 +25,10 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
+use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::progress::{Amount, Phase};
+use crate::settings::gate::Gate;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted};
@@ -44,6 +48,10 @@ pub struct PromoteOptions {
     pub whole_source: bool,
     /// Also what is [held](crate::Hold) out of the other repository, which ends its hold.
     pub despite_hold: bool,
+    /// Rules of gates that do not count, and why.
+    pub gate_override: Option<GateOverride>,
+    /// The present time, for gates that ask for an age. Without it nothing has any age.
+    pub now: Option<Timestamp>,
 }
 
 /// What a promotion would bring from one repository to another. [`Store::plan_promotion`] makes it.
@@ -78,6 +86,10 @@ pub struct PromotionPlan {
     #[serde(skip)]
     held: Vec<(Arc<Record>, Hold)>,
     #[serde(skip)]
+    gated: Vec<(Arc<Record>, Vec<GateViolation>)>,
+    #[serde(skip)]
+    overridden: Vec<(Arc<Record>, Vec<GateViolation>)>,
+    #[serde(skip)]
     siblings: Vec<Arc<Record>>,
     #[serde(skip)]
     request: Request,
@@ -92,6 +104,8 @@ struct Request {
     lacking: Vec<SuiteName>,
     /// All that the target has.
     suites: Vec<SuiteName>,
+    /// The gates of the target.
+    gates: Vec<Gate>,
 }
 
 /// A suite that two repositories have.
@@ -159,6 +173,18 @@ impl PromotionPlan {
         &self.held
     }
 
+    /// Returns the records that would be taken and that gates of the other repository do not let in, with the rules that they do not meet.
+    #[must_use]
+    pub fn gated(&self) -> &[(Arc<Record>, Vec<GateViolation>)] {
+        &self.gated
+    }
+
+    /// Returns the records that are taken although they do not meet these rules, which [do not count](PromoteOptions::gate_override).
+    #[must_use]
+    pub fn overridden(&self) -> &[(Arc<Record>, Vec<GateViolation>)] {
+        &self.overridden
+    }
+
     /// Returns the records built from the same version of a source as some that are taken, which the other repository lacks and nobody
     /// asked for.
     #[must_use]
@@ -209,6 +235,11 @@ impl PromotionPlan {
                 }
             }
             phase.finish();
+            if let Some(given) = &self.request.options.gate_override {
+                let broken = self.overridden.iter().flat_map(|(_, violations)| violations);
+                let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
+                transaction.note_override(&rules.collect(), &given.reason);
+            }
             if dry_run {
                 transaction.clear();
             }
@@ -235,7 +266,7 @@ impl PromotionPlan {
         to: &RepositoryName,
         request: &Request,
     ) -> Result<Self, Error> {
-        let Request { options, common, lacking, suites: _ } = request;
+        let Request { options, common, lacking, suites: _, gates: _ } = request;
         let (source, target) = (store.head(from)?, store.head(to)?);
         let mut plan = Self {
             from: from.clone(),
@@ -247,6 +278,8 @@ impl PromotionPlan {
             unmatched: Vec::new(),
             sources: Vec::new(),
             held: Vec::new(),
+            gated: Vec::new(),
+            overridden: Vec::new(),
             siblings: Vec::new(),
             request: request.clone(),
         };
@@ -302,6 +335,7 @@ impl PromotionPlan {
         if let Some(target) = target.as_ref().filter(|_| !options.despite_hold) {
             plan.leave_out_held(target)?;
         }
+        plan.leave_out_gated(store, target.as_ref())?;
         // Where everything is asked for, what stays behind is there or held.
         if !options.everything {
             plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), target.as_ref())?;
@@ -309,6 +343,39 @@ impl PromotionPlan {
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
         Ok(plan)
+    }
+
+    /// Takes out what gates of the target do not let in, unless somebody decided that the rules do not count.
+    fn leave_out_gated(&mut self, store: &Store, target: Option<&Revision<'_>>) -> Result<(), Error> {
+        let Request { gates, options, .. } = &self.request;
+        if gates.is_empty() {
+            return Ok(());
+        }
+        let coming = self.changes.iter().map(|(suite, record)| (suite, record.key()));
+        let ends = (&self.from, &self.repository);
+        let passage = Passage::new(store, ends, (gates, target), coming, options.now)?;
+        let lifts = |violation: &GateViolation| {
+            options.gate_override.as_ref().is_some_and(|given| given.lifts(violation.rule))
+        };
+        let (mut gated, mut overridden) = (BTreeMap::new(), BTreeMap::new());
+        for (suite, records) in self.changes.lists_mut() {
+            let mut kept = Vec::with_capacity(records.len());
+            for record in std::mem::take(records) {
+                let key = record.key();
+                let broken = passage.violations(suite, &record)?;
+                if broken.iter().all(lifts) {
+                    if !broken.is_empty() {
+                        overridden.insert(key.clone(), (Arc::clone(&record), broken));
+                    }
+                    kept.push(record);
+                } else {
+                    gated.insert(key.clone(), (Arc::clone(&record), broken));
+                }
+            }
+            *records = kept;
+        }
+        (self.gated, self.overridden) = (gated.into_values().collect(), overridden.into_values().collect());
+        Ok(())
     }
 
     /// Takes out what the target holds.
@@ -388,7 +455,9 @@ pub(crate) fn plan_promotion(
         }));
     }
     let suites = to.suites.iter().map(|suite| suite.name.clone()).collect();
-    let request = Request { options: options.clone(), common, lacking, suites };
+    let is_asked = |gate: &&Gate| gate.is_for(Some(&from.name));
+    let gates = to.gates.iter().filter(is_asked).cloned().collect();
+    let request = Request { options: options.clone(), common, lacking, suites, gates };
     PromotionPlan::make(store, &from.name, &to.name, &request)
 }
 

@@ -7,14 +7,12 @@
 //! Whatever the rules and the clock say, what a machine would install stays: the newest version of each package for each
 //! architecture, `all` counting for each. So does all that a tag names, and every version of the keyring package.
 
-mod age;
 mod plan;
 mod rule;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use age::Ages;
 use deb_parse::SuiteName;
 use jiff::Timestamp;
 pub use plan::{Reason, RetentionPlan, Verdict};
@@ -26,6 +24,7 @@ use crate::model::candidates;
 use crate::model::id::{BlobId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::record::Record;
+use crate::operations::age::Ages;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 

@@ -14,14 +14,14 @@ use crate::store::Store;
 
 /// Since when package files are in their suites, for those asked about.
 #[derive(Default)]
-pub(super) struct Ages {
+pub(crate) struct Ages {
     asked: BTreeMap<SuiteName, BTreeSet<RecordKey>>,
     longest: Option<SignedDuration>,
 }
 
 impl Ages {
     /// Asks about a package file that is kept for some time.
-    pub(super) fn ask(&mut self, suite: &SuiteName, key: &RecordKey, keep_for: SignedDuration) {
+    pub(crate) fn ask(&mut self, suite: &SuiteName, key: &RecordKey, keep_for: SignedDuration) {
         self.asked.entry(suite.clone()).or_default().insert(key.clone());
         self.longest = self.longest.max(Some(keep_for));
     }
@@ -29,7 +29,7 @@ impl Ages {
     /// Walks from the current state back to the first that is too old for anything to be kept, once for all.
     ///
     /// What is there in that state is as old as that state, at least: further back it does not matter.
-    pub(super) fn find(
+    pub(crate) fn find(
         self,
         store: &Store,
         repository: &RepositoryName,
@@ -90,11 +90,11 @@ impl Ages {
 type Pair = (Option<SnapshotId>, Option<SnapshotId>);
 
 /// The answers.
-pub(super) struct Found(BTreeMap<SuiteName, BTreeMap<RecordKey, Timestamp>>);
+pub(crate) struct Found(BTreeMap<SuiteName, BTreeMap<RecordKey, Timestamp>>);
 
 impl Found {
     /// Since when it is there, or a time before which it came.
-    pub(super) fn since(&self, suite: &SuiteName, key: &RecordKey) -> Option<Timestamp> {
+    pub(crate) fn since(&self, suite: &SuiteName, key: &RecordKey) -> Option<Timestamp> {
         self.0.get(suite)?.get(key).copied()
     }
 }

@@ -1,0 +1,80 @@
+//! What gates do with a promotion.
+
+use std::sync::Arc;
+
+use repo_store::{ChangeError, GateViolation, PromotionPlan, Record};
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::output::{Column, Output, RowLimit};
+
+/// A rule that a version does not meet, and what becomes of the version.
+#[derive(Serialize)]
+pub(super) struct GateJson {
+    package: String,
+    version: String,
+    architecture: String,
+    /// The number of the gate in the configuration.
+    gate: usize,
+    rule: &'static str,
+    reason: String,
+    /// `refused` for what was named, `skipped` for what a pattern means, `overridden` for what comes all the same.
+    result: &'static str,
+}
+
+/// Returns every rule that a version of a promotion does not meet.
+pub(super) fn violations(plan: &PromotionPlan) -> Vec<GateJson> {
+    let of = |(record, violations): &(Arc<Record>, Vec<GateViolation>), is_gated: bool| {
+        let result = match is_gated {
+            false => "overridden",
+            true if plan.asks_for(record) => "refused",
+            true => "skipped",
+        };
+        let key = record.key().clone();
+        let json = move |violation: &GateViolation| GateJson {
+            package: key.package.to_string(),
+            version: key.version.to_string(),
+            architecture: key.architecture.to_string(),
+            gate: violation.gate,
+            rule: violation.rule.as_str(),
+            reason: violation.reason.clone(),
+            result,
+        };
+        violations.iter().map(json).collect::<Vec<_>>()
+    };
+    let gated = plan.gated().iter().flat_map(|one| of(one, true));
+    gated.chain(plan.overridden().iter().flat_map(|one| of(one, false))).collect()
+}
+
+/// Prints them as one table, and reports what was named and is refused.
+pub(super) fn print(plan: &PromotionPlan, dry_run: bool, limit: RowLimit, output: &Output) {
+    let all = violations(plan);
+    if !all.is_empty() && output.shows_change(dry_run) {
+        let row = |one: &GateJson| {
+            let GateJson { package, version, architecture, rule, reason, result, .. } = one;
+            let words = [package, version, architecture].map(Clone::clone);
+            let [package, version, architecture] = words;
+            [package, version, architecture, (*result).to_owned(), (*rule).to_owned(), reason.clone()]
+        };
+        let rows: Vec<[String; 6]> = all.iter().map(row).collect();
+        let head = [
+            Column::text("PACKAGE"),
+            Column::whole("VERSION"),
+            Column::whole("ARCHITECTURE"),
+            Column::whole("RESULT"),
+            Column::whole("RULE"),
+            Column::text("REASON"),
+        ];
+        output.table(&head, &rows, limit);
+    }
+    let refused = plan.gated().iter().filter(|(record, _)| plan.asks_for(record));
+    let reports = refused.map(|(record, violations)| {
+        let gated = ChangeError::Gated {
+            key: Box::new(record.key().clone()),
+            repository: plan.repository().clone(),
+            violations: violations.clone(),
+        };
+        Failure::Store(gated.into()).report()
+    });
+    output.report_each(limit, reports.collect(), "refusal");
+}

@@ -1,0 +1,151 @@
+//! What must be so before a version comes into a repository.
+
+use repo_store::{Gate, GatePattern, RepositoryName};
+
+use crate::config::Config;
+use crate::error::{ConfigError, Contradiction, GateFault};
+use crate::file::GateTable;
+use crate::value::{Text, plain};
+
+impl Config {
+    /// Returns the gates of a repository.
+    pub(crate) fn gates(&self, repository: &RepositoryName) -> Vec<Gate> {
+        let tables = self.file.gate.iter().enumerate();
+        let is_for =
+            |table: &GateTable| table.to.is_empty() || table.to.iter().any(|Text(name)| name == repository);
+        tables.filter(|(_, table)| is_for(table)).map(|(place, table)| gate(place + 1, table)).collect()
+    }
+
+    /// Finds gates that nothing could pass, or that would ask for nothing.
+    pub(crate) fn check_gates(&self, found: &mut Vec<ConfigError>) {
+        for (place, table) in self.file.gate.iter().enumerate() {
+            let number = place + 1;
+            let mut wrong = |fault| found.push(self.contradiction(Contradiction::Gate { number, fault }));
+            for (key, names) in [("to", &table.to), ("from", &table.from)] {
+                for Text(repository) in names {
+                    if !self.file.repositories.contains_key(repository) {
+                        let known = self.file.repositories.keys().map(|Text(name)| name.to_string());
+                        let (repository, known) = (repository.clone(), known.collect());
+                        wrong(GateFault::UnknownRepository { key, repository, known });
+                    }
+                }
+            }
+            if table.asks_nothing() {
+                wrong(GateFault::NoRule);
+            }
+            let lists = [
+                ("forbid_versions", &table.forbid_versions),
+                ("forbid_maintainers", &table.forbid_maintainers),
+            ];
+            for (key, patterns) in lists {
+                if patterns.iter().any(|pattern| !pattern.is_empty() && pattern.chars().all(|c| c == '*')) {
+                    wrong(GateFault::Everything { key });
+                }
+            }
+            // A colon or a blank ends the name of a field.
+            let is_name = |name: &String| {
+                !name.is_empty()
+                    && !name.starts_with(['#', '-'])
+                    && name.chars().all(|c| c.is_ascii_graphic() && c != ':')
+            };
+            for field in table.require_fields.iter().filter(|name| !is_name(name)) {
+                wrong(GateFault::NotAField { field: field.escape_debug().to_string() });
+            }
+        }
+    }
+}
+
+impl GateTable {
+    fn asks_nothing(&self) -> bool {
+        let Self {
+            to: _,
+            from: _,
+            minimum_age,
+            never_backwards,
+            forbid_versions,
+            forbid_maintainers,
+            require_fields,
+            max_size,
+        } = self;
+        minimum_age.is_none()
+            && !*never_backwards
+            && forbid_versions.is_empty()
+            && forbid_maintainers.is_empty()
+            && require_fields.is_empty()
+            && max_size.is_none()
+    }
+}
+
+fn gate(number: usize, table: &GateTable) -> Gate {
+    let patterns = |texts: &[String]| texts.iter().map(|text| GatePattern::new(text)).collect();
+    let mut gate = Gate::default();
+    gate.number = number;
+    gate.from = plain(&table.from);
+    gate.minimum_age = table.minimum_age.as_ref().map(|Text(age)| *age);
+    gate.never_backwards = table.never_backwards;
+    gate.forbid_versions = patterns(&table.forbid_versions);
+    gate.forbid_maintainers = patterns(&table.forbid_maintainers);
+    gate.require_fields.clone_from(&table.require_fields);
+    gate.max_size = table.max_size.as_ref().map(|Text(size)| size.0);
+    gate
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(gates: &str) -> Result<Config, ConfigError> {
+        let base = "suites = ['a']\narchitectures = ['amd64']\n[repositories.preprod]\n[repositories.prod]\n";
+        Config::of("/r".into(), &[("/r/repo.toml".into(), format!("{base}{gates}"))])
+    }
+
+    #[test]
+    fn a_repository_has_its_own_gates_and_those_of_all() {
+        let config = of(
+            "[[gate]]\nto = ['prod']\nfrom = ['preprod']\nminimum_age = '24h'\n[[gate]]\nmax_size = '500 MiB'\n\
+             forbid_versions = ['*~dev*']\n",
+        )
+        .unwrap();
+        let numbers = |name: &str| {
+            let gates = &config.repository(name).unwrap().gates;
+            gates.iter().map(|gate| gate.number).collect::<Vec<_>>()
+        };
+        assert_eq!((numbers("preprod"), numbers("prod")), (vec![2], vec![1, 2]));
+        assert_eq!(config.repository("prod").unwrap().gates[1].max_size, Some(500 << 20));
+    }
+
+    #[test]
+    fn what_can_never_be_met_is_refused_with_its_place() {
+        let mut said = Vec::new();
+        for bad in [
+            "to = ['prod']",
+            "to = ['prodd']\nmax_size = '1 MiB'",
+            "from = ['preprodd']\nmax_size = '1 MiB'",
+            "forbid_versions = ['*~dev*', '*']",
+            "forbid_maintainers = ['**']",
+            "require_fields = ['Vcs Git']",
+            "require_fields = ['']",
+            "max_size = '0 MiB'",
+            "minimum_age = 'soon'",
+            "max_size = '1 MiB'\ninstallable = true",
+            "max_size = '1 MiB'\napprovals = 2",
+        ] {
+            let refused = of(&format!("[[gate]]\n{bad}")).unwrap_err();
+            assert!(refused.line().is_some(), "{bad}: {refused}");
+            said.push(refused.to_string());
+        }
+        insta::assert_snapshot!(said.join("\n"), @"
+        /r/repo.toml:5:1: gate 1: it asks for nothing: set minimum_age, never_backwards, forbid_versions or another rule
+        /r/repo.toml:6:7: gate 1: no repository named `prodd`
+        /r/repo.toml:6:9: gate 1: no repository named `preprodd`
+        /r/repo.toml:6:19: gate 1: forbid_versions has a pattern that everything fits: nothing could come in
+        /r/repo.toml:6:22: gate 1: forbid_maintainers has a pattern that everything fits: nothing could come in
+        /r/repo.toml:6:18: gate 1: require_fields: no field can be named `Vcs Git`
+        /r/repo.toml:6:18: gate 1: require_fields: no field can be named ``
+        /r/repo.toml:6:12: gate.max_size: invalid size `0 MiB`; use for example 512 MiB or 4 GiB
+        /r/repo.toml:6:15: gate.minimum_age: invalid duration `soon`; use for example 14d or 36h
+        /r/repo.toml:7:1: gate: unknown field `installable`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`
+        /r/repo.toml:7:1: gate: unknown field `approvals`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`
+        ");
+    }
+}

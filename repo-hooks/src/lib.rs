@@ -1,0 +1,39 @@
+//! Tells other systems what happens in an APT repository.
+//!
+//! A [`Payload`] says what happened. [`Request::new`] makes what a web server is sent of it: the payload itself, or a message for a
+//! chat; a [`Client`] sends that. [`run`] gives the payload to a command, and [`Mail`] hands it to `sendmail`. What could not be delivered is
+//! a [`DeliveryError`], and [`schedule::next`] says when it is tried again.
+//!
+//! ```
+//! use repo_hooks::{Format, Payload, Request};
+//!
+//! let payload = Payload::new("promote.success", "4f1d", "2026-11-27T20:16:00Z", "alice", "prod: promote hello 2.10-3 by alice");
+//! let request = Request::new(&payload, Format::Json, "https://ci.example.org/hook?team=1", Some(b"secret"))?;
+//! assert!(request.header("X-Signature").unwrap().starts_with("sha256="));
+//! # Ok::<(), repo_hooks::DeliveryError>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod client;
+mod error;
+mod format;
+mod mail;
+mod payload;
+mod program;
+mod request;
+pub mod schedule;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+pub use address::is_public;
+pub use client::Client;
+pub use error::DeliveryError;
+pub use format::Format;
+pub use mail::Mail;
+pub use payload::{Change, Fault, Key, Payload};
+pub use program::{Program, run};
+pub use request::Request;
+pub use signature::signature;

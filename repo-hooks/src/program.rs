@@ -1,0 +1,81 @@
+//! Commands that are given an event.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::error::DeliveryError;
+
+/// How often a command is asked whether it has ended.
+const TICK: Duration = Duration::from_millis(20);
+
+/// A command, what it reads, and where it runs.
+#[derive(Clone, Debug)]
+pub struct Program<'a> {
+    /// The program. It is looked for in the search path unless it has a slash in its name.
+    pub program: &'a OsStr,
+    /// Its arguments.
+    pub arguments: &'a [String],
+    /// Variables of its environment, besides those of this process.
+    pub variables: &'a [(&'a str, &'a str)],
+    /// The directory that it runs in.
+    pub directory: &'a Path,
+    /// What it reads from standard input.
+    pub input: &'a [u8],
+    /// The time that it has. All that it started is killed after that.
+    pub timeout: Duration,
+}
+
+/// Runs a command, and returns when it has ended well. What it prints is thrown away.
+///
+/// # Errors
+/// [`DeliveryError::NotStarted`]; [`DeliveryError::Failed`] when it ends with another status than 0; [`DeliveryError::TimedOut`] when it was
+/// killed.
+pub fn run(program: &Program<'_>) -> Result<(), DeliveryError> {
+    let name = || program.program.to_string_lossy().into_owned();
+    let not_started = |source| DeliveryError::NotStarted { program: name(), source };
+    let mut child = Command::new(program.program)
+        .args(program.arguments)
+        .envs(program.variables.iter().copied())
+        .current_dir(program.directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(not_started)?;
+    if let Some(mut pipe) = child.stdin.take() {
+        let input = program.input.to_vec();
+        // A command that reads nothing must not keep this process from killing it, and one that wants to know nothing is content.
+        let write = move || drop(pipe.write_all(&input));
+        std::thread::Builder::new().name("hook".to_owned()).spawn(write).map_err(not_started)?;
+    }
+    match wait(&mut child, program.timeout).map_err(not_started)? {
+        None => Err(DeliveryError::TimedOut { after: program.timeout }),
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(DeliveryError::Failed { program: name(), status }),
+    }
+}
+
+/// Waits until a command has ended. One that takes too long is killed with all that it started: `None`.
+fn wait(child: &mut Child, timeout: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if begun.elapsed() >= timeout {
+            // It has not been waited for, so the number of its group is still its own. The rest of the group may have ended already.
+            let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(TICK);
+    }
+}

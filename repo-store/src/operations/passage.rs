@@ -1,0 +1,59 @@
+//! Which versions on their way from one repository to another do not meet the gates of the latter.
+
+use deb_parse::SuiteName;
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::history::revision::Revision;
+use crate::model::gate_rule::GateViolation;
+use crate::model::name::RepositoryName;
+use crate::model::record::{Record, RecordKey};
+use crate::operations::age::{Ages, Found};
+use crate::settings::gate::{Arrival, Gate};
+use crate::store::Store;
+
+/// The way from one repository to another.
+pub(crate) struct Passage<'a> {
+    from: &'a RepositoryName,
+    to: &'a RepositoryName,
+    gates: &'a [Gate],
+    target: Option<&'a Revision<'a>>,
+    ages: Option<Found>,
+    now: Option<Timestamp>,
+}
+
+impl<'a> Passage<'a> {
+    /// Finds out what the gates ask for. `coming` is all that comes; without `now` nothing has any age.
+    pub(crate) fn new<'r>(
+        store: &Store,
+        (from, to): (&'a RepositoryName, &'a RepositoryName),
+        (gates, target): (&'a [Gate], Option<&'a Revision<'a>>),
+        coming: impl Iterator<Item = (&'r SuiteName, &'r RecordKey)>,
+        now: Option<Timestamp>,
+    ) -> Result<Self, Error> {
+        let mut ages = Ages::default();
+        if let Some(longest) = gates.iter().filter_map(|gate| gate.minimum_age).max() {
+            coming.for_each(|(suite, key)| ages.ask(suite, key, longest));
+        }
+        let ages = now.map(|now| ages.find(store, from, now)).transpose()?;
+        Ok(Self { from, to, gates, target, ages, now })
+    }
+
+    /// Returns the rules that a version does not meet.
+    pub(crate) fn violations(&self, suite: &SuiteName, record: &Record) -> Result<Vec<GateViolation>, Error> {
+        let key = record.key();
+        let there = self.target.map(|target| target.versions(suite, &key.package)).transpose()?;
+        let there = there.iter().flatten().map(|other| other.key());
+        let alike = there.filter(|other| other.architecture == key.architecture);
+        let newest = alike.map(|other| other.version.clone()).max();
+        let arrival = Arrival {
+            record,
+            to: self.to,
+            newest: newest.as_ref(),
+            size: record.files()?.iter().map(|file| file.size).sum(),
+            source: Some((self.from, self.ages.as_ref().and_then(|ages| ages.since(suite, key)))),
+            now: self.now,
+        };
+        Ok(self.gates.iter().flat_map(|gate| gate.violations(&arrival)).collect())
+    }
+}
