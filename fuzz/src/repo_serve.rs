@@ -13,6 +13,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("request_login", request_login),
     ("request_client", request_client),
     ("user_file_read", user_file_read),
+    ("api_request", api_request),
     ("access_log_read", access_log_read),
 ];
 
@@ -42,6 +43,32 @@ pub fn request_path(bytes: &[u8]) {
         byte => encoded.push_str(&format!("%{byte:02X}")),
     });
     assert_eq!(fuzzing::request_path(&encoded), Some((repository, Some(inner))));
+}
+
+/// A request becomes a command line of a route, in which no value is an option, or is refused.
+///
+/// The input is a line `METHOD TARGET`, and the body.
+pub fn api_request(bytes: &[u8]) {
+    use repo_serve::api::{Argument, ROUTES};
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return };
+    let (line, body) = bytes.split_at(end);
+    let Ok(line) = std::str::from_utf8(line) else { return };
+    let Some((method, target)) = line.split_once(' ') else { return };
+    let Some(words) = fuzzing::api_request(method, target, &body[1..]) else { return };
+    let end = words.iter().position(|word| word == "--").expect("the end of the options");
+    let options: Vec<&str> =
+        words[..end].iter().map(|word| word.split('=').next().unwrap_or_default()).collect();
+    let is_from = |route: &&repo_serve::api::Route| {
+        let known = route.parameters.iter().filter_map(|parameter| match parameter.argument {
+            Argument::Option(option) | Argument::StateOption(option) => Some(option),
+            _ => None,
+        });
+        let known: Vec<&str> = known.collect();
+        options.starts_with(route.verb)
+            && options[route.verb.len()..].iter().all(|option| known.contains(option))
+    };
+    assert!(ROUTES.iter().any(|route| is_from(&route)), "{words:?}");
+    assert!(!words.iter().any(|word| word.contains(char::is_control)), "{words:?}");
 }
 
 /// A part of a file lies in the file, and nothing but a `GET` gets one.

@@ -33,7 +33,7 @@ configure | abort-upgrade | abort-deconfigure | abort-remove)
         systemctl --system daemon-reload >/dev/null || true
         deb-systemd-invoke start {units} >/dev/null || true
         # A server that runs goes on with the new program.
-        deb-systemd-invoke try-restart repo-serve.service repo-incoming.service >/dev/null || true
+        deb-systemd-invoke try-restart repo-serve.service repo-api.service repo-incoming.service >/dev/null || true
     fi
     ;;
 *) ;;
@@ -50,7 +50,7 @@ pub(crate) fn prerm() -> String {
 set -e
 
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-    deb-systemd-invoke stop repo-serve.socket repo-serve.service repo-incoming.service {units} >/dev/null || true
+    deb-systemd-invoke stop repo-serve.socket repo-serve.service repo-api.service repo-incoming.service {units} >/dev/null || true
 fi
 "#
     )

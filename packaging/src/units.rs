@@ -40,7 +40,7 @@ pub(crate) type Unit = (String, String);
 
 /// Returns all units.
 pub(crate) fn units() -> Vec<Unit> {
-    let mut units = vec![serve(), serve_socket(), incoming(), all_in_one()];
+    let mut units = vec![serve(), serve_socket(), api(), incoming(), all_in_one()];
     units.extend(hooks());
     for job in JOBS {
         units.push(job.service());
@@ -71,7 +71,7 @@ ConditionPathExists={ROOT}/repo.toml
 
 [Service]
 Type=notify
-ExecStart=/usr/bin/repo-cli --root {ROOT} serve
+ExecStart=/usr/bin/repo-cli --root {ROOT} serve --only files
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 WatchdogSec=60
@@ -94,6 +94,38 @@ WantedBy=multi-user.target
 "
     );
     ("repo-serve.service".to_owned(), text)
+}
+
+/// It runs verbs that write, and that sign.
+fn api() -> Unit {
+    let text = format!(
+        "[Unit]
+Description=Change the package repositories in {ROOT} for programs
+Documentation=man:repo-cli-serve(1)
+After=network.target
+ConditionPathExists={ROOT}/repo.toml
+
+[Service]
+Type=notify
+ExecStart=/usr/bin/repo-cli --root {ROOT} serve --only api
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+WatchdogSec=60
+# Answers in progress have half a minute.
+TimeoutStopSec=45
+User=repo-cli
+LimitNOFILE=65536
+ReadWritePaths=-{ROOT}
+# For `access_log`.
+LogsDirectory=repo-cli
+LogsDirectoryMode=0750
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+{CONFINED}
+[Install]
+WantedBy=multi-user.target
+"
+    );
+    ("repo-api.service".to_owned(), text)
 }
 
 fn serve_socket() -> Unit {
@@ -190,11 +222,12 @@ WantedBy=timers.target
 
 /// Serves and does what `[schedule]` says, in place of all other units: for a small site that wants one service. It has the keys.
 fn all_in_one() -> Unit {
-    let others: Vec<String> = ["repo-serve.service", "repo-serve.socket", "repo-incoming.service"]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(enabled())
-        .collect();
+    let others: Vec<String> =
+        ["repo-serve.service", "repo-serve.socket", "repo-api.service", "repo-incoming.service"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(enabled())
+            .collect();
     let confined =
         CONFINED.replace("ProtectSystem=strict\n", "ProtectSystem=full\n").replace("PrivateUsers=yes\n", "");
     let text = format!(

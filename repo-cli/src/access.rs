@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use repo_config::{Config, Network, WayIn};
+use repo_serve::api::{Caller, Grant, Scope};
 use repo_serve::{Access, IpNetwork, Login, TokenFile, TokenHolders, UserFile, Way};
-use repo_store::{RepositoryName, Tokens};
+use repo_store::{RepositoryName, TokenScope, Tokens};
 
 use crate::cmd::client_config::paste;
 
@@ -47,6 +48,26 @@ impl TokenHolders for Holders {
     fn holder_of(&self, token: &str) -> Option<String> {
         Some(self.0.holder_of(token, crate::clock::now())?.holder.to_string())
     }
+
+    fn caller_of(&self, token: &str) -> Option<Caller> {
+        let entry = self.0.caller_of(token, crate::clock::now())?;
+        // One that the server does not know allows nothing.
+        let grant = |scope: &TokenScope| {
+            let names = scope.names().map(str::to_owned);
+            Some(Grant { scope: Scope::named(scope.kind().as_str())?, names })
+        };
+        let grants = entry.scopes.iter().filter_map(grant).collect();
+        Some(Caller { id: entry.id.clone(), name: entry.holder.to_string(), grants })
+    }
+}
+
+/// Those who may use the interface for programs, for each repository; nobody when it is off.
+pub(crate) fn callers(config: &Config) -> BTreeMap<String, TokenFile> {
+    if config.api().is_empty() {
+        return BTreeMap::new();
+    }
+    let names = config.repositories().map(|repository| &repository.name);
+    names.map(|name| (name.to_string(), token_file(config, name))).collect()
 }
 
 /// The proxies that are believed about where a request comes from.
@@ -81,8 +102,21 @@ pub(crate) fn effect_of_unusable_users(repository: &RepositoryName) -> String {
 #[cfg(test)]
 mod tests {
     use repo_config::FromText as _;
+    use repo_store::ScopeKind;
 
     use super::*;
+
+    #[test]
+    fn the_server_knows_every_scope_of_a_token() {
+        let kept = ScopeKind::ALL.map(ScopeKind::as_str);
+        assert_eq!(kept, Scope::ALL.map(Scope::as_str));
+        for route in repo_serve::api::ROUTES {
+            let Some(scope) = route.scope else { continue };
+            let kind = ScopeKind::ALL.into_iter().find(|kind| kind.as_str() == scope.as_str()).unwrap();
+            // A pattern must never be lost on the way to the verb.
+            assert!(!route.takes_names || kind.takes_names(), "{}", route.path);
+        }
+    }
 
     #[test]
     fn a_network_of_the_configuration_is_the_one_that_the_server_reads() {

@@ -117,6 +117,12 @@ pub(crate) struct Global {
     /// Who does this, as the history shows it [default: the user]
     #[arg(long, global = true, env = "REPO_ACTOR", value_name = "NAME", hide_env_values = true)]
     pub(crate) actor: Option<String>,
+    /// Run the verb on the server at this address, through its interface for programs
+    #[arg(long, global = true, env = "REPO_REMOTE", value_name = "URL", hide_env_values = true)]
+    pub(crate) remote: Option<String>,
+    /// The file with the token for --remote [default: the credential `repo-token` of the service]
+    #[arg(long, global = true, env = "REPO_TOKEN_FILE", value_name = "FILE", hide_env_values = true)]
+    pub(crate) token_file: Option<Utf8PathBuf>,
     /// The OpenPGP key that signs what is done, as `history --verify` shows it
     #[arg(long, global = true, env = "REPO_ACTOR_KEY", value_name = "FILE", hide_env_values = true)]
     pub(crate) actor_key: Option<Utf8PathBuf>,

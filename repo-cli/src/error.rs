@@ -4,6 +4,7 @@
 mod documentation;
 mod hints;
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
@@ -198,6 +199,35 @@ pub(crate) enum Failure {
         repository: RepositoryName,
         /// What was asked for.
         names: Vec<String>,
+    },
+    /// What a server answered that carries out the verb.
+    #[error("{}", .0.message)]
+    Remote(Box<Report>),
+    /// A server that does not answer as it should.
+    #[error("{url}: {what}")]
+    Server {
+        /// Its address.
+        url: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// What cannot be done through a server.
+    #[error("{what} with --remote")]
+    NotRemote {
+        /// The verb or the option, and that it is not available.
+        what: String,
+    },
+    /// A change that cannot be undone alone, where only one repository may be changed.
+    #[error("the last change of {repository} was made together with that of another repository")]
+    MadeTogether {
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// Packages that `--only-names` excludes.
+    #[error("would change packages that are not named {}", .patterns.join(" or "))]
+    OtherNames {
+        /// The patterns that names must fit.
+        patterns: Vec<String>,
     },
     /// A file or folder that the configuration names and that cannot be used.
     #[error("{path}: {what}")]
@@ -404,7 +434,7 @@ pub(crate) enum Failure {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     /// Stays the same in every later version.
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     /// The file that is concerned, where there is one.
@@ -425,7 +455,7 @@ impl Report {
         let text = chain(error);
         let (named, line) = store_location(error);
         let message = if named.as_deref() == Some(file.as_str()) { text } else { format!("{file}: {text}") };
-        let (code, hint, file) = (error.code(), store_hint(error), Some(file.to_string()));
+        let (code, hint, file) = (error.code().into(), store_hint(error), Some(file.to_string()));
         Self { code, message, hint, file, line, column: None, excerpt: None }
     }
 
@@ -443,7 +473,7 @@ impl Report {
         };
         let message = message.strip_prefix("error: ").unwrap_or(message);
         Self {
-            code: USAGE,
+            code: USAGE.into(),
             message: message.split_whitespace().collect::<Vec<_>>().join(" "),
             hint: Some(hint.to_owned()),
             file: None,
@@ -490,10 +520,13 @@ impl Failure {
 
     /// Returns what is reported of it.
     pub(crate) fn report(&self) -> Report {
+        if let Self::Remote(report) = self {
+            return (**report).clone();
+        }
         let (file, line) = self.location();
         let place = self.config_error().and_then(ConfigError::place);
         Report {
-            code: self.code(),
+            code: self.code().into(),
             message: chain(self),
             hint: self.hint(),
             file,
@@ -523,6 +556,10 @@ impl Failure {
             Self::Pattern { .. } => "E-PATTERN",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
+            Self::Remote(_) | Self::Server { .. } => "E-SERVER",
+            Self::NotRemote { .. } => "E-NOT-REMOTE",
+            Self::MadeTogether { .. } => "E-MADE-TOGETHER",
+            Self::OtherNames { .. } => "E-NAME-NOT-ALLOWED",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
             Self::UnknownUser { .. } => "E-UNKNOWN-USER",
             Self::UnusableFile { .. } | Self::UnusableUsers { .. } => "E-UNUSABLE-FILE",

@@ -71,20 +71,26 @@ impl WebServer {
             pair.extend(percent_decode_str(password));
             format!("Basic {}", STANDARD.encode(pair))
         });
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(REDIRECTS)
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
-            .user_agent(concat!("repo-cli/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(PATIENCE))
-            .timeout_connect(Some(PATIENCE))
-            .timeout_send_request(Some(PATIENCE))
-            .timeout_recv_response(Some(PATIENCE));
-        let certificate = |der: &Vec<u8>| ureq::tls::Certificate::from_der(der).to_owned();
-        let trusted: ureq::tls::RootCerts = authorities().iter().map(certificate).into();
-        let config = config.tls_config(ureq::tls::TlsConfig::builder().root_certs(trusted).build());
-        Ok(Self { url, authorization, agent: config.build().into() })
+        Ok(Self { url, authorization, agent: agent(REDIRECTS, PATIENCE) })
     }
+}
+
+/// A client that follows so many redirects, and waits so long for the head of an answer.
+pub(crate) fn agent(redirects: u32, patience: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(redirects)
+        .max_redirects_will_error(redirects > 0)
+        .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
+        .user_agent(concat!("repo-cli/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(PATIENCE))
+        .timeout_connect(Some(PATIENCE))
+        .timeout_send_request(Some(PATIENCE))
+        .timeout_recv_response(Some(patience));
+    let certificate = |der: &Vec<u8>| ureq::tls::Certificate::from_der(der).to_owned();
+    let trusted: ureq::tls::RootCerts = authorities().iter().map(certificate).into();
+    let config = config.tls_config(ureq::tls::TlsConfig::builder().root_certs(trusted).build());
+    config.build().into()
 }
 
 impl Copies for WebServer {
@@ -129,7 +135,7 @@ pub(crate) fn authorities() -> Vec<Vec<u8>> {
     known.iter().map(|certificate| certificate.to_vec()).collect()
 }
 
-fn reason(error: &Error) -> String {
+pub(crate) fn reason(error: &Error) -> String {
     match error {
         Error::Io(error) => error.to_string(),
         Error::Timeout(_) => "it does not answer in time".to_owned(),

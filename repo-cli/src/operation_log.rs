@@ -56,7 +56,7 @@ pub(crate) struct Fault {
 impl Fault {
     /// The one that a report tells of.
     pub(crate) fn of(report: &Report) -> Self {
-        Self { code: report.code.to_owned(), message: report.message.clone() }
+        Self { code: report.code.to_string(), message: report.message.clone() }
     }
 
     /// One that nothing was reported of.

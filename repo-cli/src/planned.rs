@@ -1,11 +1,44 @@
 //! Carrying out what was planned, in a store that others change meanwhile.
 
-use repo_store::{ChangeError, Error};
+use repo_store::{ChangeError, CommitId, Error, RepositoryName};
 
 use crate::error::Failure;
 
 /// So often a plan is made before others are told to have been faster each time.
 const ATTEMPTS: u32 = 100;
+
+/// The states that a plan must have been made from.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct BaseArguments {
+    /// Only if nothing has changed since a dry run: the `base` that it printed with --json
+    #[arg(long, value_name = "BASE")]
+    base: Option<String>,
+}
+
+impl BaseArguments {
+    /// Refuses a plan that was made from other states than those asked for.
+    ///
+    /// # Errors
+    /// [`ChangeError::Outdated`].
+    pub(crate) fn check(
+        &self,
+        repository: &RepositoryName,
+        commits: &[Option<CommitId>],
+    ) -> Result<(), Failure> {
+        match &self.base {
+            Some(expected) if *expected != base(commits) => {
+                Err(Failure::Store(ChangeError::Outdated { repository: repository.clone() }.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns the states that a plan was made from, as the text that [`BaseArguments`] takes.
+pub(crate) fn base(commits: &[Option<CommitId>]) -> String {
+    let texts = commits.iter().map(|commit| commit.map_or_else(|| "none".to_owned(), |id| id.to_string()));
+    texts.collect::<Vec<_>>().join("+")
+}
 
 /// Makes a plan with `make` and carries it out with `apply`, which returns what was committed. When the repository changed in
 /// between, it is planned again.

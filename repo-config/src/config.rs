@@ -161,7 +161,7 @@ impl Config {
             }
         }
         let listens = self.listen().iter().any(Listen::is_tls);
-        if listens && self.tls().is_none() {
+        if (listens || self.api().iter().any(Listen::is_tls)) && self.tls().is_none() {
             found.push(self.contradiction(Contradiction::NoCertificate));
         }
         if serve.redirect_to_https && !listens {
@@ -254,6 +254,18 @@ impl Config {
             none if none.is_empty() => Listen::from_text(DEFAULT_LISTEN).into_iter().collect(),
             several => several,
         }
+    }
+
+    /// Returns the addresses of the interface for programs; none when it is off.
+    #[must_use]
+    pub fn api(&self) -> Vec<Listen> {
+        plain(&self.file.serve.api)
+    }
+
+    /// Returns the size of the largest file that may be uploaded, in bytes.
+    #[must_use]
+    pub fn max_upload(&self) -> u64 {
+        self.file.serve.max_upload.as_ref().map_or(4 << 30, |Text(size)| size.0)
     }
 
     /// Returns the files of the certificate and of its key, as they are configured: their paths begin at the [root](Self::root).

@@ -226,6 +226,11 @@ table! {
         redirect_to_https: bool ["false"] "true";
         /// Proxies whose `X-Forwarded-For` tells where a request comes from, for `allow`, limits and the log.
         trusted_proxies: Vec<Text<Network>> ["[]"] "[\"127.0.0.1\"]";
+        /// Addresses at which `serve` offers the interface for programs, one or a list; some may be those of `listen`. Without it there is none. Changing them needs a restart.
+        #[serde(deserialize_with = "one_or_several")]
+        api: Vec<Text<Listen>> [""] "\"http://127.0.0.1:8081\"";
+        /// Size of the largest file that may be uploaded there; changing it needs a restart.
+        max_upload: Option<Text<Size>> ["\"4 GiB\""] "\"16 GiB\"";
         /// Address at which `/metrics` is answered for Prometheus, and `/healthz`; without a login, so let it be one that only monitoring reaches. Changing it needs a restart.
         metrics: Option<Text<MetricsAddress>> [""] "\"127.0.0.1:9100\"";
         /// Where a line for each request goes: `journald`, standard error as text (`stderr`) or as JSON (`json`), or a file, as `combined:FILE` or `json:FILE`, which is opened again on SIGHUP. Changing it needs a restart.
@@ -267,7 +272,7 @@ fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Text
                 several.push(one);
             }
             if several.is_empty() {
-                let rule = "an empty list listens nowhere; leave it out to listen at 127.0.0.1:8080";
+                let rule = "an empty list listens nowhere; leave the setting out for its default";
                 return Err(serde::de::Error::custom(rule));
             }
             Ok(several)

@@ -56,6 +56,8 @@ impl Config {
                     listen: _,
                     trusted_proxies: _,
                     redirect_to_https: _,
+                    api: _,
+                    max_upload: _,
                     tls,
                     metrics: _,
                     // What is written there is about the installation, which is another one after a restore.

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio_rustls::server::TlsStream;
 
 use super::respond::{Peer, Shared, respond, respond_to_monitor};
-use super::server::{Purpose, Stop};
+use super::server::{Purpose, Serves, Stop};
 use super::tls::Certificate;
 
 /// Largest head of a request, in bytes; and with it, what an idle connection may hold.
@@ -79,7 +79,8 @@ impl Pulse {
         self.bare_line_feed.load(Ordering::Relaxed)
     }
 
-    fn beat(&self) {
+    /// The client is not idle, or waits for the server.
+    pub(crate) fn beat(&self) {
         let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.beat.store(since, Ordering::Relaxed);
     }
@@ -133,9 +134,9 @@ pub(crate) async fn serve(
 ) {
     // Answers are written whole; waiting to fill segments would only delay the last one.
     let _ = stream.set_nodelay(true);
-    let (tls, redirect_to) = match &*purpose {
-        Purpose::Clients(entrance) => (entrance.tls.as_ref(), entrance.redirect_to),
-        Purpose::Metrics(_) => (None, None),
+    let (tls, redirect_to, serves) = match &*purpose {
+        Purpose::Clients(entrance) => (entrance.tls.as_ref(), entrance.redirect_to, entrance.serves),
+        Purpose::Metrics(_) => (None, None, Serves::Files),
     };
     let stream = match tls {
         None => Stream::Plain(stream),
@@ -148,7 +149,7 @@ pub(crate) async fn serve(
         },
     };
     let socket = Socket { stream, pulse: Arc::clone(&pulse), last: 0 };
-    let peer = Peer { address: peer, redirect_to };
+    let peer = Peer { address: peer, redirect_to, is_tls: tls.is_some(), serves };
     let stopping = stop.clone();
     let service = service_fn(|request| {
         let (shared, pulse, purpose) = (Arc::clone(&shared), Arc::clone(&pulse), Arc::clone(&purpose));

@@ -7,6 +7,8 @@ use camino::Utf8Path;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::api::call::{Lookup, look_up};
+use super::api::scope::Names;
 use super::client::TrustedProxies;
 use super::conditional::{Selection, Validators, select};
 use super::kind::{is_immutable, media_type};
@@ -26,6 +28,19 @@ pub fn request_path(raw: &str) -> Option<(String, Option<Vec<u8>>)> {
         let _ = (is_immutable(inner), media_type(inner));
     }
     Some((path.repository().to_owned(), inner))
+}
+
+/// Reads a request to the interface for programs; gives the command line of its verb.
+#[must_use]
+pub fn api_request(method: &str, target: &str, body: &[u8]) -> Option<Vec<String>> {
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let Ok(Lookup::Found(matched)) = look_up(method, path) else { return None };
+    let request = matched.read(query, body).ok()?;
+    let file = request.route.file().map(|_| "/uploads/file".to_owned());
+    Some(request.arguments(&Names::Any, None).into_words(file))
 }
 
 /// Escapes what goes to the log.

@@ -3,7 +3,9 @@
 //! A request walks down these modules: `connection` (socket, `tls`, timeouts) → `respond` (the order of the rules) → `client`
 //! (behind proxies too), `path`, `address` (virtual hosts), `site` (who may), `token_file`, `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
 //!
-//! What it does not do: compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
+//! Requests below `/api/v1` that come in where the interface for programs is served go to [`api`] instead.
+//!
+//! What it does not do: compression, directory listings. Sites with more than plain needs put a proxy in front.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -18,6 +20,7 @@
 //!     root,
 //!     access,
 //!     addresses: BTreeMap::new(),
+//!     callers: BTreeMap::new(),
 //!     pages: BTreeMap::new(),
 //!     trusted_proxies: Vec::new(),
 //! };
@@ -36,6 +39,7 @@
 extern crate self as repo_serve;
 
 mod address;
+pub mod api;
 mod body;
 mod buffer;
 mod changing_file;
@@ -74,7 +78,7 @@ pub use logged_request::{LONGEST_LOG_LINE, LoggedRequest};
 pub use network::{IpNetwork, IpNetworkError};
 pub use other_servers::hashes_for_other_servers;
 pub use pages::Page;
-pub use server::{Entrance, Event, Limits, ReloadHandle, Server, ShutdownHandle};
+pub use server::{Entrance, Event, Limits, ReloadHandle, Server, Serves, ShutdownHandle};
 pub use site::{Access, Login, OpenSite, Site, Way};
 pub use tls::validity::{CertificateAge, Validity};
 pub use tls::{Certificate, CertificateError};

@@ -19,6 +19,7 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 
+use super::api::{self, Api};
 use super::body::{Body, Content, InFlight, Part};
 use super::buffer::Buffers;
 use super::client::ClientKey;
@@ -31,7 +32,7 @@ use super::metrics::{self, Metrics};
 use super::pages;
 use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
-use super::server::{Entrance, observe};
+use super::server::{Entrance, Serves, observe};
 use super::site::{Access, Login, OpenSite, Way};
 use super::tree::OpenFile;
 use super::users::Users;
@@ -52,6 +53,8 @@ const HEALTH: &str = "/healthz";
 pub(crate) struct Shared {
     /// What is served now. A request that has begun goes on with what there was then.
     pub(super) site: RwLock<Arc<OpenSite>>,
+    /// The interface for programs.
+    pub(super) api: Option<Arc<Api>>,
     pub(crate) log: Option<Box<Log>>,
     pub(crate) metrics: Metrics,
     pub(crate) buffers: Arc<Buffers>,
@@ -79,6 +82,21 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// The port over TLS to which its requests are redirected.
     pub(crate) redirect_to: Option<u16>,
+    /// Whether it speaks TLS.
+    pub(crate) is_tls: bool,
+    /// What is served where it came in.
+    pub(crate) serves: Serves,
+}
+
+impl Peer {
+    /// Returns whether a request for this path is one for the interface for programs.
+    fn asks_api(&self, path: &str) -> bool {
+        match self.serves {
+            Serves::Files => false,
+            Serves::Api => true,
+            Serves::Both => api::is_below(path),
+        }
+    }
 }
 
 /// An answer without its body's bookkeeping.
@@ -103,17 +121,24 @@ struct Client {
 pub(crate) async fn respond(
     shared: Arc<Shared>,
     pulse: Arc<Pulse>,
-    Peer { address: peer, redirect_to }: Peer,
-    request: Request<Incoming>,
+    peer: Peer,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
     pulse.work();
     let site = shared.site();
-    let client = site.proxies.client(peer, request.headers());
+    let client = site.proxies.client(peer.address, request.headers());
+    let is_behind_proxy = site.proxies.contains(peer.address);
     // A proxy speaks TLS with the client, and would be led in a circle.
-    let redirect_to = redirect_to.filter(|_| !site.proxies.contains(peer));
-    let answer = match answer(&shared, &pulse, (client, redirect_to), &request).await {
-        Ok(answer) | Err(answer) => answer,
+    let redirect_to = peer.redirect_to.filter(|_| !is_behind_proxy);
+    let answer = match shared.api.as_ref().filter(|_| peer.asks_api(request.uri().path())) {
+        Some(api) => {
+            let is_private = peer.is_tls || peer.address.is_loopback() || is_behind_proxy;
+            Answer::of_api(api.answer(&site, &pulse, is_private, &mut request).await)
+        }
+        None => match answer(&shared, &pulse, (client, redirect_to), &request).await {
+            Ok(answer) | Err(answer) => answer,
+        },
     };
     Ok(finished(answer, &request, client, shared, (pulse, started)))
 }
@@ -462,6 +487,21 @@ impl Answer {
             .with(CONTENT_LENGTH, length.into())
             // A 404 of a file about to be published must not outlive that.
             .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// The answer to a request to the interface for programs, and who sent it.
+    fn of_api((answer, user): (api::Answer, Option<String>)) -> Self {
+        let api::Answer { status, headers, media_type, body, problem } = answer;
+        let length = body.len();
+        let content = Content::Text(body.into());
+        let client = user.map(|user| Client { name: escape(user.as_bytes()), has_token: true });
+        let answer = Self::new(status, HeaderMap::with_capacity(8), content);
+        let answer = Self { client, problem, ..answer }
+            .with(CONTENT_TYPE, HeaderValue::from_static(media_type))
+            .with(CONTENT_LENGTH, length.into())
+            .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+            .with(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.into_iter().fold(answer, |answer, (name, value)| answer.with(name, value))
     }
 
     /// A page that is made from the configuration.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
+use super::api::{Api, ApiSettings, Verbs};
 use super::client::ClientKey;
 use super::connection::{self, Pulse, Timeouts};
 use super::connection_count::ConnectionCount;
@@ -25,6 +26,20 @@ pub struct Entrance {
     pub tls: Option<Certificate>,
     /// The port over TLS to which requests are led that come in here, but those that may be [read without](super::Access::without_tls).
     pub redirect_to: Option<u16>,
+    /// What is served here.
+    pub serves: Serves,
+}
+
+/// What is served at an [`Entrance`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Serves {
+    /// The files of the repositories.
+    #[default]
+    Files,
+    /// The interface for programs.
+    Api,
+    /// Both.
+    Both,
 }
 
 /// What happens to a running [`Server`], for who looks after it.
@@ -171,7 +186,8 @@ impl Server {
         let (limits, logins) = (Limits::default(), Logins::new(processors / 2));
         let exempt_loopback = limits.exempt_loopback;
         let metrics = Metrics::new();
-        let shared = Shared { site, log: None, metrics, buffers: Arc::default(), logins, exempt_loopback };
+        let shared =
+            Shared { site, api: None, log: None, metrics, buffers: Arc::default(), logins, exempt_loopback };
         let (stop, warn) = (watch::Sender::new(Stop::No), Arc::new(|_: &str| {}));
         let (reload, events) = (Arc::default(), Arc::new(|_: Event| {}));
         Ok(Self { entrances, metrics: None, shared, limits, stop, reload, renew: None, warn, events })
@@ -204,6 +220,12 @@ impl Server {
     /// Calls `events` with what happens to the server, from its threads: it should return soon.
     pub fn with_events(mut self, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         self.events = Arc::new(events);
+        self
+    }
+
+    /// Answers requests to the interface for programs at the entrances that [serve](Serves) it.
+    pub fn with_api(mut self, verbs: Arc<dyn Verbs>, settings: ApiSettings) -> Self {
+        self.shared.api = Some(Api::new(verbs, settings));
         self
     }
 

@@ -20,6 +20,8 @@ pub struct Site {
     pub root: Utf8PathBuf,
     /// The repositories served, by the first element of the path, and who may read each, whatever the address. Others do not exist.
     pub access: BTreeMap<String, Access>,
+    /// The tokens of the repositories that the interface for programs is about.
+    pub callers: BTreeMap<String, TokenFile>,
     /// Repositories that are served at an address of their own as well.
     pub addresses: BTreeMap<String, Address>,
     /// What is told of the repositories at their roots.
@@ -33,6 +35,7 @@ pub struct Site {
 pub struct OpenSite {
     pub(super) tree: Tree,
     pub(super) access: BTreeMap<String, Access>,
+    pub(super) callers: BTreeMap<String, TokenFile>,
     addresses: BTreeMap<String, Address>,
     pub(super) pages: BTreeMap<String, Page>,
     pub(super) proxies: TrustedProxies,
@@ -60,7 +63,16 @@ impl OpenSite {
             }
             login.refresh()
         };
-        self.access.values().flat_map(Access::logins).filter_map(refresh).collect()
+        let mut problems: Vec<String> =
+            self.access.values().flat_map(Access::logins).filter_map(refresh).collect();
+        for callers in self.callers.values() {
+            if all {
+                callers.distrust();
+            }
+            // The same file may let clients read.
+            problems.extend(callers.refresh().filter(|problem| !problems.contains(problem)));
+        }
+        problems
     }
 
     /// What of the repositories is closed because the files with those who may log in cannot be used, and why.
@@ -94,9 +106,9 @@ impl OpenSite {
 impl Site {
     /// Opens it; nothing of what is asked for later can lead out of it.
     pub fn open(self) -> io::Result<OpenSite> {
-        let Self { root, access, addresses, pages, trusted_proxies } = self;
+        let Self { root, access, callers, addresses, pages, trusted_proxies } = self;
         let tree = Tree::open(&root, access.keys().cloned())?;
-        Ok(OpenSite { tree, access, addresses, pages, proxies: TrustedProxies(trusted_proxies) })
+        Ok(OpenSite { tree, access, callers, addresses, pages, proxies: TrustedProxies(trusted_proxies) })
     }
 }
 

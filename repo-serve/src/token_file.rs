@@ -7,12 +7,19 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::api::Caller;
 use super::changing_file::ChangingFile;
 
 /// Says whose token a text is, if it is one that counts now. It is asked for each request, so it should take microseconds.
 pub trait TokenHolders: Send + Sync {
-    /// Returns the name of the holder.
+    /// Returns the name of the holder, if the token reads by apt.
     fn holder_of(&self, token: &str) -> Option<String>;
+
+    /// Returns the holder with what the token may do through the interface for programs.
+    fn caller_of(&self, token: &str) -> Option<Caller> {
+        let _ = token;
+        None
+    }
 }
 
 /// Reads the text of a file of tokens; the error says what is wrong with it.
@@ -55,6 +62,11 @@ impl TokenFile {
     /// Returns whose token this is.
     pub(crate) fn holder_of(&self, token: &str) -> Option<String> {
         self.holders()?.holder_of(token)
+    }
+
+    /// Returns whose token this is, with what it may do.
+    pub(crate) fn caller_of(&self, token: &str) -> Option<Caller> {
+        self.holders()?.caller_of(token)
     }
 
     /// Looks at the file because a token is not known: it may have been made this moment. It may block.

@@ -65,6 +65,7 @@ mod tests;
 mod transaction;
 
 pub use access::machines::{Machine, MachineKind, Machines, SuiteSeen};
+pub use access::scope::{ScopeKind, TokenScope};
 pub use access::sighting::{SeenRequest, Sighting};
 pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};

@@ -5,13 +5,13 @@ use deb_parse::SuiteName;
 use jiff::SignedDuration;
 use repo_config::{FromText as _, InvalidValue, Url};
 use repo_serve::hashes_for_other_servers;
-use repo_store::{HolderName, NewToken, RepositoryName, RepositorySettings, TokenEntry};
+use repo_store::{HolderName, NewToken, RepositoryName, RepositorySettings, TokenEntry, TokenScope};
 
 use super::client_config::{Setup, address, paste};
 use crate::args::{RowArguments, RowLimits as _, argument};
 use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Output, count};
+use crate::output::{Column, Output, count, joined};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -38,6 +38,11 @@ enum AccessCommand {
 struct AddArguments {
     #[command(flatten)]
     token: TokenArguments,
+    /// What the token may do through the interface for programs, such as `add` or `promote:hello*`: read, add, promote, remove, rollback,
+    /// tag, publish, hold or tokens, the first ones with a pattern for names of packages; may be given several times. With scopes, only
+    /// `read` lets the token read by apt [default: it reads by apt and does nothing else]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = TokenScope::parse)]
+    scopes: Vec<TokenScope>,
 }
 
 /// What a token is made of.
@@ -130,8 +135,10 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     match &arguments.command {
-        AccessCommand::Add(arguments) => add(&arguments.token, None, session, output),
-        AccessCommand::Invite(arguments) => add(&arguments.token, Some(&arguments.suites), session, output),
+        AccessCommand::Add(arguments) => add((&arguments.token, &arguments.scopes), None, session, output),
+        AccessCommand::Invite(arguments) => {
+            add((&arguments.token, &[]), Some(&arguments.suites), session, output)
+        }
         AccessCommand::List(arguments) => list(arguments, session, output),
         AccessCommand::Revoke(arguments) => revoke(arguments, session, output),
         AccessCommand::Rename(arguments) => rename(arguments, session, output),
@@ -140,7 +147,7 @@ pub(crate) fn run(
 
 /// `invited_to` are the suites of a machine that is set up with the token; `None` makes the token alone.
 fn add(
-    arguments: &TokenArguments,
+    (arguments, scopes): (&TokenArguments, &[TokenScope]),
     invited_to: Option<&[SuiteName]>,
     session: &Session,
     output: &Output,
@@ -162,6 +169,8 @@ fn add(
     let end = arguments.expires.map(|validity| context.now.checked_add(validity));
     new.expires = end.transpose().map_err(|_| Failure::Usage("--expires reaches beyond the year 9999"))?;
     new.groups.clone_from(groups);
+    new.scopes = scopes.to_vec();
+    let reads = new.reads();
     new.hashes = |token| Ok(hashes_for_other_servers(token)?.to_vec());
     if arguments.dry_run {
         let taken = session.store.tokens(&repository.name)?;
@@ -170,9 +179,7 @@ fn add(
         {
             return Err(taken_name(&repository.name, holder));
         }
-        let document = serde_json::json!({ "repository": repository.name.as_str(), "holder": holder.as_str(), "dry_run": true });
-        output.result(&document, || {});
-        output.say(&format!("would make a token for {holder} to read {}", repository.name));
+        say_dry_run((&repository.name, holder), scopes, output);
         return Ok(Outcome::Done);
     }
     let token = session.store.add_token(&repository.name, &new, &context)?;
@@ -187,8 +194,9 @@ fn add(
         "token": token.expose(),
         "expires": new.expires.map(clock::rfc_3339),
         "groups": groups.iter().map(HolderName::as_str).collect::<Vec<_>>(),
-        "auth_path": setup.auth_path(),
-        "auth": auth,
+        "scopes": scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "auth_path": reads.then(|| setup.auth_path()),
+        "auth": reads.then_some(&auth),
         "line": line,
         "dry_run": false,
     });
@@ -198,21 +206,24 @@ fn add(
             "over http:// everybody on the way can read the token; use TLS".to_owned(),
         );
     }
-    if !session.config.takes_tokens(&repository.name) {
+    if reads && scopes.is_empty() && !session.config.takes_tokens(&repository.name) {
         let name = &repository.name;
         output.warn(
             "W-NO-TOKENS",
             format!("{name} does not ask for tokens; set access = [[\"tokens\"]] in [repositories.{name}] of repo.toml"),
         );
     }
-    output.result(&document, || output.line(line.as_deref().unwrap_or(&auth).trim_end()));
+    let shown = if reads { line.as_deref().unwrap_or(&auth) } else { token.expose() };
+    output.result(&document, || output.line(shown.trim_end()));
     // A token that nobody has seen is of no use, and its name would be taken.
     if !output.is_shown() {
         session.store.revoke_token(&repository.name, holder, &context)?;
         let repository = repository.name.clone();
         return Err(Failure::TokenNotShown { repository, holder: holder.clone() });
     }
-    let what = if invited_to.is_some() {
+    let what = if !reads {
+        format!("this token of {holder} may {} {}; it is not shown again", purpose(scopes), repository.name)
+    } else if invited_to.is_some() {
         format!("paste this line into a root shell of {holder}; it is not shown again")
     } else {
         format!(
@@ -222,6 +233,20 @@ fn add(
     };
     output.note(&what);
     Ok(Outcome::Done)
+}
+
+/// Prints for whom a token would be made, and what for.
+fn say_dry_run((repository, holder): (&RepositoryName, &HolderName), scopes: &[TokenScope], output: &Output) {
+    let document = serde_json::json!({
+        "repository": repository.as_str(), "holder": holder.as_str(), "dry_run": true,
+    });
+    output.result(&document, || {});
+    output.say(&format!("would make a token for {holder} to {} {repository}", purpose(scopes)));
+}
+
+/// Returns what a token with these scopes is for, before the name of the repository.
+fn purpose(scopes: &[TokenScope]) -> String {
+    if scopes.is_empty() { "read".to_owned() } else { format!("use {} in", joined(scopes)) }
 }
 
 fn taken_name(repository: &RepositoryName, holder: &HolderName) -> Failure {
@@ -238,7 +263,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
     let (mut rows, mut documents) = (Vec::new(), Vec::new());
     for RepositorySettings { name, .. } in &chosen {
         for entry in session.store.tokens(name)?.entries() {
-            let TokenEntry { id, holder, made, made_by, expires, groups, .. } = entry;
+            let TokenEntry { id, holder, made, made_by, expires, groups, scopes, .. } = entry;
             let groups: Vec<&str> = groups.iter().map(HolderName::as_str).collect();
             documents.push(serde_json::json!({
                 "repository": name.as_str(),
@@ -249,6 +274,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
                 "expires": expires.map(clock::rfc_3339),
                 "expired": !entry.counts_at(now),
                 "groups": groups,
+                "scopes": scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
             }));
             let end = match expires {
                 None => "never".to_owned(),
@@ -264,6 +290,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
                 made_by.clone(),
                 end,
                 groups,
+                joined(scopes),
             ]);
         }
     }
@@ -276,6 +303,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
             Column::text("BY"),
             Column::whole("EXPIRES"),
             Column::text("GROUPS"),
+            Column::text("SCOPES"),
         ];
         output.table(&head, &rows, arguments.rows.limit(output));
     });

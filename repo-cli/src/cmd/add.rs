@@ -12,6 +12,7 @@ use super::client_config::quoted;
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{self, Failure, Outcome, Report};
+use crate::only_names::OnlyNames;
 use crate::output::{Output, RowLimit, Style, count, suite_list, suites_in_order};
 use crate::package_count::PackageCount;
 use crate::session::Session;
@@ -39,6 +40,8 @@ pub(crate) struct AddArguments {
     #[arg(long)]
     despite_hold: bool,
     #[command(flatten)]
+    only: OnlyNames,
+    #[command(flatten)]
     gates: OverrideArguments,
     #[command(flatten)]
     rows: LimitArguments,
@@ -50,6 +53,16 @@ impl AddArguments {
     /// Returns whether the verb writes to the store.
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
+    }
+
+    /// Returns the files that are meant, with those in directories.
+    pub(crate) fn named_files(&self, output: &Output) -> Result<Vec<Utf8PathBuf>, Failure> {
+        directories::read(&self.files, !self.no_recursive, output)
+    }
+
+    /// Returns whether the good files are added when others are refused.
+    pub(crate) fn keeps_going(&self) -> bool {
+        self.keep_going
     }
 
     /// Returns the repository that it changes.
@@ -84,9 +97,10 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         despite_hold: arguments.despite_hold,
         gate_override: arguments.gates.gate_override(),
         dry_run: arguments.change.dry_run,
+        names: arguments.only.patterns(),
         ..arguments.placement.options()
     };
-    let files = directories::read(&arguments.files, !arguments.no_recursive, output)?;
+    let files = arguments.named_files(output)?;
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
     warn_of_unknown_releases(&report, repository, arguments.rows.limit(output), session, output);

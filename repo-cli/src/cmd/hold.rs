@@ -12,6 +12,7 @@ use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::nearest;
+use crate::only_names::OnlyNames;
 use crate::output::{Column, Output, RowLimit, count, joined, suite_list};
 use crate::package_names;
 use crate::session::Session;
@@ -26,6 +27,8 @@ pub(crate) struct HoldArguments {
     /// Why, for the history and for everybody who tries to bring them in
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    only: OnlyNames,
     /// Show what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -38,6 +41,8 @@ pub(crate) struct UnholdArguments {
     /// Names or patterns, of all held versions, that named with =VERSION, or those that 'hello (<< 2.10)' allows
     #[arg(required = true, value_name = "PACKAGE[=VERSION]")]
     selectors: Vec<Selector>,
+    #[command(flatten)]
+    only: OnlyNames,
     /// Show what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -78,6 +83,7 @@ pub(crate) fn hold(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
+    arguments.only.check_packages(arguments.versions.iter().map(|(package, _)| package))?;
     let names: Vec<String> =
         arguments.versions.iter().map(|(package, version)| format!("{package} {version}")).collect();
     let operation =
@@ -99,7 +105,9 @@ pub(crate) fn hold(
         output.say(&format!("already held: {}", PackageSummary::new(&names)));
         return Ok(Outcome::Done);
     }
-    warn_of_unknown(&arguments.versions, session, output)?;
+    if !arguments.only.is_limited() {
+        warn_of_unknown(&arguments.versions, session, output)?;
+    }
     let versions = count(names.len(), "version");
     output.say(&format!("{verb} {versions} out of {}: {}", repository.name, PackageSummary::new(&names)));
     Ok(Outcome::Done)
@@ -111,7 +119,10 @@ pub(crate) fn unhold(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
-    let meant = |selector: &Selector, key: &HoldKey| selector.names(&key.package, &key.version);
+    arguments.only.check_selectors(&arguments.selectors)?;
+    let meant = |selector: &Selector, key: &HoldKey| {
+        selector.names(&key.package, &key.version) && arguments.only.allows(&key.package)
+    };
     let change = |transaction: &mut repo_store::Transaction<'_>| {
         let lifted = transaction
             .lift_holds(|hold| arguments.selectors.iter().any(|selector| meant(selector, &hold.key)));
@@ -130,7 +141,10 @@ pub(crate) fn unhold(
         .collect();
     if !unmatched.is_empty() {
         let failure = Failure::NoHold {
-            meant: meant_held(&unmatched, repository, session)?,
+            meant: match arguments.only.is_limited() {
+                true => None,
+                false => meant_held(&unmatched, repository, session)?,
+            },
             repository: repository.name.clone(),
             names: unmatched,
         };

@@ -72,6 +72,9 @@ enum KeyCommand {
         /// In binary, for a file that ends in .gpg
         #[arg(long)]
         binary: bool,
+        /// Only those that sign this repository
+        #[arg(long, value_name = "NAME")]
+        repository: Option<String>,
     },
     /// Import a secret key from a file
     Import(ImportArguments),
@@ -191,11 +194,14 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
             );
         }
         KeyCommand::List => list(session, output)?,
-        KeyCommand::Export { binary } => {
+        KeyCommand::Export { binary, repository } => {
             if *binary && output.is_json() {
                 return Err(Failure::Usage("--json and --binary exclude each other"));
             }
-            let (keyring, warnings) = session.keys().keyring()?;
+            let (keyring, warnings) = match repository {
+                Some(name) => session.keys_of(&session.repository(name)?.name).keyring()?,
+                None => session.keys().keyring()?,
+            };
             warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
             if *binary {
                 output.bytes(&keyring.binary()?);

@@ -52,10 +52,14 @@ use crate::error::{Failure, Outcome};
 use crate::hooks::Observer;
 use crate::operation_log::OperationLog;
 use crate::output::Output;
+use crate::remote;
 use crate::session::{self, Session};
 
 /// Runs the verb that was asked for, and writes it to the log if it changes something.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
+    if let Some(url) = arguments.global.remote.clone() {
+        return remote::run(&url, &arguments, output);
+    }
     let (logging, global) = (arguments.command.logging(), arguments.global.clone());
     // What only shows something is told to nobody, and need not read the configuration twice.
     let is_told = matches!(logging, Logging::Change | Logging::Service)

@@ -14,10 +14,11 @@ use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
+use crate::only_names::OnlyNames;
 use crate::output::{Output, RowLimit, count, first_of, joined, suite_list};
 use crate::package_count::PackageCount;
 use crate::package_names;
-use crate::planned::carry_out;
+use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -44,6 +45,10 @@ pub(crate) struct PromoteArguments {
     /// Also what was removed from the other repository, rolled back or held there; ends its hold
     #[arg(long)]
     despite_hold: bool,
+    #[command(flatten)]
+    only: OnlyNames,
+    #[command(flatten)]
+    base: BaseArguments,
     #[command(flatten)]
     gates: OverrideArguments,
     #[command(flatten)]
@@ -81,10 +86,13 @@ pub(crate) fn run(
         now: Some(session.context().now),
     };
     let dry_run = arguments.change.dry_run;
+    arguments.only.check_selectors(&options.selectors)?;
     let make = || {
         let before = session.store.head(&to.name)?;
         let plan = session.store.plan_promotion(from, to, &options)?;
-        check_matched(plan.unmatched(), &from.name, options.whole_source, session)?;
+        arguments.base.check(&to.name, &[plan.base(), plan.source()])?;
+        arguments.only.check_packages(plan.changes().iter().map(|(_, record)| &record.key().package))?;
+        check_matched(plan.unmatched(), &from.name, (options.whole_source, &arguments.only), session)?;
         let changes = changes::additions(plan.changes(), before.as_ref())?;
         Ok((plan, changes))
     };
@@ -100,7 +108,9 @@ pub(crate) fn run(
     })?;
     let moved = plan.changes().by_record();
     let limit = arguments.rows.limit(output);
-    print_changes(plan.changes(), table, stays_behind(&plan), (commit, dry_run), limit, output);
+    let mut more = stays_behind(&plan);
+    more.insert("base".to_owned(), base(&[plan.base(), plan.source()]).into());
+    print_changes(plan.changes(), table, more, (commit, dry_run), limit, output);
     gates::print(&plan, dry_run, limit, output);
     note_left_out(&plan, to, arguments, output);
     let what = PackageCount::of(moved.iter().map(|(record, _)| record.key()));
@@ -235,13 +245,16 @@ fn note_held(plan: &PromotionPlan, to: &RepositorySettings, arguments: &PromoteA
 pub(crate) fn check_matched(
     unmatched: &[Selector],
     repository: &RepositoryName,
-    whole_source: bool,
+    (whole_source, only): (bool, &OnlyNames),
     session: &Session,
 ) -> Result<(), Failure> {
     if unmatched.is_empty() {
         return Ok(());
     }
     let names = unmatched.iter().map(ToString::to_string).collect();
+    if only.is_limited() {
+        return Err(Failure::NoMatch { names, repository: repository.clone(), meant: None });
+    }
     Err(package_names::no_match(session, repository, names, whole_source))
 }
 

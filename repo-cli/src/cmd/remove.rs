@@ -8,9 +8,10 @@ use super::promote::{check_matched, print_changes};
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
+use crate::only_names::OnlyNames;
 use crate::output::Output;
 use crate::package_count::PackageCount;
-use crate::planned::carry_out;
+use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +30,10 @@ pub(crate) struct RemoveArguments {
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    only: OnlyNames,
+    #[command(flatten)]
+    base: BaseArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -58,7 +63,8 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
-    let (changes, commit) = if arguments.undo {
+    arguments.only.check_selectors(&arguments.selectors)?;
+    let (changes, from, commit) = if arguments.undo {
         bring_back(arguments, repository, session, output)?
     } else {
         take_out(arguments, repository, session, output)?
@@ -66,7 +72,8 @@ pub(crate) fn run(
     let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit(output));
     let action = if arguments.undo { Action::Restore } else { Action::Remove };
     let table = changes::all(&changes, &action);
-    print_changes(&changes, table, serde_json::Map::new(), (commit, dry_run), limit, output);
+    let more = serde_json::Map::from_iter([("base".to_owned(), base(&[from]).into())]);
+    print_changes(&changes, table, more, (commit, dry_run), limit, output);
     let (what, name) = (PackageCount::of(changes.iter().map(|(_, record)| record.key())), &repository.name);
     let done = match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),
@@ -103,13 +110,14 @@ fn take_out(
     repository: &RepositorySettings,
     session: &Session,
     output: &Output,
-) -> Result<(SuiteRecords, Option<CommitId>), Failure> {
+) -> Result<(SuiteRecords, Option<CommitId>, Option<CommitId>), Failure> {
     let make = || {
         let plan = session.store.plan_removal(repository, &arguments.selectors, &arguments.suites)?;
+        check_plan(arguments, repository, plan.changes(), plan.base())?;
         if !plan.unmatched().is_empty() {
             complete(arguments, repository, session, output)?;
         }
-        check_matched(plan.unmatched(), &repository.name, false, session)?;
+        check_matched(plan.unmatched(), &repository.name, (false, &arguments.only), session)?;
         Ok(plan)
     };
     let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {
@@ -127,7 +135,18 @@ fn take_out(
         guard::check(&repository.name, &losses, arguments.yes, output)?;
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
-    Ok((plan.changes().clone(), commit))
+    Ok((plan.changes().clone(), plan.base(), commit))
+}
+
+/// Refuses a plan that may not be carried out.
+fn check_plan(
+    arguments: &RemoveArguments,
+    repository: &RepositorySettings,
+    changes: &SuiteRecords,
+    from: Option<CommitId>,
+) -> Result<(), Failure> {
+    arguments.base.check(&repository.name, &[from])?;
+    arguments.only.check_packages(changes.iter().map(|(_, record)| &record.key().package))
 }
 
 fn bring_back(
@@ -135,9 +154,10 @@ fn bring_back(
     repository: &RepositorySettings,
     session: &Session,
     output: &Output,
-) -> Result<(SuiteRecords, Option<CommitId>), Failure> {
+) -> Result<(SuiteRecords, Option<CommitId>, Option<CommitId>), Failure> {
     let make = || {
         let plan = session.store.plan_undo_removal(repository, &arguments.selectors, &arguments.suites)?;
+        check_plan(arguments, repository, plan.changes(), plan.base())?;
         if plan.unmatched().is_empty() {
             return Ok(plan);
         }
@@ -151,5 +171,5 @@ fn bring_back(
         }
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
-    Ok((plan.changes().clone(), commit))
+    Ok((plan.changes().clone(), plan.base(), commit))
 }

@@ -9,7 +9,7 @@ use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Grouped, Output, count, grouped};
 use crate::package_count::ChangeCount;
-use crate::planned::carry_out;
+use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +26,8 @@ pub(crate) struct RollbackArguments {
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    base: BaseArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -51,7 +53,11 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     let target = session.resolve(&repository.name, &arguments.to)?;
-    let make = || Ok(session.store.plan_rollback(&target, &arguments.suites)?);
+    let make = || {
+        let plan = session.store.plan_rollback(&target, &arguments.suites)?;
+        arguments.base.check(&repository.name, &[plan.base()])?;
+        Ok(plan)
+    };
     let (plan, commit) = carry_out(make, |plan: &RollbackPlan| {
         let losses = losses(plan.changes(), |suite| plan.records_before(suite));
         if arguments.change.dry_run {
@@ -65,6 +71,7 @@ pub(crate) fn run(
     let (held, lifted) = plan.holds(&session.context());
     let document = serde_json::json!({
         "to": target.id().to_string(),
+        "base": base(&[plan.base()]),
         "commit": commit.map(|id| id.to_string()),
         "dry_run": arguments.change.dry_run,
         "differences": diff::json(differences),

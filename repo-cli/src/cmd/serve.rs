@@ -1,10 +1,14 @@
+mod program;
+
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use listenfd::ListenFd;
 use repo_config::{AccessLog, Config, Listen, Watch, without_repeats};
 use repo_store::RepositorySettings;
 
+use self::program::Program;
 use crate::access;
 use crate::args::argument;
 use crate::error::{Failure, Outcome};
@@ -16,16 +20,28 @@ use crate::serving::service_manager::ServiceManager;
 use crate::serving::sightings::SightingQueue;
 use crate::session::Session;
 use crate::signals;
-use repo_serve::{Address, Certificate, Entrance, Page, Server, Site};
+use repo_serve::api::ApiSettings;
+use repo_serve::{Address, Certificate, Entrance, Page, Server, Serves, Site};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArguments {
     /// Where to listen, with https:// over TLS; may be given several times [default: as configured, or 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = argument::<Listen>)]
     listen: Vec<Listen>,
+    /// Serve only the files, or only the interface for programs, and leave [schedule] to another process [default: everything that
+    /// is configured]
+    #[arg(long, value_name = "WHAT")]
+    only: Option<Only>,
     /// Write a line to standard error for each request, whatever is configured
     #[arg(long)]
     log: bool,
+}
+
+/// A part of what is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    Files,
+    Api,
 }
 
 pub(crate) fn run(
@@ -35,25 +51,59 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     // Sockets that the service manager opened count, unless others are asked for.
     let inherited = if arguments.listen.is_empty() { inherited()? } else { Vec::new() };
-    let configured = session.config.listen();
-    let sockets: Vec<(TcpListener, bool)> = if inherited.is_empty() {
-        let listen = if arguments.listen.is_empty() { &configured } else { &arguments.listen };
-        listen.iter().map(|at| Ok((socket(at.address())?, at.is_tls()))).collect::<Result<_, Failure>>()?
+    let (mut configured, mut api) = (session.config.listen(), session.config.api());
+    match arguments.only {
+        None => {}
+        Some(Only::Files) => api.clear(),
+        Some(Only::Api) if api.is_empty() => {
+            return Err(Failure::Usage("--only api needs an address: set `api` in [serve] of repo.toml"));
+        }
+        Some(Only::Api) if !arguments.listen.is_empty() => {
+            return Err(Failure::Usage(
+                "--only api listens where `api` in repo.toml says: leave out --listen",
+            ));
+        }
+        Some(Only::Api) => configured.clear(),
+    }
+    let sockets = if inherited.is_empty() {
+        opened(if arguments.listen.is_empty() { &configured } else { &arguments.listen }, &api)?
     } else {
-        // Which of them speak TLS is known by their ports.
-        let is_tls = |port| configured.iter().any(|at| at.is_tls() && at.port() == port);
+        // What is spoken on each is known by its port.
+        let is_tls = |at: &Listen, port| at.is_tls() && at.port() == port;
         let with_port = |socket: TcpListener| {
             let port = address_of(&socket)?.port();
-            Ok((socket, is_tls(port)))
+            let is_at = |list: &[Listen]| list.iter().any(|at| at.port() == port);
+            let serves = match (is_at(&configured), is_at(&api)) {
+                _ if arguments.only == Some(Only::Api) => Serves::Api,
+                (false, true) => Serves::Api,
+                (true, true) => Serves::Both,
+                (_, false) => Serves::Files,
+            };
+            let is_tls = configured.iter().chain(&api).any(|at| is_tls(at, port));
+            Ok(Opened { socket, is_tls, serves })
         };
         inherited.into_iter().map(with_port).collect::<Result<_, Failure>>()?
     };
-    let mut addresses = Vec::new();
-    for (socket, is_tls) in &sockets {
-        addresses.push(format!("{}://{}", if *is_tls { "https" } else { "http" }, address_of(socket)?));
+    let (mut addresses, mut api_addresses) = (Vec::new(), Vec::new());
+    for Opened { socket, is_tls, serves } in &sockets {
+        let address = format!("{}://{}", if *is_tls { "https" } else { "http" }, address_of(socket)?);
+        if *serves != Serves::Files {
+            api_addresses.push(format!("{address}{}", repo_serve::api::BASE));
+        }
+        if *serves != Serves::Api {
+            addresses.push(address);
+        }
     }
     let mut server = listening(session, entrances(session, sockets)?, output.talk())?;
-    let metrics = session.config.metrics_address().map(socket).transpose()?;
+    if !api_addresses.is_empty() {
+        server = server.with_api(Arc::new(Program::of(session)), api_settings(session)?);
+    }
+    for address in &api_addresses {
+        output.say(&format!("serving the interface for programs at {address}"));
+    }
+    // Two processes cannot listen at one address: it belongs to the one that serves the files.
+    let metrics = session.config.metrics_address().filter(|_| arguments.only != Some(Only::Api));
+    let metrics = metrics.map(socket).transpose()?;
     let metrics_address = metrics.as_ref().map(address_of).transpose()?;
     if let Some(metrics) = metrics {
         server = server.with_metrics(metrics).map_err(Failure::io("use", "the socket of the metrics"))?;
@@ -70,13 +120,47 @@ pub(crate) fn run(
     let document = serde_json::json!({
         "listen": first.to_string(),
         "addresses": addresses,
+        "api": api_addresses,
         "metrics": metrics_address.map(|address| address.to_string()),
     });
     output.result(&document, || {});
     hooks::deliver_in_background(session.root.clone())?;
     let access_log = if arguments.log { Some(AccessLog::Stderr) } else { session.config.access_log() };
-    let _scheduler = Scheduler::start(session, output.talk())?;
+    let everything = arguments.only.is_none();
+    let _scheduler = everything.then(|| Scheduler::start(session, output.talk())).transpose()?;
     run_until_interrupted(server, access_log.as_ref(), session, output)
+}
+
+/// A socket that listens, and what is spoken on it.
+struct Opened {
+    socket: TcpListener,
+    is_tls: bool,
+    serves: Serves,
+}
+
+/// Listens for those who read files, and for programs. An address of both is listened to once.
+fn opened(files: &[Listen], api: &[Listen]) -> Result<Vec<Opened>, Failure> {
+    let is_in = |list: &[Listen], at: &Listen| {
+        // Port 0 is another one each time.
+        at.port() != 0
+            && list.iter().any(|other| other.address() == at.address() && other.is_tls() == at.is_tls())
+    };
+    let open = |at: &Listen, serves| {
+        Ok::<_, Failure>(Opened { socket: socket(at.address())?, is_tls: at.is_tls(), serves })
+    };
+    let files_or_both =
+        files.iter().map(|at| open(at, if is_in(api, at) { Serves::Both } else { Serves::Files }));
+    let api_alone = api.iter().filter(|at| !is_in(files, at)).map(|at| open(at, Serves::Api));
+    files_or_both.chain(api_alone).collect()
+}
+
+/// Where uploads lie, and answers are kept. Both may be deleted while nothing is served.
+fn api_settings(session: &Session) -> Result<ApiSettings, Failure> {
+    let uploads = session.root.join("store/tmp");
+    // It may be removed at any time, and is made again by what writes.
+    std::fs::create_dir_all(&uploads).map_err(Failure::io("create", &uploads))?;
+    let answers = session.root.join("store/cache/api");
+    Ok(ApiSettings { uploads, answers, max_upload: session.config.max_upload() })
 }
 
 /// The sockets that the service manager opened.
@@ -98,17 +182,15 @@ fn address_of(socket: &TcpListener) -> Result<SocketAddr, Failure> {
 }
 
 /// What is spoken on each socket.
-fn entrances(
-    session: &Session,
-    sockets: Vec<(TcpListener, bool)>,
-) -> Result<Vec<(TcpListener, Entrance)>, Failure> {
+fn entrances(session: &Session, sockets: Vec<Opened>) -> Result<Vec<(TcpListener, Entrance)>, Failure> {
     // The port may have been chosen by the system.
-    let with_tls = sockets.iter().find(|(_, is_tls)| *is_tls).filter(|_| session.config.redirects_to_tls());
+    let serves_files = |opened: &&Opened| opened.is_tls && opened.serves != Serves::Api;
+    let with_tls = sockets.iter().find(serves_files).filter(|_| session.config.redirects_to_tls());
     let redirect_to =
-        with_tls.map(|(socket, _)| address_of(socket)).transpose()?.map(|address| address.port());
-    let entrance = |is_tls: bool| {
+        with_tls.map(|opened| address_of(&opened.socket)).transpose()?.map(|address| address.port());
+    let entrance = |is_tls: bool, serves: Serves| {
         if !is_tls {
-            return Ok::<_, Failure>(Entrance { tls: None, redirect_to });
+            return Ok::<_, Failure>(Entrance { tls: None, redirect_to, serves });
         }
         let (certificate, key) = session.config.tls().ok_or(Failure::Usage(
             "https:// needs a certificate and its key: set them in [serve.tls] of repo.toml",
@@ -116,9 +198,9 @@ fn entrances(
         let root = session.config.root();
         let tls =
             Certificate::load(&root.join(certificate), &root.join(key)).map_err(Failure::Certificate)?;
-        Ok(Entrance { tls: Some(tls), redirect_to: None })
+        Ok(Entrance { tls: Some(tls), redirect_to: None, serves })
     };
-    sockets.into_iter().map(|(socket, is_tls)| Ok((socket, entrance(is_tls)?))).collect()
+    sockets.into_iter().map(|opened| Ok((opened.socket, entrance(opened.is_tls, opened.serves)?))).collect()
 }
 
 /// A server for the published repositories, listening at an address without TLS.
@@ -138,6 +220,7 @@ fn listening(
         Site {
             root: root.clone(),
             access: access::of(config),
+            callers: access::callers(config),
             addresses: addresses(config),
             pages: pages.collect(),
             trusted_proxies: access::trusted_proxies(config),

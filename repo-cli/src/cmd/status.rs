@@ -18,6 +18,9 @@ pub(crate) struct StatusArguments {
     /// Print it for a monitoring system
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
     format: Option<Format>,
+    /// Only this repository; may be given several times [default: everything]
+    #[arg(long = "repository", value_name = "NAME")]
+    repositories: Vec<String>,
 }
 
 /// What a monitoring system reads.
@@ -141,7 +144,10 @@ pub(crate) fn run(
         // A monitoring system must hear of that, and not nothing.
         Err(failure) => return nothing_known(arguments.format, failure, output),
     };
-    let subjects = subjects::all(&session);
+    let subjects = match arguments.repositories.as_slice() {
+        [] => subjects::all(&session),
+        names => subjects::of_repositories(&session.repositories(names)?, &session),
+    };
     let attention = subjects.iter().filter(|subject| subject.needs_a_person()).count();
     match arguments.format {
         Some(Format::Nagios) => {

@@ -10,6 +10,7 @@ use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::Output;
 use crate::package_count::ChangeCount;
+use crate::planned::{BaseArguments, base};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -19,6 +20,11 @@ pub(crate) struct UndoArguments {
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
+    /// Refuse a change that was made together with that of another repository; the interface for programs gives it
+    #[arg(long, hide = true)]
+    alone: bool,
+    #[command(flatten)]
+    base: BaseArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -44,8 +50,12 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     let plan = session.store.plan_undo(&repository.name)?;
     let mut parts = vec![(&plan, repository)];
     for other in plan.together() {
+        if arguments.alone {
+            return Err(Failure::MadeTogether { repository: repository.name.clone() });
+        }
         parts.push((other, session.repository_to_change(other.repository().as_str(), arguments.change)?));
     }
+    arguments.base.check(&repository.name, &bases(&plan))?;
     for (part, _) in &parts {
         let losses = rollback::losses(part.changes(), |suite| part.records_before(suite));
         match dry_run {
@@ -101,6 +111,11 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
 
 type Commits = BTreeMap<RepositoryName, CommitId>;
 
+/// Returns the states that are undone: that of the repository first, then those that were made together with it.
+fn bases(plan: &UndoPlan) -> Vec<Option<CommitId>> {
+    std::iter::once(plan).chain(plan.together()).map(|part| Some(part.base())).collect()
+}
+
 /// Returns what happens to one repository, for programs.
 fn document(
     plan: &UndoPlan,
@@ -114,6 +129,7 @@ fn document(
         "repository": plan.repository().as_str(),
         "undone": { "number": number, "commit": id.to_string(), "operation": operation.to_string() },
         "to": plan.target().to_string(),
+        "base": base(&bases(plan)),
         "commit": commits.get(plan.repository()).map(ToString::to_string),
         "dry_run": arguments.change.dry_run,
         "differences": diff::json(plan.changes()),

@@ -25,6 +25,53 @@ The exit status is that of a command that ends with the error. A command that en
 /// Each code, what it means, and what to do.
 const CODES: &[(&str, &str, &str)] = &[
     (
+        "E-API-BUSY",
+        "the interface for programs has too many requests at a time, or its list of tokens cannot be used",
+        "try again after `Retry-After`; run `repo-cli fsck` if that does not help",
+    ),
+    (
+        "E-API-KEY",
+        "the `Idempotency-Key` came with another request, or the first request with it is not finished or was cut off",
+        "look whether the change was made, then send the request with another key",
+    ),
+    (
+        "E-API-METHOD",
+        "the path of the interface for programs has other methods",
+        "use a method that `Allow` in the answer names",
+    ),
+    (
+        "E-API-PLAIN",
+        "a request to the interface for programs came without TLS from another machine",
+        "use `https://`, or a proxy that `trusted_proxies` names",
+    ),
+    (
+        "E-API-REQUEST",
+        "a request to the interface for programs is malformed",
+        "correct the request; the message names the field or the parameter",
+    ),
+    ("E-API-ROUTE", "not a path of the interface for programs", "use a path that `docs/api.md` lists"),
+    (
+        "E-API-SCOPE",
+        "the token does not have the scope for the request",
+        "make a token that has the scope; `repo-cli access add --help` lists the scopes",
+    ),
+    (
+        "E-API-SERVER",
+        "the server could not carry out the request; its log has the reason",
+        "read the log of the server; the history shows whether a change was made",
+    ),
+    (
+        "E-API-SIZE",
+        "a body, an upload or an answer is too large",
+        "ask for less, such as with `limit`, or raise `max_upload` in `[serve]`",
+    ),
+    ("E-API-SPACE", "the disk of the store is nearly full", "run `repo-cli gc`, or make room on the disk"),
+    (
+        "E-API-TOKEN",
+        "no token, or not a valid one for this repository",
+        "run `repo-cli access list REPOSITORY`; make a new token if this one has expired",
+    ),
+    (
         "E-ARGUMENT",
         "an argument breaks the rules for names and versions",
         "write the name or version as Debian does; the message names the rule",
@@ -171,6 +218,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "build the package again; the message names the rule and the place",
     ),
     (
+        "E-INVALID-SCOPE",
+        "not a valid scope for a token",
+        "write a scope as `repo-cli access add --help` shows",
+    ),
+    (
         "E-INVALID-TAG",
         "not a valid name for a tag",
         "use small letters, digits and `._-`, and nothing that looks like the id of a state",
@@ -233,6 +285,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "run `repo-cli fsck --repair`",
     ),
     (
+        "E-MADE-TOGETHER",
+        "the last change was made together with that of another repository, and a token changes one repository",
+        "run `repo-cli undo` where the store is, or go back to an earlier state with `rollback`",
+    ),
+    (
         "E-MALFORMED-KEY",
         "a key, keyring or signed message cannot be read",
         "export the key or sign the file again; it must be OpenPGP",
@@ -244,8 +301,8 @@ const CODES: &[(&str, &str, &str)] = &[
     ),
     (
         "E-NAME-NOT-ALLOWED",
-        "the drop folder does not take packages of that name",
-        "drop the file into the folder that is for it, or add its name to `names` of the `[[incoming]]`",
+        "the drop folder, the token or `--only-names` does not take packages of that name",
+        "use the folder or the token that is for it, or add its name to `names` of the `[[incoming]]`",
     ),
     (
         "E-NEWER-FORMAT",
@@ -345,6 +402,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "run `repo-cli publish REPOSITORY`",
     ),
     ("E-NOT-OWNER", "another user owns the store", "run the command as the user that the message names"),
+    (
+        "E-NOT-REMOTE",
+        "the verb or the option is not available with `--remote`",
+        "run the command where the store is",
+    ),
     ("E-NOT-RESTORED", "a file of the backup is damaged or missing", "copy the file from another backup"),
     (
         "E-NOT-SAVED",
@@ -456,6 +518,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "E-RETIRE",
         "a key cannot be retired yet without `--force`",
         "wait until every condition is met, or give `--force`",
+    ),
+    (
+        "E-SERVER",
+        "a server does not answer as the interface for programs does",
+        "correct the address of `--remote`, and look whether `api` in `[serve]` is set there",
     ),
     (
         "E-SETTINGS",
@@ -572,13 +639,17 @@ const CODES: &[(&str, &str, &str)] = &[
 ];
 
 /// The crates that have errors, and the name under which a program uses each.
-const CRATES: [(&str, &str); 5] = [
+const CRATES: [(&str, &str); 6] = [
     ("repo-cli", ""),
+    ("repo-serve", INTERFACE),
     ("repo-config", "repo_config::"),
     ("repo-hooks", "repo_hooks::"),
     ("repo-store", "repo_store::"),
     ("apt-sign", "apt_sign::"),
 ];
+
+/// The family of the errors that a server answers with and that are no type.
+const INTERFACE: &str = "interface for programs";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -633,8 +704,16 @@ fn families() -> BTreeMap<String, BTreeSet<String>> {
                 before = part;
             }
             // What no method gives: wrong usage, and what stands in the log alone.
-            for code in codes(&rest).filter(|_| name.is_empty()) {
-                found.entry(code.to_owned()).or_default().insert("command line".to_owned());
+            let alone = match name {
+                "" => codes(&rest).map(|code| (code, "command line")).collect(),
+                // It also has a table with the codes of the verbs that it runs.
+                INTERFACE => {
+                    codes(&rest).filter(|code| code.starts_with("E-API-")).map(|code| (code, name)).collect()
+                }
+                _ => Vec::new(),
+            };
+            for (code, family) in alone {
+                found.entry(code.to_owned()).or_default().insert(family.to_owned());
             }
         }
     }

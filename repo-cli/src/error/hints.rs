@@ -90,6 +90,9 @@ impl Failure {
                 Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
             }
             Self::NoHold { repository, .. } => Some(format!("run repo-cli holds {repository}")),
+            Self::MadeTogether { repository } => Some(format!(
+                "run repo-cli undo {repository} where the store is, or go back to an earlier state with rollback"
+            )),
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
@@ -417,7 +420,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "put it there; only a file that the repository has already may be left out"
         }
         Error::Import(ImportError::NameNotAllowed { .. }) => {
-            "drop it into the folder that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
+            "use the folder or the token that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
         }
         Error::Import(ImportError::NotSigned { .. }) => {
             "only keys in the keyring named by `uploaders` in repo.toml may upload"

@@ -135,7 +135,7 @@ mod tests {
 
     fn report(message: &str) -> Report {
         Report {
-            code: "E-TEST",
+            code: "E-TEST".into(),
             message: message.to_owned(),
             hint: None,
             file: None,

@@ -55,7 +55,7 @@ fn packages_of_other_names_are_rejected_with_the_reason() {
     added 2 packages to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     error: <DIR>/drop/hello-evil_1.0_all.deb: packages named hello-evil are not taken here
-    hint: drop it into the folder that is for it, or add its name to `names` of the [[incoming]] in repo.toml
+    hint: use the folder or the token that is for it, or add its name to `names` of the [[incoming]] in repo.toml
     1 of 3 files refused: the others were added
     ");
     let rejected = names(&environment, "drop/rejected");

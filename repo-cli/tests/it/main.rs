@@ -1,6 +1,8 @@
 //! The program as people, clients and faults meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod api;
+mod api_description;
 mod backups;
 mod bad_input;
 mod beginning;
@@ -62,6 +64,7 @@ mod read_once;
 mod readable;
 mod real_uploads;
 mod releases;
+mod remote;
 mod routing;
 mod rules;
 mod scheduled;

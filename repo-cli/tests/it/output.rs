@@ -241,7 +241,7 @@ fn promote() {
     insta::assert_snapshot!(promote(&["a*", "--json"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":"<ID>","count":{"files":1,"packages":1},"dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    {"format":1,"base":"<ID>+<ID>","commit":"<ID>","count":{"files":1,"packages":1},"dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
     "#);
     insta::assert_snapshot!(promote(&["--all"]), @"
     status: 0
@@ -310,7 +310,7 @@ fn remove() {
     insta::assert_snapshot!(environment.run(&["--json", "remove", "preprod", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":"<ID>","count":{"files":1,"packages":1},"dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    {"format":1,"base":"<ID>","commit":"<ID>","count":{"files":1,"packages":1},"dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
     "#);
 }
 
@@ -419,7 +419,7 @@ fn rollback() {
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":"<ID>","count":{"added":{"files":0,"packages":0},"removed":{"files":1,"packages":1}},"differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"held":[],"no_longer_held":[],"to":"<ID>"}
+    {"format":1,"base":"<ID>","commit":"<ID>","count":{"added":{"files":0,"packages":0},"removed":{"files":1,"packages":1}},"differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"held":[],"no_longer_held":[],"to":"<ID>"}
     "#);
     insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1"]), @"
     status: 0

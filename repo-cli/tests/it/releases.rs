@@ -149,3 +149,31 @@ fn a_release_needs_different_repositories() {
     error: a release needs different repositories
     ");
 }
+
+#[test]
+fn the_base_of_an_undo_is_the_state_of_every_repository_that_it_changes() {
+    let environment = world();
+    let _ = release(&environment, &["--tag", "v2026.11"]).succeeds();
+    let plan = || -> serde_json::Value {
+        serde_json::from_str(&environment.json(&["undo", "prod", "--yes", "--dry-run"])).unwrap()
+    };
+    let planned = plan();
+    let base = planned["base"].as_str().unwrap();
+    let (own, other) = base.split_once('+').unwrap();
+    assert_eq!(
+        (planned["undone"]["commit"].as_str(), planned["together"][0]["undone"]["commit"].as_str()),
+        (Some(own), Some(other))
+    );
+    let refused = environment.run(&["undo", "prod", "--yes", "--base", own]).ends_with(1);
+    assert!(refused.stderr.contains("changed"), "{refused}");
+    assert_eq!(plan(), planned);
+    let refused = environment.run(&["undo", "prod", "--yes", "--alone"]).ends_with(1);
+    insta::assert_snapshot!(refused, @"
+    status: 1
+    ---- stderr
+    error: the last change of prod was made together with that of another repository
+    hint: run repo-cli undo prod where the store is, or go back to an earlier state with rollback
+    ");
+    assert_eq!(plan(), planned);
+    let _ = environment.run(&["undo", "prod", "--yes", "--base", base]).succeeds();
+}

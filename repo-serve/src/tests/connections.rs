@@ -229,6 +229,7 @@ fn stopping_before_it_began() {
         root: "/".into(),
         access: BTreeMap::new(),
         addresses: BTreeMap::new(),
+        callers: BTreeMap::new(),
         pages: BTreeMap::new(),
         trusted_proxies: Vec::new(),
     };

@@ -263,6 +263,7 @@ fn a_missing_directory_fails_at_once() {
         root: "/nonexistent/public".into(),
         access: BTreeMap::new(),
         addresses: BTreeMap::new(),
+        callers: BTreeMap::new(),
         pages: BTreeMap::new(),
         trusted_proxies: Vec::new(),
     };

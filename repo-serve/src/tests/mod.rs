@@ -72,10 +72,13 @@ impl Served {
         plant(&root);
         let log = Arc::new(Mutex::new(Vec::new()));
         let entries = Arc::clone(&log);
-        let server = Server::bind("127.0.0.1:0", Site { root, access, addresses, pages, trusted_proxies })
-            .unwrap()
-            .with_limits(limits)
-            .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));
+        let server = Server::bind(
+            "127.0.0.1:0",
+            Site { root, access, callers: BTreeMap::new(), addresses, pages, trusted_proxies },
+        )
+        .unwrap()
+        .with_limits(limits)
+        .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));
         let (address, handle) = (server.local_addr().unwrap(), server.shutdown_handle());
         let thread = Some(std::thread::spawn(|| server.run()));
         Self { directory, address, handle, log, thread }

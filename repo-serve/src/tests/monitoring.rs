@@ -25,6 +25,7 @@ fn watched() -> Watched {
         root,
         access,
         addresses: BTreeMap::new(),
+        callers: BTreeMap::new(),
         pages: BTreeMap::new(),
         trusted_proxies: Vec::new(),
     };

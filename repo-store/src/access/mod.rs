@@ -3,6 +3,7 @@
 //! A [`Token`] is shown once, when it is made. What is kept of it is its digest, in one document for each repository ([`Tokens`]).
 
 pub(crate) mod machines;
+pub(crate) mod scope;
 pub(crate) mod sighting;
 pub(crate) mod store_methods;
 pub(crate) mod token;

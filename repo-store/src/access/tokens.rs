@@ -5,6 +5,9 @@
 //! ```text
 //! <id> <SHA-256> <made> <expires, or -> TAB <name> TAB <who made it> TAB <group> … TAB <hash for another server> …
 //! ```
+//!
+//! The line of a token with scopes goes on with `TAB <SHA-256> <scope> …`. If the token does not read by apt, the first SHA-256 is that of
+//! no token (zeros): versions before scopes read such a line, keep it as it is, and let nobody in by it.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
 
+use crate::access::scope::{ScopeKind, TokenScope};
 use crate::access::token::{Token, is_id};
 use crate::context::Context;
 use crate::document::{self, Area, Document, Kept};
@@ -21,6 +25,9 @@ use crate::model::log_entry::LogEntry;
 use crate::model::name::{HolderName, RepositoryName};
 use crate::model::operation::Operation;
 use crate::store::Store;
+
+/// Stands for the digest of a token where an older version would let it in. No token has this digest.
+const OF_NO_TOKEN: Sha256 = Sha256::from_bytes([0; 32]);
 
 /// The tokens that may read a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,8 +51,10 @@ pub struct TokenEntry {
     pub expires: Option<Timestamp>,
     /// The groups that its holder is in.
     pub groups: Vec<HolderName>,
-    /// Its hashes in the forms that other servers read.
+    /// Its hashes in the forms that other servers read; none for a token that does not read by apt.
     pub hashes: Vec<String>,
+    /// What it may do through the interface for programs. A token without scopes reads by apt and does nothing else.
+    pub scopes: Vec<TokenScope>,
     digest: Sha256,
 }
 
@@ -59,6 +68,8 @@ pub struct NewToken {
     pub expires: Option<Timestamp>,
     /// The groups that its holder is in.
     pub groups: Vec<HolderName>,
+    /// What the token may do through the interface for programs; without any it reads by apt and does nothing else.
+    pub scopes: Vec<TokenScope>,
     /// Makes the hashes that servers other than `repo-serve` need, while the token is known. None of them may hold a control character.
     pub hashes: fn(&str) -> std::io::Result<Vec<String>>,
 }
@@ -67,7 +78,14 @@ impl NewToken {
     /// A token for a machine or job, which does not expire.
     #[must_use]
     pub fn new(holder: HolderName) -> Self {
-        Self { holder, expires: None, groups: Vec::new(), hashes: |_| Ok(Vec::new()) }
+        let (groups, scopes) = (Vec::new(), Vec::new());
+        Self { holder, expires: None, groups, scopes, hashes: |_| Ok(Vec::new()) }
+    }
+
+    /// Returns whether the token will read by apt.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        reads(&self.scopes)
     }
 }
 
@@ -84,9 +102,15 @@ impl Tokens {
         document::parse(text.as_bytes())
     }
 
-    /// Returns whose token this is, if it counts at that time. Costs one SHA-256.
+    /// Returns whose token this is, if it counts at that time and [reads by apt](TokenEntry::reads). Costs one SHA-256.
     #[must_use]
     pub fn holder_of(&self, token: &str, now: Timestamp) -> Option<&TokenEntry> {
+        self.caller_of(token, now).filter(|entry| entry.reads())
+    }
+
+    /// Returns whose token this is, if it counts at that time, whatever its [scopes](TokenEntry::scopes) are.
+    #[must_use]
+    pub fn caller_of(&self, token: &str, now: Timestamp) -> Option<&TokenEntry> {
         let token = Token::parse(token)?;
         let entry = self.by_id.get(token.id())?;
         (is_same(&entry.digest, &token.digest()) && entry.counts_at(now)).then_some(entry)
@@ -138,6 +162,11 @@ impl Tokens {
     }
 }
 
+/// A token without scopes is one for a machine, which reads.
+fn reads(scopes: &[TokenScope]) -> bool {
+    scopes.is_empty() || scopes.iter().any(|scope| scope.kind() == ScopeKind::Read)
+}
+
 /// Compares digests in a time that does not tell where they differ.
 fn is_same(one: &Sha256, other: &Sha256) -> bool {
     one.as_bytes().iter().zip(other.as_bytes()).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
@@ -150,19 +179,31 @@ impl TokenEntry {
         self.expires.is_none_or(|end| now < end)
     }
 
+    /// Returns whether the token reads by apt.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        reads(&self.scopes)
+    }
+
     fn to_line(&self) -> String {
-        let Self { id, holder, made, made_by, expires, groups, hashes, digest } = self;
+        let Self { id, holder, made, made_by, expires, groups, hashes, scopes, digest } = self;
         let expires = expires.map_or_else(|| "-".to_owned(), |end| end.to_string());
         let groups: Vec<&str> = groups.iter().map(HolderName::as_str).collect();
         let (made_by, groups, hashes) = (one_line(made_by), groups.join(" "), hashes.join(" "));
-        format!("{id} {digest} {made} {expires}\t{holder}\t{made_by}\t{groups}\t{hashes}")
+        let shown = if self.reads() { *digest } else { OF_NO_TOKEN };
+        let line = format!("{id} {shown} {made} {expires}\t{holder}\t{made_by}\t{groups}\t{hashes}");
+        if scopes.is_empty() {
+            return line;
+        }
+        let scopes: Vec<String> = scopes.iter().map(ToString::to_string).collect();
+        format!("{line}\t{digest} {}", scopes.join(" "))
     }
 
     fn parse(line: &str) -> Option<Self> {
-        let mut parts = line.splitn(5, '\t');
+        let mut parts = line.splitn(6, '\t');
         let mut words = parts.next()?.split(' ');
         let id = words.next().filter(|id| is_id(id))?.to_owned();
-        let digest = words.next()?.parse().ok()?;
+        let shown: Sha256 = words.next()?.parse().ok()?;
         let made = words.next()?.parse().ok()?;
         let expires = match words.next()? {
             "-" => None,
@@ -174,7 +215,11 @@ impl TokenEntry {
         let groups: Vec<String> = words(parts.next()?);
         let groups = groups.iter().map(|name| HolderName::parse(name)).collect::<Result<_, _>>().ok()?;
         let hashes = words(parts.next()?);
-        Some(Self { id, holder, made, made_by, expires, groups, hashes, digest })
+        let mut own = parts.next().map(|own| own.split(' '));
+        let digest = own.as_mut().map_or(Some(shown), |own| own.next()?.parse().ok())?;
+        let scopes = own.into_iter().flatten().map(TokenScope::parse).collect::<Result<Vec<_>, _>>().ok()?;
+        let entry = Self { id, holder, made, made_by, expires, groups, hashes, scopes, digest };
+        (shown == if entry.reads() { digest } else { OF_NO_TOKEN }).then_some(entry)
     }
 }
 
@@ -211,16 +256,20 @@ pub(crate) fn add(
     context: &Context,
 ) -> Result<Token, Error> {
     let token = Token::generate()?;
-    let entry = TokenEntry {
+    let mut entry = TokenEntry {
         id: token.id().to_owned(),
         holder: new.holder.clone(),
         made: context.now,
         made_by: context.actor.clone(),
         expires: new.expires,
         groups: new.groups.clone(),
-        hashes: (new.hashes)(token.expose()).map_err(|source| AccessError::Random { source })?,
+        hashes: Vec::new(),
+        scopes: new.scopes.clone(),
         digest: token.digest(),
     };
+    if entry.reads() {
+        entry.hashes = (new.hashes)(token.expose()).map_err(|source| AccessError::Random { source })?;
+    }
     change(store, repository, &Operation::GiveToken(new.holder.clone()), context, |tokens| {
         if let Some(other) = tokens.of_holder(&new.holder) {
             if other.counts_at(context.now) {
@@ -324,6 +373,55 @@ mod tests {
         store.add_token(&prod, &NewToken::new(holder("web1")), &context(8)).unwrap();
         let now = saved.brought_up_to(&store.operations().unwrap(), &prod);
         assert_eq!(now.entries().iter().map(|entry| entry.holder.as_str()).collect::<Vec<_>>(), ["build"]);
+    }
+
+    /// The line of a token as versions before scopes read and write it: the digest by which they let the token in, and the line again.
+    fn read_before_scopes(line: &str) -> (Sha256, String) {
+        let parts: Vec<&str> = line.splitn(5, '\t').collect();
+        let words = |text: &str| -> Vec<String> {
+            text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
+        let head: Vec<&str> = parts[0].split(' ').collect();
+        let (groups, hashes) = (words(parts[3]).join(" "), words(parts[4]).join(" "));
+        assert!(words(parts[3]).iter().all(|group| HolderName::parse(group).is_ok()));
+        let again = format!("{}\t{}\t{}\t{groups}\t{hashes}", head.join(" "), parts[1], parts[2]);
+        (head[1].parse().unwrap(), again)
+    }
+
+    #[test]
+    fn a_version_before_scopes_keeps_them_and_lets_nobody_in_by_them_who_does_not_read() {
+        let (store, prod) = store();
+        let mut tokens = Vec::new();
+        for (second, (name, scopes, hashes)) in (1..).zip([
+            ("ci", &["add", "promote:hello*"][..], true),
+            ("reader", &["read", "add"], true),
+            ("plain", &["read"], false),
+            ("web1", &[], true),
+        ]) {
+            let mut new = NewToken::new(holder(name));
+            new.scopes = scopes.iter().map(|scope| TokenScope::parse(scope).unwrap()).collect();
+            if hashes {
+                new.hashes = |_| Ok(vec!["{SHA}x".to_owned(), "$5$y".to_owned()]);
+            }
+            tokens.push((store.add_token(&prod, &new, &context(second)).unwrap(), new));
+        }
+        let kept = store.tokens(&prod).unwrap();
+        let now = Timestamp::from_second(9).unwrap();
+        for (token, new) in tokens {
+            let reads = new.holder.as_str() != "ci";
+            let entry = kept.caller_of(token.expose(), now).unwrap();
+            assert_eq!((entry.scopes.clone(), entry.reads()), (new.scopes.clone(), reads));
+            assert_eq!(kept.holder_of(token.expose(), now).is_some(), reads);
+            let line = entry.to_line();
+            assert_eq!(TokenEntry::parse(&line).as_ref(), Some(entry));
+            let (digest, again) = read_before_scopes(&line);
+            assert_eq!((digest == token.digest(), again), (reads, line.clone()));
+            if !reads {
+                assert!(entry.hashes.is_empty(), "another server would let it in");
+                let damaged = line.replacen(&OF_NO_TOKEN.to_string(), &token.digest().to_string(), 1);
+                assert_eq!(TokenEntry::parse(&damaged), None);
+            }
+        }
     }
 
     #[test]

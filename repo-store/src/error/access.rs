@@ -24,6 +24,14 @@ pub enum AccessError {
         /// Those who have one.
         known: Vec<HolderName>,
     },
+    /// What a token is to be allowed cannot be read.
+    #[error("`{scope}`: {reason}")]
+    InvalidScope {
+        /// As given.
+        scope: String,
+        /// The rule that it breaks.
+        reason: &'static str,
+    },
     /// No machine of that name was seen.
     #[error("no machine named `{name}` was seen reading {}", names(repositories))]
     UnknownMachine {
@@ -49,6 +57,7 @@ impl AccessError {
         match self {
             Self::HolderTaken { .. } => "E-HOLDER-TAKEN",
             Self::UnknownHolder { .. } => "E-UNKNOWN-HOLDER",
+            Self::InvalidScope { .. } => "E-INVALID-SCOPE",
             Self::UnknownMachine { .. } => "E-UNKNOWN-MACHINE",
             Self::Random { .. } => "E-RANDOM",
         }

@@ -281,10 +281,8 @@ fn publish_to(
     if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
         look_at_published(&mut draft, target, current, &options);
     }
-    let mut whole = Vec::with_capacity(kept.len());
-    for suite in kept {
-        if draft.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
-    }
+    let (whole, incomplete) = by_completeness(&draft, kept)?;
+    wanted.extend(incomplete);
     let is_export = export.is_some();
     let rendered = render(&draft, (store, repository, *dated), wanted, (signer, export), context)?;
     let Rendered { names, mut suites, mut signatures, unlisted } = rendered;
@@ -330,6 +328,18 @@ fn publish_to(
         signed_tags,
         tags_ahead: tags_ahead_in(store, target, &repository.name, context.now)?,
     })
+}
+
+/// Returns the suites of which the target has every file, and the others.
+fn by_completeness<'a>(
+    draft: &Draft<'_>,
+    kept: Vec<Wanted<'a>>,
+) -> Result<(Vec<Wanted<'a>>, Vec<Wanted<'a>>), Error> {
+    let (mut whole, mut incomplete) = (Vec::with_capacity(kept.len()), Vec::new());
+    for suite in kept {
+        if draft.holds_all(suite.before)? { whole.push(suite) } else { incomplete.push(suite) }
+    }
+    Ok((whole, incomplete))
 }
 
 /// Leaves what clients see as it is, and makes sure that it stays.

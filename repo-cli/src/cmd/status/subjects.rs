@@ -40,21 +40,26 @@ const TAKEN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 /// What was not delivered to a hook within that time is a person's business.
 const DELIVERED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
+fn look(kind: Kind, name: &str, look: &dyn Fn(&mut Subject) -> Result<(), Failure>) -> Subject {
+    let mut subject = Subject::new(kind, name);
+    if let Err(error) = look(&mut subject) {
+        subject.attention(chain(&error), Some("repo-cli fsck".to_owned()));
+    }
+    subject
+}
+
+/// Looks at some repositories, and at nothing else.
+pub(super) fn of_repositories(chosen: &[&RepositorySettings], session: &Session) -> Vec<Subject> {
+    let look_at = |settings: &&RepositorySettings| {
+        look(Kind::Repository, settings.name.as_str(), &|subject| repository(settings, session, subject))
+    };
+    chosen.iter().map(look_at).collect()
+}
+
 /// Looks at everything.
 pub(super) fn all(session: &Session) -> Vec<Subject> {
-    let look = |kind, name: &str, look: &dyn Fn(&mut Subject) -> Result<(), Failure>| {
-        let mut subject = Subject::new(kind, name);
-        if let Err(error) = look(&mut subject) {
-            subject.attention(chain(&error), Some("repo-cli fsck".to_owned()));
-        }
-        subject
-    };
-    let mut subjects = Vec::new();
-    for settings in session.config.repositories() {
-        subjects.push(look(Kind::Repository, settings.name.as_str(), &|subject| {
-            repository(settings, session, subject)
-        }));
-    }
+    let every: Vec<&RepositorySettings> = session.config.repositories().collect();
+    let mut subjects = of_repositories(&every, session);
     let channels = session.config.channels();
     for (from, to) in channels.iter().zip(channels.iter().skip(1)) {
         let name = format!("{from} -> {to}");

@@ -137,6 +137,12 @@ impl PromotionPlan {
         &self.repository
     }
 
+    /// Returns the state of the repository that the packages come from; `None` when nothing was ever committed to it.
+    #[must_use]
+    pub fn source(&self) -> Option<CommitId> {
+        self.source
+    }
+
     /// Returns the state of the repository they go to that the plan was made from; `None` when nothing was ever committed.
     #[must_use]
     pub fn base(&self) -> Option<CommitId> {

@@ -1,0 +1,146 @@
+//! `--remote`: verbs on a server read as they do where the store is.
+
+use std::fs;
+
+use testkit::Output;
+
+use crate::api::Interface;
+use crate::store;
+
+/// A served store, and a machine elsewhere with a token for it.
+struct Remote {
+    api: Interface,
+    token: String,
+}
+
+impl Remote {
+    fn new(api: Interface, repository: &str, scopes: &[&str]) -> Self {
+        let token = api.token(repository, "remote", scopes);
+        let file = api.environment.write("token", format!("{token}\n"));
+        Self { api, token: file.into_string() }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.api.environment.command();
+        command.args(arguments).env_remove("REPO_ROOT");
+        command
+            .env("REPO_REMOTE", format!("http://{}", self.api.address))
+            .env("REPO_TOKEN_FILE", &self.token);
+        self.api.environment.finish(&mut command)
+    }
+}
+
+#[test]
+fn what_is_read_reads_the_same_here_and_there() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0", "shop=1.0"]);
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("prod", &["hello=2.0"]);
+    let remote = Remote::new(Interface::new(environment), "prod", &["read", "promote"]);
+    for arguments in [
+        &["list", "prod"][..],
+        &["list", "prod@1", "hello", "--columns", "package,version"],
+        &["versions", "hello", "--repository", "prod"],
+        &["show", "prod", "hello"],
+        &["show", "prod", "nosuch"],
+        &["diff", "preprod", "prod"],
+        &["diff", "prod@1", "prod"],
+        &["history", "prod", "--limit", "1"],
+        &["history", "prod", "hello"],
+        &["holds", "prod"],
+        &["tag", "prod"],
+        &["key", "export", "--repository", "prod"],
+        &["status", "--repository", "prod"],
+        &["promote", "--from", "preprod", "--to", "prod", "shop", "--dry-run"],
+    ] {
+        let local = remote.api.environment.run(arguments);
+        let there = match arguments[0] {
+            // The token decides which repositories that is about.
+            "status" => remote.run(&["status"]),
+            _ => remote.run(arguments),
+        };
+        assert_eq!(
+            (there.status, &there.stdout, &there.stderr),
+            (local.status, &local.stdout, &local.stderr),
+            "{arguments:?}"
+        );
+        let with_json =
+            |output: Output| -> serde_json::Value { serde_json::from_str(&output.stdout).unwrap() };
+        if arguments[0] != "status" {
+            let arguments = [arguments, &["--json"]].concat();
+            assert_eq!(with_json(remote.run(&arguments)), with_json(remote.api.environment.run(&arguments)));
+        }
+    }
+}
+
+#[test]
+fn what_is_changed_is_changed_on_the_server() {
+    let all = ["read", "add", "promote", "remove", "rollback", "tag", "publish", "hold", "tokens"];
+    let remote = Remote::new(Interface::new(store()), "prod", &all);
+    let environment = &remote.api.environment;
+    let files = ["aa", "bb", "cc"].map(|name| environment.package(name, "1.0", "all").into_string());
+    let added = remote.run(&["add", "prod", &files[0], &files[1], &files[2]]).succeeds();
+    insta::assert_snapshot!(added.stdout, @r"
+    added aa 1.0 all -> bookworm
+    added bb 1.0 all -> bookworm
+    added cc 1.0 all -> bookworm
+    added 3 package files
+    ");
+    let bad = environment.write("files/bad_1.0_all.deb", "no package").into_string();
+    let refused = remote.run(&["add", "prod", "--json", &bad, &files[0], "--keep-going"]).ends_with(1);
+    let document: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert_eq!(document["error"]["code"], "E-INVALID-PACKAGE", "{document}");
+    assert_eq!(
+        (document["refused"].as_array().unwrap().len(), &document["added"][0]["package"]),
+        (1, &"aa".into())
+    );
+    let _ = remote.run(&["remove", "prod", "aa", "--yes"]).succeeds();
+    let _ = remote.run(&["tag", "prod", "before"]).succeeds();
+    let _ = remote.run(&["hold", "prod", "xx=1.0", "--reason=--yes"]).succeeds();
+    let _ = remote.run(&["unhold", "prod", "xx=1.0"]).succeeds();
+    let plan = remote.run(&["rollback", "prod", "--to", "1", "--dry-run", "--json"]).succeeds();
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    let base = format!("--base={}", plan["base"].as_str().unwrap());
+    let _ = remote.run(&["rollback", "prod", "--to", "1", &base, "--yes"]).succeeds();
+    let outdated = remote.run(&["rollback", "prod", "--to", "1", &base, "--yes"]).ends_with(1);
+    assert!(outdated.stderr.contains("has changed since"), "{outdated}");
+    let _ = remote.run(&["undo", "prod", "--yes"]).succeeds();
+    let _ = remote.run(&["access", "add", "prod", "new", "--scope", "add"]).succeeds();
+    let _ = remote.run(&["access", "revoke", "prod", "new"]).succeeds();
+    let history = environment.run(&["history", "prod"]).succeeds().stdout;
+    assert!(history.contains("token remote") && !history.contains("tester"), "{history}");
+}
+
+#[test]
+fn what_a_server_does_not_do_is_said_before_anything_is_sent() {
+    let remote = Remote::new(Interface::new(store()), "prod", &["read"]);
+    for (arguments, said) in [
+        (&["gc"][..], "`gc` is not available with --remote"),
+        (&["init", "x"], "`init` is not available with --remote"),
+        (&["config", "show"], "`config show` is not available with --remote"),
+        (&["key", "list"], "`key list` is not available with --remote"),
+        (&["list", "prod/bookworm"], "takes no suite behind a repository"),
+        (&["publish"], "needs a value for `repository`"),
+    ] {
+        let refused = remote.run(arguments).ends_with(1);
+        assert!(refused.stderr.contains(said), "{refused}");
+    }
+    let scope = remote.run(&["publish", "prod"]).ends_with(1);
+    assert!(scope.stderr.contains("this token does not have the scope `publish`"), "{scope}");
+    let elsewhere = remote.run(&["list", "prod", "--remote", "http://192.0.2.1:1"]).ends_with(1);
+    assert!(elsewhere.stderr.contains("use https://"), "{elsewhere}");
+    let files = remote.run(&["list", "prod", "--remote", &remote.api.server.url()]).ends_with(1);
+    assert!(files.stderr.contains("no document"), "{files}");
+    let none = remote.run(&["list", "prod", "--token-file", "/nonexistent"]).ends_with(1);
+    assert!(none.stderr.contains("/nonexistent"), "{none}");
+    fs::write(&remote.token, "no token").unwrap();
+    let bad = remote.run(&["list", "prod"]).ends_with(1);
+    assert!(bad.stderr.contains("not a token") && !bad.stderr.contains("no token\n"), "{bad}");
+}
+
+#[test]
+fn a_key_that_would_not_sign_is_refused() {
+    let remote = Remote::new(Interface::new(store()), "prod", &["tag"]);
+    let refused = remote.run(&["tag", "prod", "v1", "--actor-key", "key.asc"]).ends_with(1);
+    assert!(refused.stderr.contains("`--actor-key` is not available with --remote"), "{refused}");
+}

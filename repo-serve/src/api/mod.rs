@@ -1,0 +1,671 @@
+//! The interface for programs: requests that read and change repositories, below `/api/v1`.
+//!
+//! A request becomes a verb of the program with checked arguments ([`Call`]), which a [`Verbs`] runs. So every rule, lock, error code and
+//! document is that of the command line, and this crate needs to know nothing of a store. [`ROUTES`] is the one table from which
+//! requests are read, the description is made ([`openapi`]) and the client works.
+
+mod answer;
+pub(crate) mod call;
+mod description;
+mod kept;
+mod queue;
+mod route;
+pub(crate) mod scope;
+mod staging;
+mod status;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    ACCEPT, ALLOW, AUTHORIZATION, ETAG, HOST, HeaderName, HeaderValue, IF_MATCH, WWW_AUTHENTICATE,
+};
+use hyper::{HeaderMap, StatusCode, Version};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+pub(crate) use self::answer::Answer;
+use self::answer::{JSON, PLAIN, Refusal};
+pub use self::call::Call;
+use self::call::{Lookup, Matched, Request};
+pub use self::description::{openapi, table_of_routes};
+use self::kept::{Begin, Fresh, Kept};
+use self::queue::{Group, Queue};
+pub use self::route::{Argument, BASE, Kind, Method, Parameter, ROUTES, RequestBody, Route};
+use self::scope::Names;
+pub use self::scope::{Caller, Grant, Scope};
+use self::staging::Staging;
+pub use self::status::statuses;
+use crate::connection::Pulse;
+use crate::respond::credentials;
+use crate::site::OpenSite;
+
+/// The header with the exit status of the verb.
+pub const EXIT_STATUS: &str = "repo-exit-status";
+/// The header that tells how many bytes of a text are standard output; the rest is standard error.
+pub const OUTPUT_LENGTH: &str = "repo-output-length";
+/// The header of an answer that was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The largest body in JSON.
+const JSON_LIMIT: u64 = 64 << 10;
+/// How many requests of one token are carried out or wait at a time.
+const MOST_OF_A_TOKEN: usize = 64;
+/// How many verbs run at a time.
+const MOST_CALLS: usize = 16;
+/// How long a request waits for another to end before it gets a 503.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a connection is told that its request is still being carried out.
+const STILL_HERE: Duration = Duration::from_secs(5);
+
+/// Runs verbs of the program.
+pub trait Verbs: Send + Sync {
+    /// Runs a verb to its end. May block.
+    ///
+    /// # Errors
+    /// When it cannot be started, takes too long or prints too much.
+    fn run(&self, call: &Call) -> Result<Finished, VerbError>;
+}
+
+/// How a verb ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Its exit status.
+    pub status: i32,
+    /// Its standard output.
+    pub output: Vec<u8>,
+    /// Its standard error.
+    pub errors: Vec<u8>,
+}
+
+/// A verb that did not run to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerbError {
+    /// It could not be started, or ended by a signal.
+    #[error("cannot run the verb: {0}")]
+    Io(#[from] io::Error),
+    /// It took longer than it may, and was stopped.
+    #[error("the verb took too long")]
+    TooLong,
+    /// It printed more than is kept, and was stopped.
+    #[error("the verb printed too much")]
+    TooMuch,
+}
+
+/// What the interface needs besides a [`Verbs`].
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// An existing directory in which uploads lie until they are added. Verbs read them from there.
+    pub uploads: Utf8PathBuf,
+    /// The directory of the answers that are kept; made when it is needed.
+    pub answers: Utf8PathBuf,
+    /// The largest file that may be uploaded, in bytes.
+    pub max_upload: u64,
+}
+
+/// The interface of one server.
+pub(crate) struct Api {
+    verbs: Arc<dyn Verbs>,
+    max_upload: u64,
+    staging: Staging,
+    queue: Queue,
+    kept: Arc<Kept>,
+    calls: Arc<Semaphore>,
+    /// How many requests of each token are being carried out.
+    requests: Mutex<HashMap<String, usize>>,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("staging", &self.staging).finish_non_exhaustive()
+    }
+}
+
+/// A request as it came in, but for its body.
+struct Head<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+    headers: &'a HeaderMap,
+    token: Option<String>,
+}
+
+/// One of the requests of a token. It counts until this is dropped.
+struct Counted {
+    api: Arc<Api>,
+    token: String,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut requests = self.api.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = requests.get_mut(&self.token) {
+            *count -= 1;
+            if *count == 0 {
+                requests.remove(&self.token);
+            }
+        }
+    }
+}
+
+/// Who asks for what.
+struct Asked {
+    repository: String,
+    caller: Caller,
+    names: Names,
+    /// Whether text for people is asked for.
+    plain: bool,
+    /// The plan that is to be carried out.
+    base: Option<String>,
+    key: Option<String>,
+}
+
+/// Returns whether a path belongs to the interface.
+pub(crate) fn is_below(path: &str) -> bool {
+    path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Api {
+    pub(crate) fn new(verbs: Arc<dyn Verbs>, settings: ApiSettings) -> Arc<Self> {
+        let ApiSettings { uploads, answers, max_upload } = settings;
+        let kept = Kept::new(answers);
+        kept.clean();
+        Arc::new(Self {
+            verbs,
+            max_upload,
+            staging: Staging::new(uploads),
+            queue: Queue::default(),
+            kept,
+            calls: Arc::new(Semaphore::new(MOST_CALLS)),
+            requests: Mutex::default(),
+        })
+    }
+
+    /// Answers one request. Every failure is an answer too. The second part is the name for the log.
+    ///
+    /// `is_private`: whether nobody on the way can read the request.
+    pub(crate) async fn answer(
+        self: &Arc<Self>,
+        site: &Arc<OpenSite>,
+        pulse: &Pulse,
+        is_private: bool,
+        request: &mut hyper::Request<Incoming>,
+    ) -> (Answer, Option<String>) {
+        let mut user = None;
+        // Owned: the body is read while they are needed.
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let (headers, version) = (request.headers().clone(), request.version());
+        let token = token(&headers);
+        let head =
+            Head { method: method.as_str(), path: uri.path(), query: uri.query(), headers: &headers, token };
+        let has_body = ["content-length", "transfer-encoding"].iter().any(|name| headers.contains_key(*name));
+        let is_broken = !has_body && pulse.has_bare_line_feed();
+        let result = match check_head(&head, version, is_private) {
+            Ok(()) if is_broken => Err(Refusal::request("a line ends in CR LF")),
+            Ok(()) => self.carry_out(site, pulse, &head, request.body_mut(), &mut user).await,
+            Err(refusal) => Err(refusal),
+        };
+        let mut answer = result.unwrap_or_else(Answer::from);
+        if !request.body().is_end_stream() {
+            staging::discard(request.body_mut(), pulse).await;
+        }
+        if has_body || is_broken {
+            // What follows a body could be told from it only by rules that proxies have read otherwise before.
+            answer = answer.with(hyper::header::CONNECTION, "close");
+        }
+        (answer, user)
+    }
+
+    async fn carry_out(
+        self: &Arc<Self>,
+        site: &Arc<OpenSite>,
+        pulse: &Pulse,
+        head: &Head<'_>,
+        body: &mut Incoming,
+        user: &mut Option<String>,
+    ) -> Result<Answer, Refusal> {
+        let matched = match call::look_up(head.method, head.path)? {
+            Lookup::Found(matched) => matched,
+            Lookup::OtherMethod(methods) => {
+                let allowed: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
+                let refusal =
+                    Refusal::new(405, "E-API-METHOD", format!("only {} here", allowed.join(" and ")));
+                return Err(refusal.with(ALLOW, allowed.join(", ")));
+            }
+            Lookup::Nothing => return Err(no_route()),
+        };
+        let route = matched.route;
+        if route.scope.is_none() {
+            return self.status(site, pulse, head, matched, user).await;
+        }
+        let asked = self.admit(site, head, &matched).await?;
+        *user = Some(asked.caller.name.clone());
+        let _counted = self.count(&asked.caller)?;
+        match route.body {
+            RequestBody::File => self.upload(site, pulse, head, matched, asked, body).await,
+            RequestBody::Json | RequestBody::Nothing => {
+                let limit = if route.body == RequestBody::Json { JSON_LIMIT } else { 0 };
+                let bytes = staging::read(body, pulse, limit).await?;
+                let request = matched.read(head.query, &bytes)?;
+                self.check_request(site, &request, &asked)?;
+                let fingerprint = fingerprint(head, &blake3::hash(&bytes));
+                let api = Arc::clone(self);
+                // On a task of its own: it goes on when the client goes away.
+                let carried_out = async move { api.change_or_read(request, asked, fingerprint).await };
+                still_here(pulse, tokio::spawn(carried_out)).await.map_err(Refusal::trouble)?
+            }
+        }
+    }
+
+    /// Checks the token, and what its holder may do.
+    async fn admit(
+        &self,
+        site: &Arc<OpenSite>,
+        head: &Head<'_>,
+        matched: &Matched,
+    ) -> Result<Asked, Refusal> {
+        let repository = matched.value("repository").unwrap_or_default().to_owned();
+        let token = head.token.as_deref().ok_or_else(unauthorized)?;
+        let caller = caller(site, &repository, token).await?;
+        let names = allowed(matched.route, &caller)?;
+        let plain = accepts_plain(head.headers)?;
+        let base = base(head.headers, matched.route)?;
+        let key = idempotency_key(head.headers, matched.route)?;
+        Ok(Asked { repository, caller, names, plain, base, key })
+    }
+
+    /// Counts a request of a caller, unless it has too many.
+    fn count(self: &Arc<Self>, caller: &Caller) -> Result<Counted, Refusal> {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = requests.entry(caller.id.clone()).or_default();
+        if *count >= MOST_OF_A_TOKEN {
+            return Err(Refusal::busy(429, "too many requests of this token at a time", 1));
+        }
+        *count += 1;
+        Ok(Counted { api: Arc::clone(self), token: caller.id.clone() })
+    }
+
+    /// Checks what no verb can: that a token gives nothing that it does not have, and that a repository that is named exists.
+    fn check_request(&self, site: &OpenSite, request: &Request, asked: &Asked) -> Result<(), Refusal> {
+        if request.route.scope == Some(Scope::Tokens)
+            && let Some(scope) = request.texts("scopes").iter().find(|scope| !asked.caller.may_give(scope))
+        {
+            let what = format!("this token does not have the scope `{scope}`, so it cannot give it");
+            return Err(Refusal::new(403, "E-API-SCOPE", what));
+        }
+        if request.route.scope == Some(Scope::Promote)
+            && let Some(from) = request.texts("from").iter().find(|from| !site.callers.contains_key(*from))
+        {
+            // The verb would name those that exist.
+            return Err(Refusal::new(404, "E-UNKNOWN-REPOSITORY", format!("no repository named `{from}`")));
+        }
+        if asked.base.is_some() && request.is_set("dry_run") {
+            return Err(Refusal::request(
+                "If-Match carries out a plan, and dry_run makes one: send one of them",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn change_or_read(
+        self: Arc<Self>,
+        request: Request,
+        asked: Asked,
+        fingerprint: blake3::Hash,
+    ) -> Result<Answer, Refusal> {
+        let fresh = match self.begin(&asked, &fingerprint)? {
+            Some(Begin::Known(answer)) => return Ok(answer),
+            Some(Begin::Fresh(fresh)) => Some(fresh),
+            None => None,
+        };
+        let arguments = request.arguments(&asked.names, asked.base.as_deref());
+        let call =
+            Call { arguments: arguments.into_words([]), actor: actor(&asked.caller), json: !asked.plain };
+        let finished = match self.run(call).await {
+            Ok(finished) => finished,
+            Err(refusal) => {
+                // It may have changed something before it was stopped.
+                fresh.into_iter().for_each(Fresh::leave);
+                return Err(refusal);
+            }
+        };
+        let (answer, changed) = if asked.plain {
+            (plain_answer(&finished), true)
+        } else {
+            let plans = request.route.plans && request.is_set("dry_run");
+            document_answer(&finished, plans)?
+        };
+        if let Some(fresh) = fresh {
+            fresh.finish(&answer, changed);
+        }
+        Ok(answer)
+    }
+
+    fn begin(&self, asked: &Asked, fingerprint: &blake3::Hash) -> Result<Option<Begin>, Refusal> {
+        let Some(key) = &asked.key else { return Ok(None) };
+        self.kept.begin((&asked.repository, &asked.caller.id), key, fingerprint).map(Some)
+    }
+
+    async fn upload(
+        self: &Arc<Self>,
+        site: &Arc<OpenSite>,
+        pulse: &Pulse,
+        head: &Head<'_>,
+        matched: Matched,
+        asked: Asked,
+        body: &mut Incoming,
+    ) -> Result<Answer, Refusal> {
+        let name = matched.route.file().and_then(|name| matched.value(name)).unwrap_or_default().to_owned();
+        let is_set = head.path.contains("/uploads/");
+        let request = matched.read(head.query, b"")?;
+        let is_last = name.ends_with(".changes");
+        let is_package = [".deb", ".udeb", ".ddeb", ".dsc"].iter().any(|suffix| name.ends_with(suffix));
+        if !is_set && !is_package {
+            let what = format!("{name}: not the name of a .deb or .dsc file");
+            return Err(Refusal::request(what).hint("upload the files of a .changes set below uploads/"));
+        }
+        let place = self.staging.place().map_err(Refusal::trouble)?;
+        let received = staging::receive(body, pulse, (place.path(), &name), self.max_upload).await?;
+        // The token may have been revoked meanwhile.
+        let now = caller(site, &asked.repository, head.token.as_deref().unwrap_or_default()).await?;
+        if allowed(request.route, &now)? != asked.names {
+            return Err(unauthorized());
+        }
+        let owner = (asked.repository.as_str(), asked.caller.id.as_str());
+        if is_set && !is_last {
+            self.staging.keep(owner, &received, self.max_upload)?;
+            let document = serde_json::json!({ "format": 1, "waiting": name, "size": received.size });
+            return Ok(Answer::document(StatusCode::ACCEPTED, &document));
+        }
+        let gathered = if is_last || name.ends_with(".dsc") {
+            self.staging.gather(owner, &received)?
+        } else {
+            Vec::new()
+        };
+        let fingerprint = fingerprint(head, &received.digest);
+        let fresh = match self.begin(&asked, &fingerprint)? {
+            Some(Begin::Known(answer)) => return Ok(answer),
+            Some(Begin::Fresh(fresh)) => Some(fresh),
+            None => None,
+        };
+        let arguments = request.arguments(&asked.names, None).with_options(&["--keep-going"]);
+        let group = Group { token: asked.caller.id.clone(), actor: actor(&asked.caller), arguments };
+        let api = Arc::clone(self);
+        let carried_out = async move {
+            let share = queue::add(&api, group, (place, received.path.into_string())).await?;
+            if share.status.is_success() && !request.is_set("dry_run") {
+                for path in gathered {
+                    // Files that wait go by themselves after a day.
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+            let answer = Answer::document(share.status, &share.document);
+            if let Some(fresh) = fresh {
+                fresh.finish(&answer, has_commit(&share.document));
+            }
+            Ok(answer)
+        };
+        still_here(pulse, tokio::spawn(carried_out)).await.map_err(Refusal::trouble)?
+    }
+
+    /// Answers with the state of the repositories that the token may read.
+    async fn status(
+        self: &Arc<Self>,
+        site: &Arc<OpenSite>,
+        pulse: &Pulse,
+        head: &Head<'_>,
+        matched: Matched,
+        user: &mut Option<String>,
+    ) -> Result<Answer, Refusal> {
+        let request = matched.read(head.query, b"")?;
+        let token = head.token.as_deref().ok_or_else(unauthorized)?;
+        let mut known: Option<Caller> = None;
+        let mut readable = Vec::new();
+        for repository in site.callers.keys() {
+            let Ok(caller) = caller(site, repository, token).await else { continue };
+            if caller.names(Scope::Read) == Some(Names::Any) {
+                readable.push(format!("--repository={repository}"));
+            }
+            known = Some(caller);
+        }
+        let caller = known.ok_or_else(unauthorized)?;
+        *user = Some(caller.name.clone());
+        if readable.is_empty() {
+            return Err(lacks(Scope::Read));
+        }
+        let _counted = self.count(&caller)?;
+        let options: Vec<&str> = readable.iter().map(String::as_str).collect();
+        let arguments = request.arguments(&Names::Any, None).with_options(&options);
+        let plain = accepts_plain(head.headers)?;
+        let call = Call { arguments: arguments.into_words([]), actor: actor(&caller), json: !plain };
+        let finished = still_here(pulse, self.run(call)).await?;
+        Ok(if plain { plain_answer(&finished) } else { document_answer(&finished, false)?.0 })
+    }
+
+    /// Runs a verb when it is its turn.
+    async fn run(&self, call: Call) -> Result<Finished, Refusal> {
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.calls).acquire_owned());
+        let Ok(Ok(permit)) = permit.await else {
+            return Err(Refusal::busy(503, "too many requests at a time", 5));
+        };
+        let verbs = Arc::clone(&self.verbs);
+        let run = move || {
+            let result = verbs.run(&call);
+            drop(permit);
+            result
+        };
+        match tokio::task::spawn_blocking(run).await {
+            Ok(Ok(finished)) => Ok(finished),
+            Ok(Err(error @ VerbError::TooLong)) => Err(Refusal::new(504, "E-API-SERVER", error.to_string())
+                .hint("look at the history of the repository: the change may have been made")),
+            Ok(Err(error @ VerbError::TooMuch)) => {
+                Err(Refusal::new(422, "E-API-SIZE", error.to_string())
+                    .hint("ask for less, such as with `limit`"))
+            }
+            Ok(Err(VerbError::Io(error))) => Err(Refusal::trouble(error)),
+            Err(error) => Err(Refusal::trouble(error)),
+        }
+    }
+}
+
+/// Waits for something, and keeps the connection from being taken for one whose client does nothing.
+async fn still_here<T>(pulse: &Pulse, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        match tokio::time::timeout(STILL_HERE, future.as_mut()).await {
+            Ok(result) => return result,
+            Err(_) => pulse.beat(),
+        }
+    }
+}
+
+/// What must be right about every request.
+fn check_head(head: &Head<'_>, version: Version, is_private: bool) -> Result<(), Refusal> {
+    for name in [HOST, AUTHORIZATION, IF_MATCH, ACCEPT, IDEMPOTENCY_KEY] {
+        if head.headers.get_all(&name).iter().nth(1).is_some() {
+            return Err(Refusal::request(format!("one {name} field only")));
+        }
+    }
+    if version == Version::HTTP_11 && !head.headers.contains_key(HOST) {
+        return Err(Refusal::request("a Host field is missing"));
+    }
+    if !is_private {
+        let what = "over http:// everybody on the way can read the token";
+        return Err(Refusal::new(403, "E-API-PLAIN", what)
+            .hint("use https://, or a proxy that `trusted_proxies` names"));
+    }
+    if !is_below(head.path) {
+        return Err(no_route());
+    }
+    Ok(())
+}
+
+fn no_route() -> Refusal {
+    Refusal::new(404, "E-API-ROUTE", "not a path of the interface").hint("docs/api.md lists the paths")
+}
+
+/// The token of a request: `Authorization: Bearer TOKEN`, or the password of `Basic`.
+fn token(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    if let Some((scheme, token)) = value.split_once(' ')
+        && scheme.eq_ignore_ascii_case("Bearer")
+    {
+        return Some(token.trim().to_owned());
+    }
+    credentials(headers).and_then(|(_, password)| String::from_utf8(password).ok())
+}
+
+/// Whose token that is. Nobody is told whether a repository exists.
+async fn caller(site: &Arc<OpenSite>, repository: &str, token: &str) -> Result<Caller, Refusal> {
+    let tokens = site.callers.get(repository).ok_or_else(unauthorized)?;
+    if let Some(caller) = tokens.caller_of(token) {
+        return Ok(caller);
+    }
+    // It may have been made, or revoked and made, since the file was looked at.
+    let (shared, name) = (Arc::clone(site), repository.to_owned());
+    let look = move || shared.callers.get(&name).map(crate::TokenFile::look_again);
+    let _ = tokio::task::spawn_blocking(look).await;
+    if tokens.is_unusable() {
+        return Err(Refusal::busy(503, "closed: the list of tokens cannot be used", 5));
+    }
+    tokens.caller_of(token).ok_or_else(unauthorized)
+}
+
+fn unauthorized() -> Refusal {
+    Refusal::new(401, "E-API-TOKEN", "a token for this repository is needed")
+        .hint("send it as `Authorization: Bearer TOKEN`, or as the password of a login")
+        .with(WWW_AUTHENTICATE, "Basic realm=\"repo-cli\", charset=\"UTF-8\", Bearer realm=\"repo-cli\"")
+}
+
+fn lacks(scope: Scope) -> Refusal {
+    let what = format!("this token does not have the scope `{}`", scope.as_str());
+    Refusal::new(403, "E-API-SCOPE", what)
+        .hint("make one with `repo-cli access add REPOSITORY NAME --scope SCOPE`")
+}
+
+/// The packages that a caller may do this to.
+fn allowed(route: &Route, caller: &Caller) -> Result<Names, Refusal> {
+    let Some(scope) = route.scope else { return Ok(Names::Any) };
+    let names = caller.names(scope).ok_or_else(|| lacks(scope))?;
+    if names != Names::Any && !route.takes_names {
+        let what = format!("this token has the scope `{}` for some packages only", scope.as_str());
+        return Err(Refusal::new(403, "E-API-SCOPE", what));
+    }
+    Ok(names)
+}
+
+/// Returns whether text for people is asked for. Of several kinds the first that there is counts.
+fn accepts_plain(headers: &HeaderMap) -> Result<bool, Refusal> {
+    let Some(accept) = headers.get(ACCEPT) else { return Ok(false) };
+    let accept = accept.to_str().unwrap_or_default();
+    let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
+    for kind in kinds {
+        match kind {
+            "" | "*/*" | "application/*" | JSON => return Ok(false),
+            "text/plain" | "text/*" => return Ok(true),
+            _ => {}
+        }
+    }
+    Err(Refusal::new(406, "E-API-REQUEST", "answers are application/json or text/plain"))
+}
+
+/// The plan that `If-Match` names.
+fn base(headers: &HeaderMap, route: &Route) -> Result<Option<String>, Refusal> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    if !route.plans {
+        return Err(Refusal::request("this request makes no plan, so it takes no If-Match"));
+    }
+    let text = value.to_str().ok().and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
+    let is_plan = |text: &&str| {
+        (1..=200).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+')
+    };
+    let plan = text.filter(is_plan).ok_or_else(|| Refusal::request("If-Match is the ETag of a dry run"))?;
+    Ok(Some(plan.to_owned()))
+}
+
+fn idempotency_key(headers: &HeaderMap, route: &Route) -> Result<Option<String>, Refusal> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    if !route.changes {
+        return Ok(None);
+    }
+    if !route.can_be_repeated() {
+        return Err(Refusal::request("this request takes no Idempotency-Key: its answer is shown once"));
+    }
+    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    key.map(|key| Some(key.to_owned())).ok_or_else(|| Refusal::request("malformed Idempotency-Key"))
+}
+
+/// What makes two requests the same.
+fn fingerprint(head: &Head<'_>, body: &blake3::Hash) -> blake3::Hash {
+    let headers = [IF_MATCH, ACCEPT].map(|name| head.headers.get(name).map(HeaderValue::as_bytes));
+    let mut hasher = blake3::Hasher::new();
+    for part in [head.method.as_bytes(), head.path.as_bytes(), head.query.unwrap_or_default().as_bytes()] {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    for part in headers.map(Option::unwrap_or_default) {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    hasher.update(body.as_bytes()).finalize()
+}
+
+fn actor(caller: &Caller) -> String {
+    format!("token {}", caller.name)
+}
+
+fn plain_answer(finished: &Finished) -> Answer {
+    let output = String::from_utf8_lossy(&finished.output).into_owned();
+    let status = match finished.status {
+        0 | 3 => StatusCode::OK,
+        2 => StatusCode::BAD_REQUEST,
+        130 => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::CONFLICT,
+    };
+    let length = output.len().to_string();
+    let body = output + &String::from_utf8_lossy(&finished.errors);
+    Answer::text(status, PLAIN, body)
+        .with(HeaderName::from_static(EXIT_STATUS), finished.status.to_string())
+        .with(HeaderName::from_static(OUTPUT_LENGTH), length)
+}
+
+fn has_commit(document: &Value) -> bool {
+    document.get("commit").is_some_and(Value::is_string)
+}
+
+/// The answer with the document that a verb printed, and whether the verb changed something.
+fn document_answer(finished: &Finished, plans: bool) -> Result<(Answer, bool), Refusal> {
+    let document: Value = serde_json::from_slice(&finished.output).map_err(|_| {
+        let errors = String::from_utf8_lossy(&finished.errors);
+        Refusal::trouble(format!("the verb ended with status {} and no document: {errors}", finished.status))
+    })?;
+    let code = document.get("error").and_then(|error| error.get("code")).and_then(Value::as_str);
+    let status = match (finished.status, code) {
+        (0 | 3, _) => StatusCode::OK,
+        (130, _) => StatusCode::SERVICE_UNAVAILABLE,
+        // Something was refused; the document says what.
+        (_, None) => StatusCode::CONFLICT,
+        (_, Some(code)) => status::of_code(code),
+    };
+    let text = String::from_utf8_lossy(&finished.output).into_owned();
+    let mut answer = Answer::text(status, JSON, text)
+        .with(HeaderName::from_static(EXIT_STATUS), finished.status.to_string());
+    if [StatusCode::LOCKED, StatusCode::SERVICE_UNAVAILABLE].contains(&status) {
+        answer = answer.with(hyper::header::RETRY_AFTER, "5");
+    }
+    if plans && let Some(base) = document.get("base").and_then(Value::as_str) {
+        answer = answer.with(ETAG, format!("\"{base}\""));
+    }
+    if status.is_server_error() {
+        answer.problem = document.get("error").map(|error| crate::log::escape(error.to_string().as_bytes()));
+    }
+    Ok((answer, has_commit(&document)))
+}
