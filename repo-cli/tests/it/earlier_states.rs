@@ -154,3 +154,17 @@ fn a_lost_record_of_what_clients_see_stops_no_publication_of_a_later_state() {
         let _ = environment.run(&["publish"]).succeeds();
     }
 }
+
+#[test]
+fn an_old_reference_is_not_taken_for_a_repository_that_begins_again() {
+    let environment = with_an_old_backup();
+    lose(&environment, &["public/prod", "store/publications/prod"]);
+    let old = environment.path("saved/store/refs/prod");
+    fs::copy(old, environment.root().join("store/refs/prod")).unwrap();
+    is_refused(environment.run(&["publish", "prod"]));
+    let late = environment.package("late", "1.0", "all");
+    let _ = environment.run(&["add", "prod", late.as_str()]).ends_with(1);
+    let _ = environment.run(&["fsck", "--repair", "--from", "whole"]);
+    let listed = listed(&environment);
+    assert!(listed.contains("world"), "{listed}");
+}

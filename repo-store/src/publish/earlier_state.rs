@@ -74,7 +74,7 @@ fn later_than(
     if is_shown && noted.is_none_or(|noted| current.is_some_and(|current| current.id == noted)) {
         return Ok(None);
     }
-    for (id, seen) in seen(target, (store, repository), current, noted)? {
+    for (id, seen) in seen(target, (store, repository), (current, head), noted)? {
         if !goes_on_from(store, head, (id, &seen))? {
             return Ok(Some(id));
         }
@@ -86,7 +86,7 @@ fn later_than(
 fn seen(
     target: &dyn PublicationTarget,
     (store, repository): (&Store, &RepositoryName),
-    current: Option<&Publication>,
+    (current, head): (Option<&Publication>, Option<&Revision<'_>>),
     noted: Option<PublicationId>,
 ) -> Result<Vec<(PublicationId, Seen)>, Error> {
     let mut found = Vec::new();
@@ -107,7 +107,10 @@ fn seen(
         let told = match record {
             Some(known) => known.commit.map(Seen::State),
             None => match (Announced::read(store)?.state(repository, id), is_deleted) {
-                (Some(_), true) => None,
+                // One that goes on from the present state shows that the repository was not deleted.
+                (Some(commit), true) => commit
+                    .filter(|commit| head.is_some_and(|head| is_earlier(store, head, *commit)))
+                    .map(Seen::State),
                 (Some(commit), false) => commit.map(Seen::State),
                 // A link of others that leads nowhere showed nothing to anybody.
                 (None, _) if noted != Some(id) && !target.is_directory(&layout::dists_of(id))? => None,
@@ -117,6 +120,19 @@ fn seen(
         found.extend(told.map(|told| (id, told)));
     }
     Ok(found)
+}
+
+/// Whether a state was built upon the present one. What cannot be read was not.
+fn is_earlier(store: &Store, head: &Revision<'_>, later: CommitId) -> bool {
+    let (objects, mut next) = (store.objects(), Some(later));
+    while let Some(id) = next {
+        if id == head.id() {
+            return true;
+        }
+        let Ok(commit) = Commit::read(&objects, id) else { return false };
+        next = commit.parent.filter(|_| commit.sequence > head.commit().sequence);
+    }
+    false
 }
 
 /// The last publication of which only the tree is there: it was shown, unless a process died while it was made.
