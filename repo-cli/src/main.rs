@@ -35,6 +35,7 @@ mod signals;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    schedule::end_with_parent();
     let arguments = match args::Arguments::read() {
         Ok(arguments) => arguments,
         Err(message) => {

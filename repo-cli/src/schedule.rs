@@ -34,6 +34,17 @@ const AGAIN_AFTER: (Duration, Duration) = (Duration::from_secs(60), Duration::fr
 /// So long verbs may take to stop at a safe point when the server ends.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Set for a process that is to end with the one that started it, also when that is killed.
+const ENDS_WITH_PARENT: &str = "REPO_ENDS_WITH_PARENT";
+
+/// Has this process end with the one that started it, if it is asked to.
+pub(crate) fn end_with_parent() {
+    if std::env::var_os(ENDS_WITH_PARENT).is_some() {
+        // Where the system cannot do that, the process goes on until its work is done.
+        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+    }
+}
+
 /// Runs verbs in the background until it is dropped.
 pub(crate) struct Scheduler {
     stop: Option<Sender<()>>,
@@ -87,6 +98,7 @@ impl Runner {
         Command::new(&self.program)
             .args(["--root", self.root.as_str(), "--quiet"])
             .args(arguments)
+            .env(ENDS_WITH_PARENT, "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

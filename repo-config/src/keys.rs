@@ -372,7 +372,7 @@ impl KeyDirectory {
     pub fn has_any_of(&self, fingerprints: &[String]) -> bool {
         let files = ["asc", "retired"].map(|end| self.files_ending_in(end).unwrap_or_default());
         files.iter().flatten().any(|path| {
-            let bytes = std::fs::read(path).unwrap_or_default();
+            let bytes = crate::regular_file::read(path).unwrap_or_default();
             PublicPart::parse(&bytes).is_ok_and(|key| {
                 let fingerprint = key.certificate().fingerprint().to_string();
                 fingerprints.contains(&fingerprint)

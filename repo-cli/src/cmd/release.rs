@@ -89,6 +89,7 @@ pub(crate) fn run(
         }
         Ok(plan.apply(store, gate_override.as_ref(), &context)?)
     })?;
+    let mut tagged = None;
     if let Some(tag) = arguments.tag.as_ref().filter(|_| !dry_run)
         && let Some(head) = match commits.get(&to.name) {
             Some(commit) => Some(store.revision(&to.name, *commit)?),
@@ -97,11 +98,16 @@ pub(crate) fn run(
         }
     {
         store.tag(&head, tag, &session.context())?;
+        tagged = Some(format!("tagged state {} of {} as {tag}", head.commit().sequence, to.name));
     }
     print(&plan, &commits, arguments, output);
     let mut complete = true;
     if plan.is_empty() {
-        output.say(&format!("nothing to release: {} already has what {} has", to.name, from.name));
+        let (to, from) = (&to.name, &from.name);
+        output.say(&match plan.moves().iter().all(|one| one.held().is_empty()) {
+            true => format!("nothing to release: {to} already has what {from} has"),
+            false => format!("nothing to release: {to} holds what it lacks of {from}"),
+        });
     }
     for one in plan.moves() {
         let settings = if *one.repository() == to.name { Some(to) } else { old };
@@ -117,6 +123,9 @@ pub(crate) fn run(
             output.failed(one.repository(), &failure);
             complete = false;
         }
+    }
+    if let Some(tagged) = tagged {
+        output.say(&tagged);
     }
     changes::print_undo(to, commits.get(&to.name).copied(), session, output);
     Ok(Outcome::of(complete))

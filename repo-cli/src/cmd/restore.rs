@@ -110,14 +110,18 @@ fn restore(
     });
     let settings = Utf8PathBuf::from("repo.toml");
     let inside = inside.chain([&settings]);
+    let settings_are_there = directory.join(&settings).exists();
     let is_lacking =
         |path: &&Utf8PathBuf| !report.damaged.contains(path) && !directory.join(path.as_path()).exists();
     let lacking: Vec<&Utf8PathBuf> = inside.filter(is_lacking).collect();
     for path in report.damaged.iter().chain(lacking.iter().copied()) {
         output.error(&Failure::NotRestored { path: path.clone() });
     }
-    let keys = Config::load(directory)
-        .map_or_else(|_| KeyDirectory::new(directory), |config| session::key_directory(directory, &config));
+    let config = Config::load(directory);
+    let keys = match &config {
+        Ok(config) => session::key_directory(directory, config),
+        Err(_) => KeyDirectory::new(directory),
+    };
     let keys = CheckedKeys::new(keys, output);
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
     let look = || keys.look();
@@ -136,7 +140,18 @@ fn restore(
         "clean": is_clean,
         "problems": problems,
     });
-    let is_whole = report.damaged.is_empty() && lacking.is_empty() && is_clean;
+    // Every verb would end with it. Files that are to be put back in their places first are named above.
+    let mistake = config.err().filter(|_| settings_are_there && outside.is_empty());
+    let spoiled = Config::damaged_files(directory, None, context.now.into());
+    let spoiled: Vec<_> = spoiled.into_iter().filter(|file| !lacking.contains(&&file.path)).collect();
+    for file in &spoiled {
+        output.error(&Failure::NotRestored { path: file.path.clone() });
+    }
+    let is_usable = mistake.is_none() && spoiled.is_empty();
+    if let Some(mistake) = mistake {
+        output.error(&Failure::from(mistake));
+    }
+    let is_whole = report.damaged.is_empty() && lacking.is_empty() && is_clean && is_usable;
     Ok(Restored { store, json, is_whole })
 }
 

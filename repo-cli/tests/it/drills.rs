@@ -74,3 +74,25 @@ fn a_drill_finds_what_a_backup_lost_and_what_the_store_lost_since() {
     let refused = environment.run(&["restore", "saved"]).ends_with(2);
     assert!(refused.stderr.contains("DIR"), "{refused}");
 }
+
+#[test]
+fn a_backup_whose_configuration_cannot_be_read_or_of_another_store_is_not_relied_on() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["backup", "saved"]).succeeds();
+    let settings = environment.path("saved/repo.toml");
+    let good = fs::read(&settings).unwrap();
+    for bad in ["[nonsense", ""] {
+        fs::write(&settings, bad).unwrap();
+        let refused = drill(&environment, &[]).ends_with(1);
+        assert!(refused.stdout.contains("saved cannot be relied on"), "{bad}: {refused}");
+        assert!(refused.stderr.contains("repo.toml"), "{bad}: {refused}");
+    }
+    fs::write(&settings, good).unwrap();
+    let _ = drill(&environment, &[]).succeeds();
+    let other = store();
+    other.add("prod", &["other=1.0"]);
+    let _ = other.run(&["backup", environment.path("other").as_str()]).succeeds();
+    let of_another = environment.run(&["restore", "other", "--drill"]).ends_with(1);
+    assert!(of_another.stdout.contains("other cannot be relied on"), "{of_another}");
+}

@@ -54,6 +54,7 @@ fn a_release_moves_the_old_content_on_and_is_undone_as_a_whole() {
     hello    1.0 -> 2.0  all           bookworm  replace
     released prod to oldprod: 2 package files added, 0 removed (commit 1), published <PUBLICATION>
     released preprod to prod: 1 package file added, 1 removed (commit 2), published <PUBLICATION>
+    tagged state 2 of prod as v2026.11
     undo with: repo-cli undo prod --yes
     ");
     assert_eq!(versions(&environment, "prod"), versions(&environment, "preprod"));
@@ -80,6 +81,7 @@ fn an_undo_takes_back_the_release_of_both_and_not_of_one() {
     status: 0
     ---- stdout
     nothing to release: prod already has what preprod has
+    tagged state 2 of prod as v2026.11
     ");
     insta::assert_snapshot!(environment.run(&["undo", "prod", "--yes"]), @"
     status: 0
@@ -128,6 +130,7 @@ fn an_undo_takes_back_the_release_of_both_and_not_of_one() {
     hello    1.0 -> 2.0  all           bookworm  replace
     released prod to oldprod: 2 package files added, 0 removed (commit 3), published <PUBLICATION>
     released preprod to prod: 1 package file added, 1 removed (commit 4), published <PUBLICATION>
+    tagged state 4 of prod as v2026.12
     undo with: repo-cli undo prod --yes
     ");
     environment.add("oldprod", &["other=1.0"]);

@@ -143,3 +143,23 @@ fn verbs_run_at_their_times() {
     });
     drop(serving);
 }
+
+#[test]
+fn what_a_killed_server_started_ends_with_it() {
+    let environment = store();
+    let folder = environment.path("drop");
+    fs::create_dir(&folder).unwrap();
+    let incoming = format!("[[incoming]]\nfolder = \"{folder}\"\nrepository = \"preprod\"\n");
+    configure(&environment, &format!("{incoming}[schedule]\nincoming = true\n"));
+    let mut serving = Serving::start(&environment, &mut environment.command());
+    let file = environment.package("hello", "1.0", "all");
+    fs::copy(&file, folder.join("hello.deb")).unwrap();
+    serving.wait_until("the package is taken", |_| !folder.join("hello.deb").exists());
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+    sleep(Duration::from_secs(2));
+    let file = environment.package("later", "1.0", "all");
+    fs::copy(&file, folder.join("later.deb")).unwrap();
+    sleep(Duration::from_secs(2));
+    assert!(folder.join("later.deb").exists(), "it is taken by nobody's process");
+}

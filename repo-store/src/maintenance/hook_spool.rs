@@ -14,6 +14,7 @@ use crate::document::{Area, Document, Kept};
 use crate::error::Error;
 use crate::model::commit::one_line;
 use crate::model::name::HookName;
+use crate::storage::StorageError;
 use crate::storage::locks::HeldLock;
 use crate::store::Store;
 
@@ -189,17 +190,29 @@ pub(crate) fn hook_deliveries(store: &Store) -> Result<Vec<HookDelivery>, Error>
         let name = key.as_str().rsplit('/').next().unwrap_or_default();
         // Anything else is told of by a check.
         let Ok(hook) = HookName::parse(name) else { continue };
-        found.append(&mut load(store, &hook)?.0);
+        match load(store, &hook) {
+            Ok(mut spool) => found.append(&mut spool.0),
+            // The events of other hooks are delivered all the same, and a check tells of this.
+            Err(Error::Storage(StorageError::Damaged { .. })) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(found)
 }
 
 /// See [`Store::spool_for_hooks`].
 pub(crate) fn spool(store: &Store, new: &[HookDelivery]) -> Result<usize, Error> {
-    let mut dropped = 0;
+    let (mut dropped, mut failed) = (0, None);
     for delivery in new {
         loop {
-            let mut spool = load(store, &delivery.hook)?;
+            let mut spool = match load(store, &delivery.hook) {
+                Ok(spool) => spool,
+                Err(error) => {
+                    // Other hooks are told all the same.
+                    failed = Some(error);
+                    break;
+                }
+            };
             let Some(lost) = spool.add(delivery) else { break };
             if spool.save(store.storage())? {
                 dropped += lost;
@@ -207,7 +220,7 @@ pub(crate) fn spool(store: &Store, new: &[HookDelivery]) -> Result<usize, Error>
             }
         }
     }
-    Ok(dropped)
+    failed.map_or(Ok(dropped), Err)
 }
 
 /// See [`Store::replace_hook_delivery`].

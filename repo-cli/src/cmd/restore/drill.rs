@@ -88,7 +88,8 @@ pub(super) fn run(
         }
     }
     repositories.iter().for_each(|compared| output.say(&sentence(compared)));
-    let is_same = repositories.iter().all(|compared| compared.different_files.is_empty());
+    let is_of_store = |one: &ComparedRepository| one.missing_changes.is_some();
+    let is_same = repositories.iter().all(|one| one.different_files.is_empty() && is_of_store(one));
     let is_good = is_whole && is_same;
     output.say(&match (is_good, &current) {
         (false, _) => format!("{backup} cannot be relied on: see above"),
