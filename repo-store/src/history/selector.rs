@@ -37,7 +37,8 @@ pub enum SelectorError {
     Invalid(String),
     /// What stands in parentheses is not a condition for a version.
     #[error(
-        "`({condition})` is not a version condition such as `(>= 1.0)`; operators are <<, <=, =, >= and >>"
+        "`({})` is not a version condition such as `(>= 1.0)`; operators are <<, <=, =, >= and >>",
+        condition.escape_debug().take(100).collect::<String>()
     )]
     Condition {
         /// What stands there.
