@@ -510,7 +510,7 @@ mod tests {
             assert_eq!(*takes, !is_known, "{verb}");
         }
         for verb in READING.iter().chain(&without) {
-            assert!(found.contains_key(*verb), "{verb} is no verb any more");
+            assert!(found.contains_key(*verb), "the list names {verb}, which does not exist");
         }
     }
 }

@@ -288,7 +288,7 @@ impl Task {
         }
     }
 
-    /// Tells of a failure, and lets some time pass before the next try.
+    /// Reports a failure, and lets some time pass before the next try.
     fn failed(&mut self, runner: &Runner, what: &str, instant: Instant) {
         let (first, most) = AGAIN_AFTER;
         let after = self.again.map_or(first, |(_, after)| (2 * after).min(most));
@@ -337,7 +337,7 @@ mod tests {
         let (mut changes, begin) = (Changes::default(), Instant::now());
         let at = |seconds: u64| begin + Duration::from_secs(seconds);
         let log = |number: u64| Some((number, 0, 0));
-        assert!(!changes.is_time(None, at(0)), "there is no store yet");
+        assert!(!changes.is_time(None, at(0)), "nothing was changed yet");
         assert!(!changes.is_time(log(1), at(1)));
         assert!(!changes.is_time(log(1), at(3)));
         assert!(changes.is_time(log(1), at(4)), "calm");

@@ -15,7 +15,7 @@ use crate::regular_file;
 
 impl Config {
     /// Finds the files that are damaged: a `repo.toml` that is gone, empty or not TOML, drop-ins that are not TOML, keyrings of uploaders
-    /// without a certificate, and files in `keys/` that hold no key. A store without `repo.toml` that has no keys either, and of which `backup` has none, never had one.
+    /// without a certificate, and files in `keys/` that hold no key. A store without `repo.toml` that has no keys either never had one, unless `backup` has one.
     #[must_use]
     pub fn damaged_files(root: &Utf8Path, backup: Option<&Utf8Path>, now: SystemTime) -> Vec<NamedFile> {
         let keys = KeyDirectory::new(root);

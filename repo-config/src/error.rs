@@ -236,7 +236,7 @@ pub enum Contradiction {
     /// TLS without a certificate, or without its key.
     #[error("serve: https:// needs a certificate and its key: [serve.tls] certificate = \"…\", key = \"…\"")]
     NoCertificate,
-    /// Two addresses to listen on of which the second cannot be had beside the first.
+    /// Two addresses to listen on that cannot both be had.
     #[error("serve: `listen` has {second} beside {first}: one program can listen on a port only once")]
     ListensTwice {
         /// The first.
@@ -500,7 +500,7 @@ pub enum HookFault {
     /// A room of Matrix without the access token that messages are sent with.
     #[error("a message for Matrix is sent with an access token: name its file in `secret_file`")]
     NoToken,
-    /// A time in which nothing can be done, or for which everything else would wait.
+    /// A time that is too short to do anything, or so long that everything else would wait.
     #[error("the timeout must be longer than 0 and at most 10m")]
     Timeout,
     /// A name that another hook has.
@@ -509,7 +509,7 @@ pub enum HookFault {
         /// The name.
         name: repo_store::HookName,
     },
-    /// A receiver out of which no name can be made.
+    /// A receiver that no name can be made from.
     #[error("no name can be made for it: set `name`")]
     NoName,
     /// A repository that is not configured.

@@ -48,7 +48,7 @@ impl Place {
 pub(crate) fn may_hold_secret(line: &str) -> bool {
     let key = line.split('=').next().unwrap_or_default().to_ascii_lowercase();
     let is_file = key.trim_end().ends_with("_file");
-    // Of a hook: whoever knows the path of its address, or its query, can write there.
+    // Of a hook: anybody who knows the path of its address, or its query, can write there.
     let has_path = || {
         let (_, value) = line.split_once("url").unwrap_or_default();
         let rest = value.split_once("://").map_or(value, |(_, rest)| rest);

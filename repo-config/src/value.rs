@@ -189,7 +189,7 @@ fn is_host(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    // `0.0.0` is no name: the system would take it for an address of another form.
+    // `0.0.0` does not count as a name: the system would take it for an address of another form.
     let is_number = text.chars().all(|c| c.is_ascii_digit() || c == '.');
     if is_number {
         text.parse::<Ipv4Addr>().is_ok()

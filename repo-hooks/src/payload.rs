@@ -52,7 +52,7 @@ pub struct Change {
     pub before: Option<String>,
     /// How many package files are in suites that were not before.
     pub added: u64,
-    /// How many are no longer in suites.
+    /// How many are not in suites now.
     pub removed: u64,
 }
 

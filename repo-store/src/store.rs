@@ -225,7 +225,7 @@ impl Store {
             None => Err(Self::missing_blob(blob)),
             Some(found) if found.size == size => Ok(path),
             Some(found) => {
-                // What is no file says so itself.
+                // What is not a file has an error of its own.
                 self.blob_path(blob)?;
                 let what = format!("it has {} bytes, and should have {size}", found.size);
                 Err(Error::Storage(StorageError::damaged(BlobId::KIND, &blob, what)))

@@ -150,7 +150,7 @@ fn check_tag(
     }
 }
 
-/// Says what one repository gets.
+/// Sums up what one repository gets.
 fn summary(one: &ReleaseMove, dry_run: bool) -> String {
     let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
     for (_, is_removed, record) in diff::each(one.changes()) {

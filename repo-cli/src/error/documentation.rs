@@ -648,7 +648,7 @@ const CRATES: [(&str, &str); 6] = [
     ("apt-sign", "apt_sign::"),
 ];
 
-/// The family of the errors that a server answers with and that are no type.
+/// The family of the errors that only the server answers with. No type has them.
 const INTERFACE: &str = "interface for programs";
 
 fn root() -> PathBuf {

@@ -176,7 +176,7 @@ impl<'a> Deliverer<'a> {
         result.map(|()| true).map_err(Ended::OfHook)
     }
 
-    /// Tells a hook of an event, once.
+    /// Sends an event to a hook, once.
     pub(crate) fn tell(&self, hook: &Hook, payload: &str) -> Result<(), Failure> {
         let failed = |source| Failure::Hook { hook: hook.name.clone(), source };
         let protocol = |what: &str| failed(DeliveryError::Protocol { what: what.to_owned() });

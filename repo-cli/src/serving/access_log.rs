@@ -182,7 +182,7 @@ impl Writer {
         }
     }
 
-    /// Tells of a failure once, until it works again.
+    /// Reports a failure once, until writing works again.
     fn note_result(&mut self, result: std::io::Result<()>) {
         let Sink::File(log) = &mut self.sink else { return };
         match result {

@@ -26,7 +26,7 @@ impl ServiceManager {
         Self { socket, has_watchdog }
     }
 
-    /// Tells it of something that happened to the server.
+    /// Reports what happened to the server.
     pub(crate) fn tell(&self, event: Event) {
         let state = match event {
             Event::Started => "READY=1\nSTATUS=answering requests",

@@ -71,7 +71,7 @@ impl SightingQueue {
             publication: time.map(PublicationId::of_time),
         };
         if let Some(sighting) = Sighting::of(&request, &repository) {
-            // A full queue is no reason to wait: a machine that goes on reading is seen again.
+            // When the queue is full, nobody waits: a machine that goes on reading is seen again.
             let _ = self.0.try_send(Item::Seen(repository, Box::new(sighting)));
         }
     }

@@ -125,7 +125,7 @@ fn a_backup_keeps_the_later_state_that_the_store_was_led_back_from() {
     }
     let _ = environment.run(&["fsck", "--repair", "--from", "whole"]).succeeds();
     assert_eq!(fs::read(environment.root().join("store/refs/prod")).unwrap(), good);
-    // An older reference that somebody put there is no better, though the log is whole.
+    // The same when somebody put an older reference there, though the log is whole.
     let other = with_an_old_backup();
     let good = fs::read(other.path("whole/store/refs/prod")).unwrap();
     fs::copy(other.path("saved/store/refs/prod"), other.root().join("store/refs/prod")).unwrap();

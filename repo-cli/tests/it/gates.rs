@@ -121,7 +121,7 @@ fn a_rule_is_lifted_with_a_reason_that_the_history_keeps() {
     assert_eq!(history["history"][0]["override"], "forbid_versions require_fields: the outage of today");
     let shown = environment.run(&["history", "prod"]).succeeds();
     assert!(shown.stdout.contains("the outage of today"), "{shown}");
-    // A decision for which there was no need leaves no trace, and the store is sound.
+    // An override that was not needed leaves no trace, and the store is sound.
     add(&environment, "good", "1.0", "");
     let _ = environment
         .run(&[

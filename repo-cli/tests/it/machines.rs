@@ -104,7 +104,7 @@ fn real_machines_are_current_behind_on_what_was_rolled_back_or_refuse_a_signatur
     environment.add("prod", &["hello=4.0"]);
     for _ in 0..4 {
         let server = serve_at(&environment, port);
-        // Its status is 0 where nothing is set, as a warning is no error to apt.
+        // Its status is 0 where nothing is set, as apt does not take a warning for an error.
         let refused = web1.update();
         assert!(refused.stderr.contains("signature verification"), "{refused}");
         assert_eq!(server.interrupt().0, Some(0));

@@ -97,7 +97,7 @@ pub(crate) enum Names {
 }
 
 impl Caller {
-    /// Returns the packages for which the caller has a scope; `None` when it does not have the scope.
+    /// Returns the packages that the caller has a scope for; `None` when it does not have the scope.
     pub(crate) fn names(&self, scope: Scope) -> Option<Names> {
         let grants: Vec<&Grant> = self.grants.iter().filter(|grant| grant.scope == scope).collect();
         if grants.is_empty() {

@@ -14,7 +14,7 @@ pub(crate) fn last_shown_path(root: &Utf8Path, repository: &RepositoryName) -> U
     root.join("store/cache").join(format!("shown.{repository}"))
 }
 
-/// Returns the repositories for which it was noted what clients were shown last.
+/// Returns the repositories with a note of what clients were shown last.
 pub(crate) fn noted_repositories(store: &Store) -> BTreeSet<RepositoryName> {
     let names = files::names_in(&store.root().join("store/cache")).unwrap_or_default();
     names.iter().filter_map(|name| RepositoryName::parse(name.strip_prefix("shown.")?).ok()).collect()

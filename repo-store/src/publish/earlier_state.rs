@@ -27,9 +27,9 @@ use crate::store::Store;
 enum Seen {
     /// This state.
     State(CommitId),
-    /// A state of which nothing but the content of its suites is known.
+    /// A state that is known by the content of its suites alone.
     Content(BTreeMap<SuiteName, SnapshotId>),
-    /// A state of which nothing is known any more.
+    /// A state that nothing is known about now.
     Unknown,
 }
 
@@ -135,7 +135,7 @@ fn is_earlier(store: &Store, head: &Revision<'_>, later: CommitId) -> bool {
     false
 }
 
-/// The last publication of which only the tree is there: it was shown, unless a process died while it was made.
+/// The last publication that has nothing but its tree left: it was shown, unless a process died while it was made.
 pub(crate) fn left_without_record(
     target: &dyn PublicationTarget,
     (store, repository): (&Store, &RepositoryName),

@@ -330,7 +330,7 @@ fn publish_to(
     })
 }
 
-/// Returns the suites of which the target has every file, and the others.
+/// Returns the suites whose files the target has all, and the others.
 fn by_completeness<'a>(
     draft: &Draft<'_>,
     kept: Vec<Wanted<'a>>,

@@ -153,7 +153,7 @@ fn named(place: MarkPlace, word: &str, behind: &str) -> Option<Named> {
         "pgdg" => ubuntu(behind)
             .or_else(|| debian(behind).filter(|named| named.known().is_some()))
             .or_else(|| debian_tenfold(behind)),
-        // The `u` of an update follows a number too, as in `deb12u1`: only a year and month are no such count.
+        // The `u` of an update follows a number too, as in `deb12u1`: only a year and month do not count so.
         "u" | "pop" => {
             let is_year = |number: &str| digits(number).0.len() == 2;
             let is_place = matches!(before, '~' | '+') || in_revision;

@@ -1,4 +1,4 @@
-//! Changes of several repositories: as a whole or not at all, whoever comes in between.
+//! Changes of several repositories: as a whole or not at all, also when others come in between.
 
 use std::collections::BTreeMap;
 

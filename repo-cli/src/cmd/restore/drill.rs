@@ -94,7 +94,7 @@ pub(super) fn run(
     output.say(&match (is_good, &current) {
         (false, _) => format!("{backup} cannot be relied on: see above"),
         (true, Some(_)) => format!("{backup} can be restored"),
-        (true, None) => format!("{backup} can be restored; there was no store to compare it with"),
+        (true, None) => format!("{backup} can be restored; it was compared with no store"),
     });
     let document = DrillJson { restored: &json, compared: current.is_some(), repositories };
     output.result(&document, || {});

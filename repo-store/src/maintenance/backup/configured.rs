@@ -213,7 +213,7 @@ impl Target<'_> {
     }
 }
 
-/// Whether nothing is left of a file of which a copy has content.
+/// Whether a file has lost the content that a copy of it has.
 pub(super) fn is_emptied(bytes: &[u8], copy: At<'_>) -> bool {
     bytes.trim_ascii().is_empty()
         && files::read_if_present(copy)

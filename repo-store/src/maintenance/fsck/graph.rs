@@ -136,7 +136,7 @@ impl<'a> Graph<'a> {
         later_publication(self.store, repository).ok().flatten()
     }
 
-    /// The repositories for which it was noted what clients were shown last.
+    /// The repositories with a note of what clients were shown last.
     pub(super) fn noted_repositories(&self) -> BTreeSet<RepositoryName> {
         noted_repositories(self.store)
     }

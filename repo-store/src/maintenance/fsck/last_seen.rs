@@ -73,7 +73,7 @@ impl<'a> LastSeen<'a> {
     }
 }
 
-/// The last publication of which only the tree is there, and nothing else that was later than `known`, when `dists` is gone. Clients may
+/// The last publication that has nothing but its tree left, and nothing else that was later than `known`, when `dists` is gone. Clients may
 /// have seen it.
 fn tree_after(
     store: &Store,

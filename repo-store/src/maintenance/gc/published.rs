@@ -206,7 +206,7 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// Refuses a repository of which clients see something that has no record, or of which no record is left though something is there.
+/// Refuses a repository when clients see something that has no record, or when no record is left though something is there.
 fn check_records(
     store: &Store,
     (repository, announced): (&RepositoryName, &Announced),

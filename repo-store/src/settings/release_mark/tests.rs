@@ -299,7 +299,7 @@ fn a_number_behind_a_word_of_upstream_or_a_counter_is_no_release() {
     ] {
         assert_eq!(last(version), None, "{version}");
     }
-    // The update of a release is no year.
+    // The update of a release is not a year.
     assert_eq!(last("1.0-1+deb12u22"), Some("bookworm"));
     assert_eq!(last("1.0-1+deb11u24"), Some("bullseye"));
 }
