@@ -1,6 +1,7 @@
 //! The systemd units.
 //!
-//! What answers requests or makes them has no keys; what has keys has no network. A unit that needs a store does nothing before there is one.
+//! Each has as little as it needs: what only reads or delivers has no keys, and jobs that sign have no network. `repo-api` and `repo` have
+//! both, as they change repositories for clients. A unit that needs a store does nothing before there is one.
 
 /// Where the store of the units is.
 pub(crate) const ROOT: &str = "/var/lib/repo-cli";
@@ -111,8 +112,9 @@ ExecStart=/usr/bin/repo-cli --root {ROOT} serve --only api
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 WatchdogSec=60
-# Answers in progress have half a minute.
+# Answers in progress have half a minute. A verb that takes longer goes on to its end.
 TimeoutStopSec=45
+KillMode=process
 User=repo-cli
 LimitNOFILE=65536
 ReadWritePaths=-{ROOT}
@@ -135,7 +137,7 @@ Description=Where package repositories are served
 [Socket]
 # Also a port below 1024, which the service itself may not open.
 ListenStream=127.0.0.1:8080
-# The service is restarted without a refused connection: those that come meanwhile wait here.
+# The service is restarted without a refused connection: new ones wait here until it is back.
 Backlog=4096
 
 [Install]
@@ -172,7 +174,7 @@ WantedBy=multi-user.target
     ("repo-incoming.service".to_owned(), text)
 }
 
-/// Deliver events to hooks: the only unit with a network that writes to the store, and it has no keys. It begins when an event comes, and
+/// Deliver events to hooks. The service has a network and writes to the store, but has no keys. It begins when an event comes, and
 /// again for what could not be delivered.
 fn hooks() -> [Unit; 3] {
     let service = format!(
@@ -244,7 +246,9 @@ ExecStart=/usr/bin/repo-cli --root {ROOT} serve
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 WatchdogSec=60
+# As for repo-api.service. What [schedule] started ends with the server.
 TimeoutStopSec=45
+KillMode=process
 User=repo-cli
 LogsDirectory=repo-cli
 LogsDirectoryMode=0750

@@ -124,7 +124,9 @@ pub(crate) fn run(
         "metrics": metrics_address.map(|address| address.to_string()),
     });
     output.result(&document, || {});
-    hooks::deliver_in_background(session.root.clone())?;
+    if arguments.only != Some(Only::Files) {
+        hooks::deliver_in_background(session.root.clone())?;
+    }
     let access_log = if arguments.log { Some(AccessLog::Stderr) } else { session.config.access_log() };
     let everything = arguments.only.is_none();
     let _scheduler = everything.then(|| Scheduler::start(session, output.talk())).transpose()?;
