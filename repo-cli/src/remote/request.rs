@@ -203,7 +203,12 @@ fn request(route: &'static Route, mut given: Given) -> Result<Request, String> {
                 }
             }
             (Argument::Positional, kind) => {
-                values.extend(positional.next().map(|text| (name, value(kind, vec![text]))));
+                let text = positional.next();
+                let is_repository = ["repository", "from"].contains(&name);
+                if is_repository && text.as_deref().is_some_and(|text| text.contains(['@', '/'])) {
+                    return Err("takes no state or suite here".to_owned());
+                }
+                values.extend(text.map(|text| (name, value(kind, vec![text]))));
             }
             (Argument::State, _) => values.extend(states.add(name, positional.next())?),
             (Argument::StateOption(option), _) => {
@@ -319,6 +324,7 @@ mod tests {
                 "diff prod@1 prod",
                 "diff preprod prod",
                 "diff preprod@1 prod",
+                "diff preprod/sid prod",
                 "promote --from preprod --to prod hello --dry-run",
                 "promote --from preprod --to prod --all --base a+b",
                 "remove prod hello --only-names x",

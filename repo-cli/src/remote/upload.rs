@@ -1,13 +1,13 @@
 //! `add` on a server: each file is uploaded, and the server adds those that come together in one commit.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::Limits;
 use deb_parse::control::{Changes, Dsc, FileEntry};
+use repo_store::{FileFault, StorageError};
 use serde_json::{Map, Value, json};
 
 use super::connection::{Connection, Reply};
@@ -39,7 +39,7 @@ pub(super) fn run(
     let files = arguments.named_files(output)?;
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (results, failure) = (Mutex::new(Results::default()), Mutex::new(None));
-    let threads = NonZeroUsize::MIN.get().max(files.len().min(AT_A_TIME));
+    let threads = files.len().min(AT_A_TIME);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -77,6 +77,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Uploads a file, after those that it lists and that lie beside it.
 fn upload(file: &Utf8Path, prepared: &Request, connection: &Connection) -> Result<Reply, Failure> {
+    // A named pipe would be waited for.
+    if !file.metadata().map_err(Failure::io("open", file))?.is_file() {
+        let (file, fault) = (file.to_owned(), FileFault::NotRegular);
+        return Err(repo_store::Error::from(StorageError::NotAFile { file, fault }).into());
+    }
     let is_upload = file.extension() == Some("changes");
     for part in parts(file)? {
         let name = part.file_name().unwrap_or_default();
