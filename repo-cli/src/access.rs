@@ -57,7 +57,8 @@ impl TokenHolders for Holders {
             Some(Grant { scope: Scope::named(scope.kind().as_str())?, names })
         };
         let grants = entry.scopes.iter().filter_map(grant).collect();
-        Some(Caller { id: entry.id.clone(), name: entry.holder.to_string(), grants })
+        let (id, name) = (entry.id.clone(), entry.holder.to_string());
+        Some(Caller { id, name, grants, expires: entry.expires })
     }
 }
 

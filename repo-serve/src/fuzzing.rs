@@ -40,7 +40,7 @@ pub fn api_request(method: &str, target: &str, body: &[u8]) -> Option<Vec<String
     let Ok(Lookup::Found(matched)) = look_up(method, path) else { return None };
     let request = matched.read(query, body).ok()?;
     let file = request.route.file().map(|_| "/uploads/file".to_owned());
-    Some(request.arguments(&Names::Any, None).into_words(file))
+    Some(request.arguments(&Names::Any, None, None).into_words(file))
 }
 
 /// Escapes what goes to the log.

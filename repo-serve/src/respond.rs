@@ -41,7 +41,7 @@ use super::users::Users;
 const LOGIN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How tokens begin: nothing else makes their file be looked at.
-const TOKEN_PREFIX: &[u8] = b"repo_";
+pub(super) const TOKEN_PREFIX: &[u8] = b"repo_";
 
 /// A function that takes each entry of the access log.
 pub(crate) type Log = dyn Fn(&LogEntry) + Send + Sync;
@@ -134,7 +134,8 @@ pub(crate) async fn respond(
     let answer = match shared.api.as_ref().filter(|_| peer.asks_api(request.uri().path())) {
         Some(api) => {
             let is_private = peer.is_tls || peer.address.is_loopback() || is_behind_proxy;
-            Answer::of_api(api.answer(&site, &pulse, is_private, &mut request).await)
+            let origin = api::Origin { client, is_private };
+            Answer::of_api(api.answer(&site, &pulse, origin, &mut request).await)
         }
         None => match answer(&shared, &pulse, (client, redirect_to), &request).await {
             Ok(answer) | Err(answer) => answer,

@@ -145,8 +145,8 @@ impl Default for Limits {
 pub struct ShutdownHandle(watch::Sender<Stop>);
 
 impl ShutdownHandle {
-    /// Tells the server to take no more connections, to finish the answers in progress, and to return. Who asks again does not
-    /// want to wait for these answers. May come before [`Server::run`].
+    /// Makes the server take no more connections, finish the answers in progress and return. A second call makes it return without these
+    /// answers. May come before [`Server::run`].
     pub fn shutdown(&self) {
         self.0.send_modify(|stop| *stop = if stop.is_asked() { Stop::AtOnce } else { Stop::Gently });
     }
@@ -307,16 +307,15 @@ impl Server {
             let _ = stop.wait_for(|stop| stop.is_asked()).await;
             events(Event::Stopping);
             let all = u32::try_from(connections).unwrap_or(u32::MAX);
-            let finished = async {
+            let all_ended = std::pin::pin!(async {
                 for accepting in accepting {
                     // Not aborted: a connection that was taken gets its answer.
                     let _ = accepting.await;
                 }
-                let all_ended = std::pin::pin!(slots.acquire_many(all));
-                let asked_again = std::pin::pin!(stop.wait_for(|stop| *stop == Stop::AtOnce));
-                first_of(all_ended, asked_again).await;
-            };
-            let _ = tokio::time::timeout(grace, finished).await;
+                let _ = slots.acquire_many(all).await;
+            });
+            let asked_again = std::pin::pin!(stop.wait_for(|stop| *stop == Stop::AtOnce));
+            let _ = tokio::time::timeout(grace, first_of(all_ended, asked_again)).await;
             Ok(())
         });
         runtime.shutdown_background();

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::api::Caller;
 use super::changing_file::ChangingFile;
 
-/// Says whose token a text is, if it is one that counts now. It is asked for each request, so it should take microseconds.
+/// The tokens that count now, with their holders. They are asked for each request, so an answer should take microseconds.
 pub trait TokenHolders: Send + Sync {
     /// Returns the name of the holder, if the token reads by apt.
     fn holder_of(&self, token: &str) -> Option<String>;

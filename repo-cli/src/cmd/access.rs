@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use deb_parse::SuiteName;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use repo_config::{FromText as _, InvalidValue, Url};
 use repo_serve::hashes_for_other_servers;
 use repo_store::{HolderName, NewToken, RepositoryName, RepositorySettings, TokenEntry, TokenScope};
@@ -43,6 +43,9 @@ struct AddArguments {
     /// `read` lets the token read by apt [default: it reads by apt and does nothing else]
     #[arg(long = "scope", value_name = "SCOPE", value_parser = TokenScope::parse)]
     scopes: Vec<TokenScope>,
+    /// Refuse a token that counts longer than until this time, which is when the token of the one that asks for it ends
+    #[arg(long, value_name = "TIME", hide = true)]
+    ends_by: Option<Timestamp>,
 }
 
 /// What a token is made of.
@@ -124,6 +127,27 @@ impl AccessArguments {
     }
 }
 
+impl AddArguments {
+    /// Refuses a token that would outlive the one that it is made with.
+    fn check_end(&self, now: Timestamp) -> Result<(), Failure> {
+        let Some(last) = self.ends_by else { return Ok(()) };
+        if self.token.end(now)?.is_some_and(|end| end <= last) {
+            return Ok(());
+        }
+        Err(Failure::Usage(
+            "a token cannot make one that counts longer than itself; give a shorter --expires",
+        ))
+    }
+}
+
+impl TokenArguments {
+    /// Returns when the token ends, if it does.
+    fn end(&self, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+        let end = self.expires.map(|validity| now.checked_add(validity));
+        end.transpose().map_err(|_| Failure::Usage("--expires reaches beyond the year 9999"))
+    }
+}
+
 fn validity(text: &str) -> Result<SignedDuration, InvalidValue> {
     let validity = SignedDuration::from_text(text)?;
     if validity.is_positive() { Ok(validity) } else { Err("it would count at no time".to_owned().into()) }
@@ -135,7 +159,10 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     match &arguments.command {
-        AccessCommand::Add(arguments) => add((&arguments.token, &arguments.scopes), None, session, output),
+        AccessCommand::Add(arguments) => {
+            arguments.check_end(session.context().now)?;
+            add((&arguments.token, &arguments.scopes), None, session, output)
+        }
         AccessCommand::Invite(arguments) => {
             add((&arguments.token, &[]), Some(&arguments.suites), session, output)
         }
@@ -166,8 +193,7 @@ fn add(
     }
     let context = session.context();
     let mut new = NewToken::new(holder.clone());
-    let end = arguments.expires.map(|validity| context.now.checked_add(validity));
-    new.expires = end.transpose().map_err(|_| Failure::Usage("--expires reaches beyond the year 9999"))?;
+    new.expires = arguments.end(context.now)?;
     new.groups.clone_from(groups);
     new.scopes = scopes.to_vec();
     let reads = new.reads();

@@ -44,6 +44,20 @@ fn soon(server: &Server, login: Option<(&str, &str)>, expected: u16) {
     }
 }
 
+/// What a server asks for when a token makes another one.
+#[test]
+fn a_token_that_would_outlive_its_maker_is_refused() {
+    let environment = with_tokens("");
+    let in_a_month = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24);
+    let by = format!("--ends-by={in_a_month}");
+    let add = |more: &[&str]| environment.run(&[&["access", "add", "prod", "web1", &by], more].concat());
+    for more in [&[][..], &["--expires", "90d"]] {
+        let refused = add(more).ends_with(2);
+        assert!(refused.stderr.contains("counts longer than itself"), "{refused}");
+    }
+    let _ = add(&["--expires", "29d"]).succeeds();
+}
+
 #[test]
 fn a_token_that_nobody_has_seen_is_revoked() {
     let environment = with_tokens("");

@@ -35,7 +35,7 @@ impl Answer {
 }
 
 /// What the interface itself refuses, or cannot do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     status: u16,
     code: &'static str,
@@ -63,7 +63,7 @@ impl Refusal {
     #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
     pub(crate) fn trouble(problem: impl ToString) -> Self {
         let refusal = Self::new(500, "E-API-SERVER", "the server cannot do this now; its log has the reason");
-        Self { problem: Some(problem.to_string()), ..refusal }
+        Self { problem: Some(crate::log::escape(problem.to_string().as_bytes())), ..refusal }
     }
 
     pub(crate) fn hint(mut self, hint: &'static str) -> Self {

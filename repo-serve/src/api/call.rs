@@ -2,6 +2,7 @@
 //!
 //! No value can become an option: options are written as `--name=value`, and positional arguments stand after `--`.
 
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -304,8 +305,9 @@ impl Request {
         self.given.iter().find(|(parameter, _)| parameter.name == name).map(|(_, given)| given)
     }
 
-    /// Returns the verb with its arguments but for the files. `base` is the plan that is to be carried out.
-    pub(crate) fn arguments(&self, names: &Names, base: Option<&str>) -> Arguments {
+    /// Returns the verb with its arguments but for the files. `base` is the plan that is to be carried out, and `end` when the token of the
+    /// caller ends.
+    pub(crate) fn arguments(&self, names: &Names, base: Option<&str>, end: Option<Timestamp>) -> Arguments {
         let words = self.route.verb.iter().chain(self.route.always);
         let mut options: Vec<String> = words.map(|word| (*word).to_owned()).collect();
         let mut positional = Vec::new();
@@ -313,6 +315,9 @@ impl Request {
             options.extend(patterns.iter().map(|pattern| format!("--only-names={pattern}")));
         }
         options.extend(base.map(|base| format!("--base={base}")));
+        if self.route.verb == ["access", "add"] {
+            options.extend(end.map(|end| format!("--ends-by={end}")));
+        }
         let repository = self.texts("repository").first().map(String::as_str).unwrap_or_default();
         for parameter in self.route.parameters {
             let texts = self.texts(parameter.name);
@@ -361,7 +366,7 @@ impl Route {
         let base = self.plans.then_some("none");
         let words = |given: Vec<(&'static Parameter, Given)>| {
             let file = self.file().map(|_| "/uploads/hello.deb".to_owned());
-            Request { route: self, given }.arguments(&names, base).into_words(file)
+            Request { route: self, given }.arguments(&names, base, Some(Timestamp::MAX)).into_words(file)
         };
         let further = || self.parameters.iter().filter(|parameter| !parameter.is_required);
         // `promote` takes packages or `all`, and one of both.
@@ -414,7 +419,7 @@ mod tests {
         match look_up(method, path)? {
             Lookup::Found(matched) => {
                 let request = matched.read(query, body.as_bytes())?;
-                Ok(request.arguments(&Names::Any, None).into_words([]))
+                Ok(request.arguments(&Names::Any, None, None).into_words([]))
             }
             other => panic!("{other:?}"),
         }
@@ -528,7 +533,7 @@ mod tests {
         let request = matched.read(None, br#"{"from":"preprod","packages":["x"]}"#).unwrap();
         let names = Names::Only(vec!["hello*".to_owned(), "--all".to_owned()]);
         assert_eq!(
-            request.arguments(&names, Some("abc+def")).into_words([]).join(" "),
+            request.arguments(&names, Some("abc+def"), None).into_words([]).join(" "),
             "promote --only-names=hello* --only-names=--all --base=abc+def --to=prod --from=preprod -- x"
         );
     }

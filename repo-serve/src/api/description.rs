@@ -94,6 +94,12 @@ fn operation(route: &Route) -> Value {
             "default": { "description": "What failed.", "content": failure },
         },
     });
+    if route.body == RequestBody::File
+        && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)
+    {
+        let meaning = "The file waits for the rest of its upload.";
+        responses.insert("202".to_owned(), json!({ "description": meaning, "content": document }));
+    }
     let Some(fields) = operation.as_object_mut() else { return operation };
     if let Some(scope) = route.scope {
         fields.insert("x-scope".to_owned(), json!(scope.as_str()));

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use super::staging::is_older;
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// The most answers that are kept; the oldest go first.
 const MOST: usize = 2000;
+/// How many requests begin before surplus answers are looked for again.
+const CLEAN_EVERY: u64 = 50;
 /// The largest answer that is kept, in bytes.
 const LARGEST: usize = 1 << 20;
 
@@ -29,6 +32,7 @@ const LARGEST: usize = 1 << 20;
 pub(super) struct Kept {
     directory: Utf8PathBuf,
     running: Mutex<BTreeSet<String>>,
+    begun: AtomicU64,
 }
 
 /// What is known of a request with a key.
@@ -39,17 +43,17 @@ pub(super) enum Begin {
     Known(Answer),
 }
 
-/// A request that is being carried out.
+/// A request that is being carried out. Dropped without an answer, as when the server stops, it stays known as begun: it may have changed
+/// something.
 pub(super) struct Fresh {
     kept: Arc<Kept>,
     name: String,
     fingerprint: String,
-    is_answered: bool,
 }
 
 impl Kept {
     pub(super) fn new(directory: Utf8PathBuf) -> Arc<Self> {
-        Arc::new(Self { directory, running: Mutex::default() })
+        Arc::new(Self { directory, running: Mutex::default(), begun: AtomicU64::new(0) })
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
@@ -76,7 +80,7 @@ impl Kept {
             )
             .with(hyper::header::RETRY_AFTER, "1"));
         }
-        let fresh = Fresh { kept: Arc::clone(self), name, fingerprint, is_answered: false };
+        let fresh = Fresh { kept: Arc::clone(self), name, fingerprint };
         let document = match fs::read_to_string(fresh.path()) {
             Ok(text) => serde_json::from_str::<Value>(&text).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -87,7 +91,6 @@ impl Kept {
         };
         let known = document.get("fingerprint").and_then(Value::as_str).map(str::to_owned);
         let is_same = known.as_deref() == Some(fresh.fingerprint.as_str());
-        fresh.leave();
         if known.is_some() && !is_same {
             let what = "another request came with this Idempotency-Key";
             return Err(Refusal::new(422, "E-API-KEY", what).hint("use a new key for each request"));
@@ -104,7 +107,7 @@ impl Kept {
     }
 
     /// Removes what is too old or too much.
-    pub(super) fn clean(&self) {
+    fn clean(&self) {
         let Ok(entries) = self.directory.read_dir_utf8() else { return };
         let mut answers = Vec::new();
         for entry in entries.flatten() {
@@ -128,25 +131,27 @@ impl Fresh {
     }
 
     fn begin(&self) -> io::Result<()> {
-        self.kept.clean();
+        if self.kept.begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(CLEAN_EVERY) {
+            self.kept.clean();
+        }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.kept.directory)?;
         self.write(&json!({ "fingerprint": self.fingerprint }))
     }
 
-    /// Leaves what is there: an answer, or the note that the request was begun.
-    pub(super) fn leave(mut self) {
-        self.is_answered = true;
+    /// Forgets the request, as nothing was done for it: it can be sent again with its key.
+    pub(super) fn forget(self) {
+        let _ = fs::remove_file(self.path());
     }
 
     /// Keeps the answer. One after which the client is to try again is not kept, unless the request `changed` something, and a very
     /// large one is kept without its body.
-    pub(super) fn finish(mut self, answer: &Answer, changed: bool) {
+    pub(super) fn finish(self, answer: &Answer, changed: bool) {
         let passes = answer.status.is_server_error()
             || [StatusCode::LOCKED, StatusCode::TOO_MANY_REQUESTS].contains(&answer.status);
         if passes && !changed {
+            self.forget();
             return;
         }
-        self.is_answered = true;
         let headers: Vec<[&str; 2]> = answer
             .headers
             .iter()
@@ -180,9 +185,6 @@ impl Fresh {
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        if !self.is_answered {
-            let _ = fs::remove_file(self.path());
-        }
         self.kept.running().remove(&self.name);
     }
 }
@@ -249,7 +251,7 @@ mod tests {
         for status in [503, 500, 423, 429] {
             fresh(&kept, "k", "a").finish(&answer(status), false);
         }
-        drop(fresh(&kept, "k", "a"));
+        fresh(&kept, "k", "a").forget();
         fresh(&kept, "k", "b").finish(&answer(500), true);
         assert!(matches!(begin(&kept, "k", "b"), Ok(Begin::Known(_))), "it changed something");
     }
@@ -257,7 +259,7 @@ mod tests {
     #[test]
     fn a_request_that_was_cut_off_with_the_server_is_not_carried_out_again() {
         let (_directory, kept) = kept();
-        std::mem::forget(fresh(&kept, "k", "a"));
+        drop(fresh(&kept, "k", "a"));
         let restarted = Kept::new(kept.directory.clone());
         assert_eq!(begin(&restarted, "k", "a").err(), Some(409));
         assert_eq!(begin(&restarted, "k", "b").err(), Some(422));

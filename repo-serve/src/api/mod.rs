@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,8 +45,8 @@ pub use self::scope::{Caller, Grant, Scope};
 use self::staging::Staging;
 pub use self::status::statuses;
 use crate::connection::Pulse;
-use crate::respond::credentials;
-use crate::site::OpenSite;
+use crate::respond::{TOKEN_PREFIX, credentials};
+use crate::site::{Access, OpenSite};
 
 /// The header with the exit status of the verb.
 pub const EXIT_STATUS: &str = "repo-exit-status";
@@ -90,7 +91,10 @@ pub struct Finished {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerbError {
-    /// It could not be started, or ended by a signal.
+    /// It could not be started, so it changed nothing.
+    #[error("cannot start the verb: {0}")]
+    NotStarted(#[source] io::Error),
+    /// It ended by a signal, or what it printed cannot be read.
     #[error("cannot run the verb: {0}")]
     Io(#[from] io::Error),
     /// It took longer than it may, and was stopped.
@@ -130,6 +134,15 @@ impl fmt::Debug for Api {
     }
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// The address of the client.
+    pub(crate) client: IpAddr,
+    /// Whether nobody on the way can read the request.
+    pub(crate) is_private: bool,
+}
+
 /// A request as it came in, but for its body.
 struct Head<'a> {
     method: &'a str,
@@ -137,6 +150,35 @@ struct Head<'a> {
     query: Option<&'a str>,
     headers: &'a HeaderMap,
     token: Option<String>,
+    origin: Origin,
+}
+
+/// A verb that gave no result.
+#[derive(Clone, Debug)]
+struct Failed {
+    refusal: Refusal,
+    /// Whether it may have changed something.
+    may_have_run: bool,
+}
+
+impl Failed {
+    fn not_started(refusal: Refusal) -> Self {
+        Self { refusal, may_have_run: false }
+    }
+
+    fn midway(refusal: Refusal) -> Self {
+        Self { refusal, may_have_run: true }
+    }
+
+    /// Returns the refusal, and lets a request be repeated with its key if nothing was done for it.
+    fn end(self, fresh: Option<Fresh>) -> Refusal {
+        if let Some(fresh) = fresh
+            && !self.may_have_run
+        {
+            fresh.forget();
+        }
+        self.refusal
+    }
 }
 
 /// One of the requests of a token. It counts until this is dropped.
@@ -169,6 +211,17 @@ struct Asked {
     key: Option<String>,
 }
 
+impl Asked {
+    /// Returns whether the caller may end holds of all packages that the request may concern.
+    fn ends_holds(&self) -> bool {
+        match (self.caller.names(Scope::Hold), &self.names) {
+            (Some(Names::Any), _) => true,
+            (Some(Names::Only(held)), Names::Only(asked)) => asked.iter().all(|one| held.contains(one)),
+            _ => false,
+        }
+    }
+}
+
 /// Returns whether a path belongs to the interface.
 pub(crate) fn is_below(path: &str) -> bool {
     path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -177,27 +230,23 @@ pub(crate) fn is_below(path: &str) -> bool {
 impl Api {
     pub(crate) fn new(verbs: Arc<dyn Verbs>, settings: ApiSettings) -> Arc<Self> {
         let ApiSettings { uploads, answers, max_upload } = settings;
-        let kept = Kept::new(answers);
-        kept.clean();
         Arc::new(Self {
             verbs,
             max_upload,
             staging: Staging::new(uploads),
             queue: Queue::default(),
-            kept,
+            kept: Kept::new(answers),
             calls: Arc::new(Semaphore::new(MOST_CALLS)),
             requests: Mutex::default(),
         })
     }
 
     /// Answers one request. Every failure is an answer too. The second part is the name for the log.
-    ///
-    /// `is_private`: whether nobody on the way can read the request.
     pub(crate) async fn answer(
         self: &Arc<Self>,
         site: &Arc<OpenSite>,
         pulse: &Pulse,
-        is_private: bool,
+        origin: Origin,
         request: &mut hyper::Request<Incoming>,
     ) -> (Answer, Option<String>) {
         let mut user = None;
@@ -205,11 +254,11 @@ impl Api {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let (headers, version) = (request.headers().clone(), request.version());
         let token = token(&headers);
-        let head =
-            Head { method: method.as_str(), path: uri.path(), query: uri.query(), headers: &headers, token };
+        let (method, path, query) = (method.as_str(), uri.path(), uri.query());
+        let head = Head { method, path, query, headers: &headers, token, origin };
         let has_body = ["content-length", "transfer-encoding"].iter().any(|name| headers.contains_key(*name));
         let is_broken = !has_body && pulse.has_bare_line_feed();
-        let result = match check_head(&head, version, is_private) {
+        let result = match check_head(&head, version) {
             Ok(()) if is_broken => Err(Refusal::request("a line ends in CR LF")),
             Ok(()) => self.carry_out(site, pulse, &head, request.body_mut(), &mut user).await,
             Err(refusal) => Err(refusal),
@@ -274,12 +323,15 @@ impl Api {
         matched: &Matched,
     ) -> Result<Asked, Refusal> {
         let repository = matched.value("repository").unwrap_or_default().to_owned();
-        let token = head.token.as_deref().ok_or_else(unauthorized)?;
-        let caller = caller(site, &repository, token).await?;
+        let caller = caller(site, &repository, head).await?;
         let names = allowed(matched.route, &caller)?;
         let plain = accepts_plain(head.headers)?;
         let base = base(head.headers, matched.route)?;
         let key = idempotency_key(head.headers, matched.route)?;
+        if plain && key.is_some() {
+            // Whether a verb changed something is in its document alone.
+            return Err(Refusal::request("a request with an Idempotency-Key is answered in JSON"));
+        }
         Ok(Asked { repository, caller, names, plain, base, key })
     }
 
@@ -308,6 +360,9 @@ impl Api {
             // The verb would name those that exist.
             return Err(Refusal::new(404, "E-UNKNOWN-REPOSITORY", format!("no repository named `{from}`")));
         }
+        if request.is_set("despite_hold") && !asked.ends_holds() {
+            return Err(lacks(Scope::Hold));
+        }
         if asked.base.is_some() && request.is_set("dry_run") {
             return Err(Refusal::request(
                 "If-Match carries out a plan, and dry_run makes one: send one of them",
@@ -327,23 +382,18 @@ impl Api {
             Some(Begin::Fresh(fresh)) => Some(fresh),
             None => None,
         };
-        let arguments = request.arguments(&asked.names, asked.base.as_deref());
+        let arguments = request.arguments(&asked.names, asked.base.as_deref(), asked.caller.expires);
         let call =
             Call { arguments: arguments.into_words([]), actor: actor(&asked.caller), json: !asked.plain };
         let finished = match self.run(call).await {
             Ok(finished) => finished,
-            Err(refusal) => {
-                // It may have changed something before it was stopped.
-                fresh.into_iter().for_each(Fresh::leave);
-                return Err(refusal);
-            }
+            Err(failed) => return Err(failed.end(fresh)),
         };
-        let (answer, changed) = if asked.plain {
-            (plain_answer(&finished), true)
-        } else {
-            let plans = request.route.plans && request.is_set("dry_run");
-            document_answer(&finished, plans)?
-        };
+        if asked.plain {
+            return Ok(plain_answer(&finished));
+        }
+        let plans = request.route.plans && request.is_set("dry_run");
+        let (answer, changed) = document_answer(finished, plans)?;
         if let Some(fresh) = fresh {
             fresh.finish(&answer, changed);
         }
@@ -367,6 +417,7 @@ impl Api {
         let name = matched.route.file().and_then(|name| matched.value(name)).unwrap_or_default().to_owned();
         let is_set = head.path.contains("/uploads/");
         let request = matched.read(head.query, b"")?;
+        self.check_request(site, &request, &asked)?;
         let is_last = name.ends_with(".changes");
         let is_package = [".deb", ".udeb", ".ddeb", ".dsc"].iter().any(|suffix| name.ends_with(suffix));
         if !is_set && !is_package {
@@ -376,8 +427,8 @@ impl Api {
         let place = self.staging.place().map_err(Refusal::trouble)?;
         let received = staging::receive(body, pulse, (place.path(), &name), self.max_upload).await?;
         // The token may have been revoked meanwhile.
-        let now = caller(site, &asked.repository, head.token.as_deref().unwrap_or_default()).await?;
-        if allowed(request.route, &now)? != asked.names {
+        let now = caller(site, &asked.repository, head).await?;
+        if now != asked.caller {
             return Err(unauthorized());
         }
         let owner = (asked.repository.as_str(), asked.caller.id.as_str());
@@ -397,14 +448,17 @@ impl Api {
             Some(Begin::Fresh(fresh)) => Some(fresh),
             None => None,
         };
-        let arguments = request.arguments(&asked.names, None).with_options(&["--keep-going"]);
+        let arguments = request.arguments(&asked.names, None, None).with_options(&["--keep-going"]);
         let group = Group { token: asked.caller.id.clone(), actor: actor(&asked.caller), arguments };
         let api = Arc::clone(self);
         let carried_out = async move {
-            let share = queue::add(&api, group, (place, received.path.into_string())).await?;
+            let share = match queue::add(&api, group, (place, received.path.into_string())).await {
+                Ok(share) => share,
+                Err(failed) => return Err(failed.end(fresh)),
+            };
             if share.status.is_success() && !request.is_set("dry_run") {
                 for path in gathered {
-                    // Files that wait go by themselves after a day.
+                    // One that stays here goes after a day.
                     let _ = std::fs::remove_file(path);
                 }
             }
@@ -427,11 +481,10 @@ impl Api {
         user: &mut Option<String>,
     ) -> Result<Answer, Refusal> {
         let request = matched.read(head.query, b"")?;
-        let token = head.token.as_deref().ok_or_else(unauthorized)?;
         let mut known: Option<Caller> = None;
         let mut readable = Vec::new();
         for repository in site.callers.keys() {
-            let Ok(caller) = caller(site, repository, token).await else { continue };
+            let Ok(caller) = caller(site, repository, head).await else { continue };
             if caller.names(Scope::Read) == Some(Names::Any) {
                 readable.push(format!("--repository={repository}"));
             }
@@ -444,18 +497,18 @@ impl Api {
         }
         let _counted = self.count(&caller)?;
         let options: Vec<&str> = readable.iter().map(String::as_str).collect();
-        let arguments = request.arguments(&Names::Any, None).with_options(&options);
+        let arguments = request.arguments(&Names::Any, None, None).with_options(&options);
         let plain = accepts_plain(head.headers)?;
         let call = Call { arguments: arguments.into_words([]), actor: actor(&caller), json: !plain };
-        let finished = still_here(pulse, self.run(call)).await?;
-        Ok(if plain { plain_answer(&finished) } else { document_answer(&finished, false)?.0 })
+        let finished = still_here(pulse, self.run(call)).await.map_err(|failed| failed.refusal)?;
+        Ok(if plain { plain_answer(&finished) } else { document_answer(finished, false)?.0 })
     }
 
     /// Runs a verb when it is its turn.
-    async fn run(&self, call: Call) -> Result<Finished, Refusal> {
+    async fn run(&self, call: Call) -> Result<Finished, Failed> {
         let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.calls).acquire_owned());
         let Ok(Ok(permit)) = permit.await else {
-            return Err(Refusal::busy(503, "too many requests at a time", 5));
+            return Err(Failed::not_started(Refusal::busy(503, "too many requests at a time", 5)));
         };
         let verbs = Arc::clone(&self.verbs);
         let run = move || {
@@ -465,14 +518,24 @@ impl Api {
         };
         match tokio::task::spawn_blocking(run).await {
             Ok(Ok(finished)) => Ok(finished),
-            Ok(Err(error @ VerbError::TooLong)) => Err(Refusal::new(504, "E-API-SERVER", error.to_string())
-                .hint("look at the history of the repository: the change may have been made")),
-            Ok(Err(error @ VerbError::TooMuch)) => {
-                Err(Refusal::new(422, "E-API-SIZE", error.to_string())
-                    .hint("ask for less, such as with `limit`"))
-            }
-            Ok(Err(VerbError::Io(error))) => Err(Refusal::trouble(error)),
-            Err(error) => Err(Refusal::trouble(error)),
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => Err(Failed::midway(Refusal::trouble(error))),
+        }
+    }
+}
+
+impl From<VerbError> for Failed {
+    fn from(error: VerbError) -> Self {
+        match error {
+            VerbError::NotStarted(_) => Self::not_started(Refusal::trouble(error)),
+            VerbError::Io(_) => Self::midway(Refusal::trouble(error)),
+            VerbError::TooLong => Self::midway(
+                Refusal::new(504, "E-API-SERVER", error.to_string())
+                    .hint("look at the history of the repository: the change may have been made"),
+            ),
+            VerbError::TooMuch => Self::midway(
+                Refusal::new(422, "E-API-SIZE", error.to_string()).hint("ask for less, such as with `limit`"),
+            ),
         }
     }
 }
@@ -489,7 +552,7 @@ async fn still_here<T>(pulse: &Pulse, future: impl Future<Output = T>) -> T {
 }
 
 /// What must be right about every request.
-fn check_head(head: &Head<'_>, version: Version, is_private: bool) -> Result<(), Refusal> {
+fn check_head(head: &Head<'_>, version: Version) -> Result<(), Refusal> {
     for name in [HOST, AUTHORIZATION, IF_MATCH, ACCEPT, IDEMPOTENCY_KEY] {
         if head.headers.get_all(&name).iter().nth(1).is_some() {
             return Err(Refusal::request(format!("one {name} field only")));
@@ -498,7 +561,7 @@ fn check_head(head: &Head<'_>, version: Version, is_private: bool) -> Result<(),
     if version == Version::HTTP_11 && !head.headers.contains_key(HOST) {
         return Err(Refusal::request("a Host field is missing"));
     }
-    if !is_private {
+    if !head.origin.is_private {
         let what = "over http:// everybody on the way can read the token";
         return Err(Refusal::new(403, "E-API-PLAIN", what)
             .hint("use https://, or a proxy that `trusted_proxies` names"));
@@ -524,11 +587,17 @@ fn token(headers: &HeaderMap) -> Option<String> {
     credentials(headers).and_then(|(_, password)| String::from_utf8(password).ok())
 }
 
-/// Whose token that is. Nobody is told whether a repository exists.
-async fn caller(site: &Arc<OpenSite>, repository: &str, token: &str) -> Result<Caller, Refusal> {
-    let tokens = site.callers.get(repository).ok_or_else(unauthorized)?;
+/// Returns the holder of the token of a request. Nobody is told whether a repository exists.
+async fn caller(site: &Arc<OpenSite>, repository: &str, head: &Head<'_>) -> Result<Caller, Refusal> {
+    let token = head.token.as_deref().ok_or_else(unauthorized)?;
+    let lets_in = |access: &Access| !access.ways_from(head.origin.client).is_empty();
+    let is_open = site.access.get(repository).is_some_and(lets_in);
+    let tokens = site.callers.get(repository).filter(|_| is_open).ok_or_else(unauthorized)?;
     if let Some(caller) = tokens.caller_of(token) {
         return Ok(caller);
+    }
+    if !token.as_bytes().starts_with(TOKEN_PREFIX) {
+        return Err(unauthorized());
     }
     // It may have been made, or revoked and made, since the file was looked at.
     let (shared, name) = (Arc::clone(site), repository.to_owned());
@@ -641,31 +710,45 @@ fn has_commit(document: &Value) -> bool {
     document.get("commit").is_some_and(Value::is_string)
 }
 
+/// What an answer needs to know of a document. The rest is passed on as it is.
+#[derive(serde::Deserialize)]
+struct Outline {
+    #[serde(default)]
+    error: Value,
+    #[serde(default)]
+    commit: Value,
+    #[serde(default)]
+    base: Value,
+}
+
 /// The answer with the document that a verb printed, and whether the verb changed something.
-fn document_answer(finished: &Finished, plans: bool) -> Result<(Answer, bool), Refusal> {
-    let document: Value = serde_json::from_slice(&finished.output).map_err(|_| {
-        let errors = String::from_utf8_lossy(&finished.errors);
-        Refusal::trouble(format!("the verb ended with status {} and no document: {errors}", finished.status))
-    })?;
-    let code = document.get("error").and_then(|error| error.get("code")).and_then(Value::as_str);
-    let status = match (finished.status, code) {
+fn document_answer(finished: Finished, plans: bool) -> Result<(Answer, bool), Refusal> {
+    let Finished { status: exit, output, errors } = finished;
+    let trouble = |_| {
+        let errors = String::from_utf8_lossy(&errors);
+        Refusal::trouble(format!("the verb ended with status {exit} and no document: {errors}"))
+    };
+    let outline: Outline = serde_json::from_slice(&output).map_err(trouble)?;
+    let code = outline.error.get("code").and_then(Value::as_str);
+    let status = match (exit, code) {
         (0 | 3, _) => StatusCode::OK,
         (130, _) => StatusCode::SERVICE_UNAVAILABLE,
         // Something was refused; the document says what.
         (_, None) => StatusCode::CONFLICT,
         (_, Some(code)) => status::of_code(code),
     };
-    let text = String::from_utf8_lossy(&finished.output).into_owned();
-    let mut answer = Answer::text(status, JSON, text)
-        .with(HeaderName::from_static(EXIT_STATUS), finished.status.to_string());
+    // It is JSON, so it is UTF-8.
+    let text = String::from_utf8(output).unwrap_or_default();
+    let mut answer =
+        Answer::text(status, JSON, text).with(HeaderName::from_static(EXIT_STATUS), exit.to_string());
     if [StatusCode::LOCKED, StatusCode::SERVICE_UNAVAILABLE].contains(&status) {
         answer = answer.with(hyper::header::RETRY_AFTER, "5");
     }
-    if plans && let Some(base) = document.get("base").and_then(Value::as_str) {
+    if plans && let Some(base) = outline.base.as_str() {
         answer = answer.with(ETAG, format!("\"{base}\""));
     }
     if status.is_server_error() {
-        answer.problem = document.get("error").map(|error| crate::log::escape(error.to_string().as_bytes()));
+        answer.problem = Some(crate::log::escape(outline.error.to_string().as_bytes()));
     }
-    Ok((answer, has_commit(&document)))
+    Ok((answer, outline.commit.is_string()))
 }

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::call::{Arguments, Call};
 use super::staging::Place;
 use super::status;
-use super::{Api, Refusal};
+use super::{Api, Failed, Finished, Refusal};
 
 /// How long the next command waits after the last upload that came, and in all.
 const CALM: Duration = Duration::from_millis(15);
@@ -44,7 +44,7 @@ pub(super) struct Share {
 struct Waiting {
     place: Place,
     file: String,
-    done: oneshot::Sender<Result<Share, Refusal>>,
+    done: oneshot::Sender<Result<Share, Failed>>,
 }
 
 /// The uploads that wait, by what they have in common. A group is in it as long as somebody adds for it.
@@ -88,7 +88,7 @@ pub(super) async fn add(
     api: &Arc<Api>,
     group: Group,
     (place, file): (Place, String),
-) -> Result<Share, Refusal> {
+) -> Result<Share, Failed> {
     let (done, share) = oneshot::channel();
     let is_first = {
         let mut groups = api.queue.lock();
@@ -112,30 +112,23 @@ pub(super) async fn add(
             }
         });
     }
-    share.await.unwrap_or_else(|_| Err(Refusal::trouble("an upload was dropped")))
+    share.await.unwrap_or_else(|_| Err(Failed::midway(Refusal::trouble("an upload was dropped"))))
 }
 
 async fn add_together(api: &Api, group: &Group, uploads: Vec<Waiting>) {
     let files = uploads.iter().map(|upload| upload.file.clone());
     let arguments = group.arguments.clone().into_words(files);
     let call = Call { arguments, actor: group.actor.clone(), json: true };
-    let document = match api.run(call).await {
-        Ok(finished) => serde_json::from_slice::<Value>(&finished.output)
-            .map_err(|error| format!("`add` ended with status {} and no document: {error}", finished.status)),
-        Err(refusal) => {
-            let mut refusal = Some(refusal);
-            for upload in uploads {
-                // The others are told in general: a refusal that has a header for one client is not copied.
-                let told = refusal.take().unwrap_or_else(|| Refusal::busy(503, "try again", 5));
-                let _ = upload.done.send(Err(told));
-            }
-            return;
-        }
-    };
+    let document = api.run(call).await.and_then(|Finished { status, output, .. }| {
+        serde_json::from_slice::<Value>(&output).map_err(|error| {
+            let problem = format!("`add` ended with status {status} and no document: {error}");
+            Failed::midway(Refusal::trouble(problem))
+        })
+    });
     for Waiting { place, done, .. } in uploads {
         let share = match &document {
             Ok(document) => Ok(share_of(document, place.path().as_str())),
-            Err(problem) => Err(Refusal::trouble(problem)),
+            Err(failed) => Err(failed.clone()),
         };
         // Before the client hears of it: what it finds then is what there is.
         drop(place);

@@ -1,5 +1,7 @@
 //! What a token may do through the interface.
 
+use jiff::Timestamp;
+
 /// A kind of request that a token can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -86,6 +88,8 @@ pub struct Caller {
     pub name: String,
     /// What it may do; nothing through the interface when there is none.
     pub grants: Vec<Grant>,
+    /// When the token ends, if it does.
+    pub expires: Option<Timestamp>,
 }
 
 /// The packages that a request may concern.
@@ -130,6 +134,7 @@ mod tests {
             id: "0123456789abcdef".to_owned(),
             name: "ci".to_owned(),
             grants: grants.iter().map(grant).collect(),
+            expires: None,
         }
     }
 

@@ -29,6 +29,10 @@ const SLOWEST: u64 = 8 << 10;
 const PIECE: usize = 256 << 10;
 /// How long the files of an upload wait for the rest of it.
 const WAITING: Duration = Duration::from_secs(24 * 3600);
+/// How often files that waited too long are looked for.
+const CLEAN_EVERY: Duration = Duration::from_secs(3600);
+/// How the names of directories begin in which files wait.
+const WAITING_PREFIX: &str = "waiting.";
 /// How many files of one token may wait, and how many bytes, as a multiple of the largest upload.
 const MOST_WAITING: usize = 500;
 const MOST_WAITING_UPLOADS: u64 = 4;
@@ -39,6 +43,8 @@ pub(crate) struct Staging {
     area: Utf8PathBuf,
     current: Mutex<Option<Current>>,
     next: AtomicU64,
+    /// When files that waited too long were last looked for.
+    cleaned: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -67,7 +73,7 @@ impl Drop for Place {
 impl Staging {
     /// Uploads will lie below `area`.
     pub(crate) fn new(area: Utf8PathBuf) -> Self {
-        Self { area, current: Mutex::default(), next: AtomicU64::new(0) }
+        Self { area, current: Mutex::default(), next: AtomicU64::new(0), cleaned: Mutex::default() }
     }
 
     /// Returns the directory of this process. It is made when it does not exist, as after somebody removed it.
@@ -95,14 +101,36 @@ impl Staging {
     /// Makes a directory for one upload.
     pub(crate) fn place(&self) -> io::Result<Place> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.directory()?.join(number.to_string());
+        let directory = self.directory()?;
+        self.clean(&directory, WAITING);
+        let path = directory.join(number.to_string());
         private_directory(&path)?;
         Ok(Place(path))
     }
 
+    /// Removes files that have waited longer than `age` for the rest of their upload, of all tokens, once an hour.
+    fn clean(&self, directory: &Utf8Path, age: Duration) {
+        {
+            let mut cleaned = self.cleaned.lock().unwrap_or_else(PoisonError::into_inner);
+            if cleaned.is_some_and(|time| time.elapsed() < CLEAN_EVERY) {
+                return;
+            }
+            *cleaned = Some(Instant::now());
+        }
+        let Ok(entries) = directory.read_dir_utf8() else { return };
+        let waiting = entries.flatten().filter(|entry| entry.file_name().starts_with(WAITING_PREFIX));
+        let files = waiting.filter_map(|entry| entry.path().read_dir_utf8().ok()).flatten().flatten();
+        for file in files {
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            if modified.is_ok_and(|time| is_older(time, age)) {
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+    }
+
     /// Returns the directory in which files of a token for a repository wait for the rest of their upload.
     fn waiting(&self, repository: &str, token: &str) -> io::Result<Utf8PathBuf> {
-        let path = self.directory()?.join(format!("waiting.{token}.{repository}"));
+        let path = self.directory()?.join(format!("{WAITING_PREFIX}{token}.{repository}"));
         match private_directory(&path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             _ => Ok(path),
@@ -121,10 +149,7 @@ impl Staging {
         for entry in waiting.read_dir_utf8().map_err(Refusal::trouble)? {
             let entry = entry.map_err(Refusal::trouble)?;
             let metadata = entry.metadata().map_err(Refusal::trouble)?;
-            let is_old = metadata.modified().is_ok_and(|time| is_older(time, WAITING));
-            if is_old {
-                let _ = std::fs::remove_file(entry.path());
-            } else if entry.file_name() != received.name {
+            if entry.file_name() != received.name {
                 files += 1;
                 bytes += metadata.len();
             }
@@ -398,6 +423,27 @@ mod tests {
         };
         assert!(keep("a", "12345") && keep("a", "123456") && keep("b", "12"));
         assert!(!keep("c", "1"), "8 bytes are the most");
+    }
+
+    #[test]
+    fn files_that_waited_too_long_are_removed_with_the_next_upload() {
+        let (_directory, staging) = staging();
+        for name in ["old.deb", "new.deb"] {
+            let (_place, file) = received(&staging, name, "x");
+            staging.keep(("prod", "ci"), &file, 100).map_err(|_| ()).unwrap();
+        }
+        let waiting = staging.waiting("prod", "ci").unwrap();
+        let before = SystemTime::now() - WAITING - Duration::from_secs(60);
+        let old = File::options().write(true).open(waiting.join("old.deb")).unwrap();
+        old.set_modified(before).unwrap();
+        let remaining = || {
+            let _place = staging.place().unwrap();
+            let names = waiting.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(remaining().len(), 2, "not an hour has passed");
+        *staging.cleaned.lock().unwrap() = None;
+        assert_eq!(remaining(), ["new.deb"]);
     }
 
     #[test]

@@ -224,6 +224,22 @@ fn stopping_does_not_wait_for_ever() {
 }
 
 #[test]
+fn a_second_request_to_stop_counts_while_somebody_waits_for_a_connection() {
+    let mut served = quick(Limits { connections: 1, ..Limits::default() });
+    std::fs::File::create(served.path("prod/pool/large")).unwrap().set_len(1 << 30).unwrap();
+    let mut stalled = served.connect();
+    stalled.send("GET", "/prod/pool/large", &[]);
+    stalled.stream.fill_buf().unwrap();
+    let _waiting = served.connect();
+    std::thread::sleep(Duration::from_millis(300));
+    served.handle.shutdown();
+    std::thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    served.stop();
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
 fn stopping_before_it_began() {
     let site = Site {
         root: "/".into(),

@@ -2,6 +2,7 @@
 
 mod access;
 mod addresses;
+mod api;
 mod conditional;
 mod connections;
 mod fairness;

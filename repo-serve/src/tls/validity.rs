@@ -30,7 +30,7 @@ pub enum CertificateAge {
     Valid,
     /// It ends soon, and should have been renewed: less than two weeks are left, or a sixth of its time if that is less.
     EndsSoon,
-    /// Clients take it no more.
+    /// Clients no longer accept it.
     Expired,
 }
 

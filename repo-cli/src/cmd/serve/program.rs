@@ -71,7 +71,7 @@ fn run(mut command: Command, longest: Duration) -> Result<Finished, VerbError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C ends the server, which waits for what it has begun.
     command.process_group(0);
-    let mut child = command.spawn()?;
+    let mut child = command.spawn().map_err(VerbError::NotStarted)?;
     let deadline = Instant::now() + longest;
     let output = child.stdout.take().map(|output| collected(output, MOST_OUTPUT));
     let errors = child.stderr.take().map(|errors| collected(errors, MOST_ERRORS));
@@ -119,9 +119,8 @@ fn receive(receiver: &Receiver<Result<Vec<u8>, VerbError>>, deadline: Instant) -
 
 /// Ends a verb and what it has started: as Ctrl-C does, and by force when that does not help.
 fn stop(child: &mut Child) {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let tell = |signal| group.map(|group| kill_process_group(group, signal));
-    let _ = tell(Signal::INT);
+    let group = Pid::from_child(child);
+    let _ = kill_process_group(group, Signal::INT);
     let begun = Instant::now();
     while begun.elapsed() < GRACE {
         if !matches!(child.try_wait(), Ok(None)) {
@@ -129,7 +128,7 @@ fn stop(child: &mut Child) {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    let _ = tell(Signal::KILL);
+    let _ = kill_process_group(group, Signal::KILL);
     let _ = child.wait();
 }
 
