@@ -8,7 +8,7 @@ use crate::history::revision::Revision;
 use crate::model::gate_rule::GateViolation;
 use crate::model::name::RepositoryName;
 use crate::model::record::{Record, RecordKey};
-use crate::operations::age::{Ages, Found};
+use crate::operations::age::{Ages, CountedFrom, Found};
 use crate::settings::gate::{Arrival, Gate};
 use crate::store::Store;
 
@@ -31,7 +31,8 @@ impl<'a> Passage<'a> {
         coming: impl Iterator<Item = (&'r SuiteName, &'r RecordKey)>,
         now: Option<Timestamp>,
     ) -> Result<Self, Error> {
-        let mut ages = Ages::default();
+        // Nothing may inherit the age of what was removed, or of another content.
+        let mut ages = Ages::new(CountedFrom::LastArrival);
         if let Some(longest) = gates.iter().filter_map(|gate| gate.minimum_age).max() {
             coming.for_each(|(suite, key)| ages.ask(suite, key, longest));
         }
