@@ -28,9 +28,9 @@ use crate::model::snapshot::Snapshot;
 use crate::storage::{Swap, Version};
 use crate::store::Store;
 
-/// What is to become of one repository.
+/// What is to become of the reference of one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct RefChange {
     pub(crate) repository: RepositoryName,
     pub(crate) before: Option<CommitId>,
     pub(crate) after: CommitId,
@@ -39,7 +39,7 @@ pub(crate) struct Part {
 /// A change of several repositories that is made as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Intent {
-    pub(crate) parts: Vec<Part>,
+    pub(crate) changes: Vec<RefChange>,
 }
 
 impl Document for Intent {
@@ -47,7 +47,7 @@ impl Document for Intent {
     const KIND: &'static str = "intent";
 
     fn from_lines(lines: &[&str]) -> Option<Self> {
-        let part = |line: &&str| {
+        let change = |line: &&str| {
             let mut words = line.split(' ');
             let repository = RepositoryName::parse(words.next()?).ok()?;
             let before = match words.next()? {
@@ -55,17 +55,17 @@ impl Document for Intent {
                 id => Some(id.parse().ok()?),
             };
             let after = words.next()?.parse().ok()?;
-            words.next().is_none().then_some(Part { repository, before, after })
+            words.next().is_none().then_some(RefChange { repository, before, after })
         };
-        lines.iter().map(part).collect::<Option<_>>().map(|parts| Self { parts })
+        lines.iter().map(change).collect::<Option<_>>().map(|changes| Self { changes })
     }
 
     fn to_lines(&self) -> Vec<String> {
-        let line = |Part { repository, before, after }: &Part| {
+        let line = |RefChange { repository, before, after }: &RefChange| {
             let before = before.map_or_else(|| "-".to_owned(), |before| before.to_string());
             format!("{repository} {before} {after}")
         };
-        self.parts.iter().map(line).collect()
+        self.changes.iter().map(line).collect()
     }
 }
 
@@ -82,12 +82,12 @@ pub(crate) enum End {
 const ATTEMPTS: u32 = 100;
 
 impl Intent {
-    /// Says what is to be done, and does it.
+    /// Writes the intent and completes it.
     pub(crate) fn carry_out(&self, store: &Store) -> Result<End, Error> {
-        let Some(first) = self.parts.first() else { return Ok(End::Done) };
+        let Some(first) = self.changes.first() else { return Ok(End::Done) };
         let name = first.after.to_string();
         let mut kept = Kept::<Self>::load(store.storage(), &name)?;
-        kept.parts.clone_from(&self.parts);
+        kept.changes.clone_from(&self.changes);
         if !kept.save(store.storage())? {
             let repository = first.repository.clone();
             return Err(ChangeError::Contended { repository, times: 1 }.into());
@@ -98,17 +98,17 @@ impl Intent {
     /// Does what is left to do, and removes the document.
     pub(crate) fn complete(&self, store: &Store, name: &str) -> Result<End, Error> {
         let mut end = End::Done;
-        for (number, part) in self.parts.iter().enumerate() {
-            if !part.replace(store)? {
-                for done in self.parts.iter().take(number).rev() {
+        for (number, change) in self.changes.iter().enumerate() {
+            if !change.replace(store)? {
+                for done in self.changes.iter().take(number).rev() {
                     done.take_back(store)?;
                 }
-                end = End::TakenBack(part.repository.clone());
+                end = End::TakenBack(change.repository.clone());
                 break;
             }
         }
         let kept = Kept::<Self>::load(store.storage(), name)?;
-        if !kept.parts.is_empty() {
+        if !kept.changes.is_empty() {
             // Where it is not as it was read, somebody else removed it.
             kept.replaced_by(Self::default()).save(store.storage())?;
         }
@@ -116,7 +116,7 @@ impl Intent {
     }
 }
 
-impl Part {
+impl RefChange {
     /// Makes the change; returns whether the repository has it. It has not when somebody else changed it first.
     fn replace(&self, store: &Store) -> Result<bool, Error> {
         let commit = Commit::read(&store.objects(), self.after)?;
@@ -217,7 +217,7 @@ fn swap(
 /// Completes what was begun with a repository, so that it is as a whole what somebody meant. Returns whether there was anything to complete.
 pub(crate) fn complete_of(store: &Store, repository: &RepositoryName) -> Result<bool, Error> {
     let mut all = all(store)?;
-    all.retain(|(_, intent)| intent.parts.iter().any(|part| part.repository == *repository));
+    all.retain(|(_, intent)| intent.changes.iter().any(|change| change.repository == *repository));
     for (name, intent) in &all {
         intent.complete(store, name)?;
     }
@@ -228,10 +228,10 @@ pub(crate) fn complete_of(store: &Store, repository: &RepositoryName) -> Result<
 /// it starts.
 pub(crate) fn announced(store: &Store) -> Result<HashSet<CommitId>, Error> {
     let mut states = HashSet::new();
-    for part in all(store)?.into_iter().flat_map(|(_, intent)| intent.parts) {
-        states.insert(part.after);
-        if part.before.is_none() {
-            states.extend(Commit::read(&store.objects(), part.after)?.parent);
+    for change in all(store)?.into_iter().flat_map(|(_, intent)| intent.changes) {
+        states.insert(change.after);
+        if change.before.is_none() {
+            states.extend(Commit::read(&store.objects(), change.after)?.parent);
         }
     }
     Ok(states)

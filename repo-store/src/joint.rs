@@ -7,7 +7,7 @@ use deb_parse::SuiteName;
 use crate::context::Context;
 use crate::error::{ChangeError, Error, HistoryError};
 use crate::history::revision::Revision;
-use crate::intent::{self, End, Intent, Part};
+use crate::intent::{self, End, Intent, RefChange};
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
@@ -63,14 +63,14 @@ pub(crate) fn transact_jointly(
         commit.sign(repository, context).map_err(HistoryError::sign(repository))?;
         let after = commit.write(&objects)?;
         entries.push(LogEntry::of_commit(&commit, repository, after).to_line());
-        intent.parts.push(Part { repository: repository.clone(), before, after });
+        intent.changes.push(RefChange { repository: repository.clone(), before, after });
     }
     // Everything that the references will lead to must survive a power cut before they do.
     store.storage().objects().sync()?;
     match intent.carry_out(store)? {
         End::Done => {
             entries.iter().for_each(|entry| context.progress.logged(entry));
-            Ok(intent.parts.into_iter().map(|part| (part.repository, part.after)).collect())
+            Ok(intent.changes.into_iter().map(|change| (change.repository, change.after)).collect())
         }
         End::TakenBack(repository) => Err(ChangeError::Outdated { repository }.into()),
     }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::context::Context;
 use crate::document::Kept;
 use crate::error::{ChangeError, Error, HistoryError};
-use crate::intent::{self, End, Intent, Part};
+use crate::intent::{self, End, Intent, RefChange};
 use crate::maintenance::fsck::FsckOptions;
 use crate::maintenance::gc::GcOptions;
 use crate::model::commit::Commit;
@@ -97,13 +97,13 @@ impl World {
         let first = commit(root, 1, stable.commit()).write(&objects).unwrap();
         let second = commit(stable.id(), 2, beta.commit()).write(&objects).unwrap();
         let (first, second) = [(name("oldstable"), None, first), (name("stable"), Some(stable.id()), second)]
-            .map(|(repository, before, after)| Part { repository, before, after })
+            .map(|(repository, before, after)| RefChange { repository, before, after })
             .into();
         self.store.storage().objects().sync().unwrap();
-        let intent = Intent { parts: vec![first, second] };
-        let id = intent.parts[0].after.to_string();
+        let intent = Intent { changes: vec![first, second] };
+        let id = intent.changes[0].after.to_string();
         let mut kept = Kept::<Intent>::load(self.store.storage(), &id).unwrap();
-        kept.parts.clone_from(&intent.parts);
+        kept.changes.clone_from(&intent.changes);
         assert!(kept.save(self.store.storage()).unwrap());
         intent
     }
@@ -226,7 +226,7 @@ fn where_somebody_else_was_faster_everything_goes_back() {
     let world = World::new();
     let begun = world.begin();
     // Somebody who had begun before commits to the second repository; the first is changed by now.
-    let first = Intent { parts: begun.parts[..1].to_vec() };
+    let first = Intent { changes: begun.changes[..1].to_vec() };
     assert_eq!(first.complete(&world.store, "none").unwrap(), End::Done);
     let head = world.store.head(&name("stable")).unwrap().unwrap();
     let mut faster = head.commit().clone();
@@ -241,7 +241,7 @@ fn where_somebody_else_was_faster_everything_goes_back() {
     drop(world.store.storage().swap(&key, version.as_ref(), text.as_bytes(), announce).unwrap());
 
     assert_eq!(
-        begun.complete(&world.store, &begun.parts[0].after.to_string()).unwrap(),
+        begun.complete(&world.store, &begun.changes[0].after.to_string()).unwrap(),
         End::TakenBack(name("stable"))
     );
     assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 1.0"], &[]));
@@ -253,7 +253,7 @@ fn where_somebody_else_was_faster_everything_goes_back() {
     assert!(history[0].starts_with("undo 1 ("), "{history:?}");
     // Who comes late finds the same end.
     assert_eq!(
-        begun.complete(&world.store, &begun.parts[0].after.to_string()).unwrap(),
+        begun.complete(&world.store, &begun.changes[0].after.to_string()).unwrap(),
         End::TakenBack(name("stable"))
     );
     assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 1.0"], &[]));
@@ -282,7 +282,7 @@ fn what_is_begun_survives_a_collection_and_a_backup() {
 fn an_intent_that_is_damaged_is_moved_aside_by_a_repair() {
     let world = World::new();
     let begun = world.begin();
-    let path = world.store.root().join("store/intents").join(begun.parts[0].after.to_string());
+    let path = world.store.root().join("store/intents").join(begun.changes[0].after.to_string());
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("oldstable", "oldstablf", 1)).unwrap();
     let refused = world.store.transact(&name("stable"), &context(20), |_| Ok((Operation::Create, ())));

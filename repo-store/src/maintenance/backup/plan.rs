@@ -98,8 +98,8 @@ impl Plan {
         let intents = self.captured.iter().filter(|(path, _)| Area::of(path) == Some(Area::Intents));
         let intents = intents.filter_map(|(_, bytes)| document::parse::<Intent>(bytes));
         // The states before are those of the reference, where there is one.
-        let to_come = intents.flat_map(|intent| intent.parts);
-        let to_come = to_come.map(|part| (part.after, part.before.map(|_| u64::MAX)));
+        let to_come = intents.flat_map(|intent| intent.changes);
+        let to_come = to_come.map(|change| (change.after, change.before.map(|_| u64::MAX)));
         self.captured.iter().filter_map(of_reference).chain(to_come).collect()
     }
 

@@ -171,7 +171,7 @@ impl Journal {
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
             Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
             Area::Hooks => Kept::<HookSpool>::load(storage, name).map(|spool| spool.is_empty()),
-            Area::Intents => Kept::<Intent>::load(storage, name).map(|intent| intent.parts.is_empty()),
+            Area::Intents => Kept::<Intent>::load(storage, name).map(|intent| intent.changes.is_empty()),
             Area::Machines => {
                 Kept::<Machines>::load(storage, name).map(|machines| *machines == Machines::default())
             }
