@@ -58,12 +58,20 @@ pub(crate) fn transact_jointly(
     };
     let objects = store.objects();
     let (mut intent, mut entries) = (Intent::default(), Vec::new());
-    for (repository, before, mut commit) in drafts {
+    let last = drafts.len().saturating_sub(1);
+    for (number, (repository, before, mut commit)) in drafts.into_iter().enumerate() {
         commit.together.clone_from(&together);
         commit.sign(repository, context).map_err(HistoryError::sign(repository))?;
         let after = commit.write(&objects)?;
         entries.push(LogEntry::of_commit(&commit, repository, after).to_line());
-        intent.changes.push(RefChange { repository: repository.clone(), before, after });
+        let mut back = None;
+        if number < last
+            && let Some(mut commit) = intent::taking_back(store, after, &commit)?
+        {
+            commit.sign(repository, context).map_err(HistoryError::sign(repository))?;
+            back = Some(commit.write(&objects)?);
+        }
+        intent.changes.push(RefChange { repository: repository.clone(), before, after, back });
     }
     // Everything that the references will lead to must survive a power cut before they do.
     store.storage().objects().sync()?;
