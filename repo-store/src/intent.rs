@@ -101,6 +101,15 @@ impl Intent {
         self.complete(store, &name)
     }
 
+    /// Looks whether the commits that it names can be read: without them it can never be completed.
+    ///
+    /// # Errors
+    /// The error of the first that cannot be read.
+    pub(crate) fn check(&self, store: &Store) -> Result<(), Error> {
+        let mut commits = self.changes.iter().flat_map(RefChange::commits);
+        commits.try_for_each(|id| Ok(Commit::read(&store.objects(), id).map(drop)?))
+    }
+
     /// Does what is left to do, and removes the document.
     pub(crate) fn complete(&self, store: &Store, name: &str) -> Result<End, Error> {
         let end = self.replace_all(store)?;

@@ -12,7 +12,7 @@ use crate::document::Kept;
 use crate::error::{ChangeError, Error, HistoryError};
 use crate::intent::{self, End, Intent, RefChange};
 use crate::joint::{Step, transact_jointly};
-use crate::maintenance::fsck::FsckOptions;
+use crate::maintenance::fsck::{CopySource, FsckOptions, ProblemKind};
 use crate::maintenance::gc::GcOptions;
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
@@ -360,6 +360,35 @@ fn what_is_begun_survives_a_collection_and_a_backup() {
         assert_eq!(state(store), expected(&["hello 2.0"], &["hello 2.0"], &["hello 1.0"]));
         let report = store.fsck(&FsckOptions::default(), &context(100_003)).unwrap();
         assert!(report.is_clean(), "{:?}", report.problems);
+    }
+}
+
+#[test]
+fn an_intent_whose_commit_is_gone_is_told_of_and_repaired() {
+    for has_backup in [true, false] {
+        let world = World::new();
+        let begun = world.begin();
+        let backup = world.top().join("backup");
+        world.store.backup(&backup, &context(10)).unwrap();
+        let gone = begun.changes[1].after.to_string();
+        std::fs::remove_file(world.store.root().join(format!("store/objects/{}/{}", &gone[..2], &gone[2..])))
+            .unwrap();
+        let intent = format!("store/intents/{}", begun.changes[0].after);
+        let report = world.store.fsck(&FsckOptions::default(), &context(11)).unwrap();
+        assert!(
+            report.problems.iter().any(|found| found.path == *intent && found.kind == ProblemKind::Damaged),
+            "{:?}",
+            report.problems
+        );
+        let source = CopySource::Directory(&backup);
+        let sources = if has_backup { std::slice::from_ref(&source) } else { &[] };
+        let report = world.store.repair(&FsckOptions::default(), sources, &context(12)).unwrap();
+        assert!(report.remaining.problems.is_empty(), "{:?}", report.remaining.problems);
+        // The next who changes one of them is not stopped.
+        world.add("oldstable", "other", "1.0", 13);
+        let stable = if has_backup { "hello 2.0" } else { "hello 1.0" };
+        assert_eq!(world.state()["stable"], [stable], "{has_backup}");
+        world.assert_settled();
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Journal {
     pub(super) logged_tags: BTreeMap<(RepositoryName, TagName), Option<CommitId>>,
     /// The number of the oldest state that each history keeps, of those that were shortened.
     pub(super) oldest: BTreeMap<RepositoryName, u64>,
+    /// The states that changes of several repositories may still lead to.
+    pub(super) to_come: BTreeSet<(RepositoryName, CommitId)>,
     log: Vec<u8>,
     announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
     /// The same in the order of the log.
@@ -171,7 +173,14 @@ impl Journal {
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
             Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
             Area::Hooks => Kept::<HookSpool>::load(storage, name).map(|spool| spool.is_empty()),
-            Area::Intents => Kept::<Intent>::load(storage, name).map(|intent| intent.changes.is_empty()),
+            Area::Intents => Kept::<Intent>::load(storage, name).and_then(|intent| {
+                let named = intent.changes.iter();
+                let named =
+                    named.flat_map(|change| change.commits().map(|id| (change.repository.clone(), id)));
+                self.to_come.extend(named);
+                intent.check(store)?;
+                Ok(intent.changes.is_empty())
+            }),
             Area::Machines => {
                 Kept::<Machines>::load(storage, name).map(|machines| *machines == Machines::default())
             }

@@ -344,6 +344,9 @@ fn follow(graph: &mut Graph<'_>, journal: &Journal, records: &BTreeMap<Repositor
     for ((repository, _), commit) in &journal.tags {
         graph.keep(repository, *commit);
     }
+    for (repository, commit) in &journal.to_come {
+        graph.keep(repository, *commit);
+    }
     let mut shown = Shown::default();
     for (repository, records) in records {
         for publication in records.readable.values() {
