@@ -240,11 +240,7 @@ pub(crate) fn replace(store: &Store, seen: &HookDelivery, new: Option<&HookDeliv
 
 /// See [`Store::lock_hook_retries`].
 pub(crate) fn lock_retries(store: &Store) -> Result<Option<RetryLock>, Error> {
-    let locks = store.storage().locks();
-    if locks.state(RETRIES).is_held {
-        return Ok(None);
-    }
-    Ok(Some(RetryLock(locks.acquire(RETRIES)?)))
+    Ok(store.storage().locks().try_acquire(RETRIES)?.map(RetryLock))
 }
 
 #[cfg(test)]

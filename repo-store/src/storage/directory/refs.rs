@@ -111,6 +111,10 @@ impl Locks for Directory {
         Ok(Box::new(self.lock(name)?))
     }
 
+    fn try_acquire(&self, name: &str) -> Result<Option<Box<dyn HeldLock>>, StorageError> {
+        Ok(self.try_lock(name)?.map(|lock| Box::new(lock) as Box<dyn HeldLock>))
+    }
+
     fn share(&self, name: &str) -> Option<Box<dyn HeldLock>> {
         Lock::share(&self.lock_path(name)).map(|lock| Box::new(lock) as Box<dyn HeldLock>)
     }
