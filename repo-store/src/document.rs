@@ -227,6 +227,12 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_told_of_machines_is_apart() {
+        let apart = Area::ALL.into_iter().filter(|area| area.key("x").is_apart());
+        assert_eq!(apart.collect::<Vec<_>>(), [Area::Machines]);
+    }
+
+    #[test]
     fn of_two_who_change_a_document_the_second_has_to_look_again() {
         let storage = Storage::from(Memory::default());
         let (mut first, mut second) = (load(&storage), load(&storage));
