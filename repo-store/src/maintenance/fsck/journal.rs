@@ -11,6 +11,7 @@ use crate::access::tokens::Tokens;
 use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::last_shown::noted_repositories;
 use crate::history::tags::tag_key;
 use crate::intent::Intent;
 use crate::maintenance::hook_spool::HookSpool;
@@ -357,6 +358,7 @@ impl Journal {
     /// place of, and `has_records` has the repositories with a record of any publication.
     pub(super) fn check(
         &mut self,
+        store: &Store,
         graph: &Graph<'_>,
         published: &BTreeMap<RepositoryName, BTreeSet<CommitId>>,
         replaced: &BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
@@ -368,7 +370,7 @@ impl Journal {
             .chain(self.unreadable.keys())
             .chain(self.tags.keys().map(|(repository, _)| repository))
             .cloned()
-            .chain(graph.noted_repositories())
+            .chain(noted_repositories(store))
             .collect();
         self.check_tags();
         let mut unlogged = 0;
