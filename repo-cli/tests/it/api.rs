@@ -74,13 +74,10 @@ impl Interface {
     /// How many uploads lie around.
     fn staged(&self) -> usize {
         let tmp = self.environment.root().join("store/tmp");
-        let mut files = 0;
-        for directory in tmp.read_dir_utf8().unwrap().map(Result::unwrap) {
-            if directory.file_name().starts_with("api-") {
-                files += directory.path().read_dir_utf8().unwrap().count() - 1;
-            }
-        }
-        files
+        let of_servers = |entry: &camino::Utf8DirEntry| entry.file_name().starts_with("api-");
+        let directories = tmp.read_dir_utf8().unwrap().map(Result::unwrap).filter(of_servers);
+        let entries = directories.flat_map(|directory| directory.path().read_dir_utf8().unwrap());
+        entries.filter(|entry| entry.as_ref().unwrap().file_name() != "lock").count()
     }
 
     fn commits(&self, repository: &str) -> usize {
