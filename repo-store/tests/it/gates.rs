@@ -34,7 +34,8 @@ fn is_too_young(fixture: &Fixture, seconds: i64) -> bool {
 
 fn add(fixture: &Fixture, file: &Utf8PathBuf, seconds: i64) {
     let options = repo_store::AddOptions::default();
-    let added = fixture.store.add(&fixture.preprod, &[file.clone()], &options, &context(seconds)).unwrap();
+    let added =
+        fixture.store.add(&fixture.preprod, std::slice::from_ref(file), &options, &context(seconds)).unwrap();
     added.into_result().unwrap();
 }
 
