@@ -1,0 +1,6 @@
+//! Tests of `apt-solve` as its users see it.
+
+mod brute_force;
+mod cases;
+mod limits;
+mod universe_text;
