@@ -2,5 +2,6 @@
 
 mod brute_force;
 mod cases;
+mod fuzz_replay;
 mod limits;
 mod universe_text;
