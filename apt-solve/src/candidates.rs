@@ -140,8 +140,7 @@ impl<'u> Candidates<'u> {
         let named = self.named(package.name);
         budget.take(named.len())?;
         let is_rival = move |other: &PackageId| {
-            *other != id
-                && self.universe.get(*other).is_some_and(|other| !package.is_co_installable(other))
+            *other != id && self.universe.get(*other).is_some_and(|other| !package.is_co_installable(other))
         };
         Ok(named.iter().copied().filter(is_rival))
     }

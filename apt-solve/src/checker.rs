@@ -64,7 +64,10 @@ pub struct Checker<'u> {
 
 impl std::fmt::Debug for Checker<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Checker").field("universe", self.universe).field("view", &self.view).finish_non_exhaustive()
+        f.debug_struct("Checker")
+            .field("universe", self.universe)
+            .field("view", &self.view)
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,7 +132,8 @@ impl<'u> Checker<'u> {
         for id in packages {
             let Some(package) = self.universe.get(*id) else { return Verdict::NotDecided };
             if self.candidates.slot(*id).is_none() {
-                let newest = self.candidates.newest_of(package).and_then(|newest| self.universe.label(newest));
+                let newest =
+                    self.candidates.newest_of(package).and_then(|newest| self.universe.label(newest));
                 return newest.map_or(Verdict::NotDecided, Verdict::Superseded);
             }
         }

@@ -20,7 +20,8 @@ pub(crate) fn smallest(
         let mut fewer = rules.clone();
         fewer.remove(&rule);
         let fewer = Rules::These(fewer);
-        if let (Answer::Unsolvable(_), Rules::These(fewer)) = (solve(candidates, goals, &fewer, budget)?, fewer)
+        if let (Answer::Unsolvable(_), Rules::These(fewer)) =
+            (solve(candidates, goals, &fewer, budget)?, fewer)
         {
             rules = fewer;
         }

@@ -115,7 +115,10 @@ impl Graph {
     }
 
     fn holders_of(&mut self, clause: ClauseId) -> Vec<(PackageId, u32)> {
-        self.clauses.get_mut(clause.index()).map(|state| std::mem::take(&mut state.holders)).unwrap_or_default()
+        self.clauses
+            .get_mut(clause.index())
+            .map(|state| std::mem::take(&mut state.holders))
+            .unwrap_or_default()
     }
 
     /// Takes a dead package out of all clauses, and returns those that have no candidate left, with their costs.

@@ -5,10 +5,10 @@ use crate::intern::Strings;
 use crate::package::{ArchId, Link, NameId, Package, PackageId, Relation, SourceId};
 use crate::reason::Label;
 use crate::relation::{Clauses, Provided, Reader, to_u32};
-use deb_parse::control::{Fields as _, PackagesStanza};
+use deb_parse::control::{Fields as _, MultiArch, PackagesStanza};
 use deb_parse::deb822::{self, Paragraph};
 use deb_parse::relation::{self, RelationRef};
-use deb_parse::{Architecture, Limits as ParseLimits};
+use deb_parse::{Architecture, Limits as ParseLimits, PackageName, Version};
 use std::fmt;
 use std::io::Read;
 
@@ -189,26 +189,30 @@ impl Builder {
     ) -> Result<Option<PackageId>, deb_parse::Error> {
         let stanza = PackagesStanza::new(paragraph);
         let universe = &mut self.universe;
-        let architecture = stanza.architecture()?;
+        // One pass over the paragraph; an accessor reads its field again only when the value is wrong, for the error.
+        let [package, version, architecture, multi_arch, essential, provides, links @ ..] =
+            paragraph.get_many(FIELDS);
+        let architecture = parsed(architecture, Architecture::parse, || stanza.architecture())?;
         let arch = match architecture.is_all() {
             true => Some(ArchId::NATIVE),
             false => universe.architectures.find(architecture.as_str()).map(ArchId),
         };
         let Some(arch) = arch else { return Ok(None) };
-        let (name, version, multi_arch) = (stanza.package()?, stanza.version()?, stanza.multi_arch()?);
+        let name = parsed(package, PackageName::parse, || stanza.package())?;
+        let version = parsed(version, Version::parse, || stanza.version())?;
+        let multi_arch = multi_arch.map_or(Ok(MultiArch::No), |_| stanza.multi_arch())?;
 
         let id = PackageId(to_u32(universe.packages.len()));
         let first = to_u32(universe.links.len());
-        for link in Link::ALL {
+        for (link, value) in Link::ALL.into_iter().zip(links) {
             let reader = if link.is_dependency() { Reader::Dependency(arch) } else { Reader::Conflict };
-            for text in parts(paragraph, link.field()) {
-                let added =
-                    universe.clauses.add(text, reader, &mut universe.names, &universe.architectures);
+            for text in parts(value) {
+                let added = universe.clauses.add(text, reader, &mut universe.names, &universe.architectures);
                 let clause = added.map_err(|error| well_placed(&stanza, link, error))?;
                 universe.links.push(Relation { link, clause });
             }
         }
-        for text in parts(paragraph, "Provides") {
+        for text in parts(provides) {
             for one in relation::iter(text) {
                 let one = one.map_err(|error| stanza.provides().err().unwrap_or(error))?;
                 if let Some(provided) = provided(&one, arch, universe) {
@@ -222,7 +226,7 @@ impl Builder {
             arch,
             is_all: architecture.is_all(),
             multi_arch,
-            is_essential: stanza.is_essential() && arch == ArchId::NATIVE,
+            is_essential: essential.is_some() && stanza.is_essential() && arch == ArchId::NATIVE,
             source,
             links: first..to_u32(universe.links.len()),
         });
@@ -240,11 +244,34 @@ impl Builder {
     }
 }
 
+/// The fields that count; the last four are those of [`Link::ALL`].
+const FIELDS: [&str; 10] = [
+    "Package",
+    "Version",
+    "Architecture",
+    "Multi-Arch",
+    "Essential",
+    "Provides",
+    "Pre-Depends",
+    "Depends",
+    "Conflicts",
+    "Breaks",
+];
+
+/// Returns a value that is there and right; otherwise what the accessor of its field says.
+fn parsed<T>(
+    value: Option<&[u8]>,
+    parse: fn(&str) -> Result<T, deb_parse::Error>,
+    accessor: impl FnOnce() -> Result<T, deb_parse::Error>,
+) -> Result<T, deb_parse::Error> {
+    let text = value.and_then(|value| std::str::from_utf8(value).ok());
+    text.and_then(|text| parse(text).ok()).map_or_else(accessor, Ok)
+}
+
 /// Returns the parts of a relationship field between its commas. A field that is not UTF-8 is not empty for dpkg: its bytes
 /// are refused as a relation.
-fn parts<'a>(paragraph: Paragraph<'a>, field: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-    let value = paragraph.get(field).unwrap_or_default();
-    let text = std::str::from_utf8(value).unwrap_or("\u{fffd}");
+fn parts(value: Option<&[u8]>) -> impl Iterator<Item = &str> {
+    let text = std::str::from_utf8(value.unwrap_or_default()).unwrap_or("\u{fffd}");
     text.split(',').map(|part| part.trim_matches([' ', '\t', '\n', '\r'])).filter(|part| !part.is_empty())
 }
 

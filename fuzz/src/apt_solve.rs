@@ -24,7 +24,8 @@ pub fn universe_check(bytes: &[u8]) {
         return;
     }
     let limits = Limits::default().with_steps(200_000);
-    let [newest, all] = [View::Newest, View::AllVersions].map(|view| Checker::new(&universe, view, limits.clone()));
+    let [newest, all] =
+        [View::Newest, View::AllVersions].map(|view| Checker::new(&universe, view, limits.clone()));
     for (checker, report) in [(&newest, newest.source(source)), (&all, all.source(source))] {
         for finding in &report.findings {
             if let Verdict::Broken(reason) = &finding.verdict {
@@ -34,7 +35,8 @@ pub fn universe_check(bytes: &[u8]) {
             }
         }
         for id in universe.packages_of(source) {
-            let found = report.findings.iter().find(|finding| finding.id == id).map(|finding| &finding.verdict);
+            let found =
+                report.findings.iter().find(|finding| finding.id == id).map(|finding| &finding.verdict);
             match (checker.package(id), found) {
                 (Verdict::Installable, Some(Verdict::Broken(_))) => panic!("{:?}", universe.label(id)),
                 (Verdict::Broken(_), None) => panic!("{:?}", universe.label(id)),
@@ -44,7 +46,8 @@ pub fn universe_check(bytes: &[u8]) {
     }
     // A package that is no longer essential in its newest version would be one more to install.
     let limits = limits.without_essential();
-    let [newest, all] = [View::Newest, View::AllVersions].map(|view| Checker::new(&universe, view, limits.clone()));
+    let [newest, all] =
+        [View::Newest, View::AllVersions].map(|view| Checker::new(&universe, view, limits.clone()));
     for id in universe.packages_of(source) {
         if newest.package(id) == Verdict::Installable {
             assert!(!matches!(all.package(id), Verdict::Broken(_)), "{:?}", universe.label(id));

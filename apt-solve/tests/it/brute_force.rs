@@ -70,7 +70,8 @@ fn is_consistent(set: &[&Package]) -> bool {
     set.iter().all(|one| {
         let depends: Relations = one.depends.parse().unwrap();
         let conflicts: Relations = one.conflicts.parse().unwrap();
-        let met = |wanted: &deb_parse::relation::Relation| set.iter().any(|by| is_met(wanted, one, by, false));
+        let met =
+            |wanted: &deb_parse::relation::Relation| set.iter().any(|by| is_met(wanted, one, by, false));
         let hit = |wanted: &deb_parse::relation::Relation| {
             set.iter().any(|by| by.name != one.name && is_met(wanted, one, by, true))
         };
@@ -101,7 +102,12 @@ fn in_view(packages: &[Package], view: View) -> Vec<usize> {
 }
 
 /// Returns whether `wanted` is in a consistent set that has a version of each essential name.
-fn is_installable(packages: &[Package], candidates: &[usize], wanted: Option<usize>, essential: &[&str]) -> bool {
+fn is_installable(
+    packages: &[Package],
+    candidates: &[usize],
+    wanted: Option<usize>,
+    essential: &[&str],
+) -> bool {
     (0u32..1 << candidates.len()).any(|bits| {
         let chosen: Vec<_> = candidates.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).collect();
         let set: Vec<&Package> = chosen.iter().map(|(_, at)| &packages[**at]).collect();

@@ -56,7 +56,10 @@ fn more_than_a_hundred_questions_have_the_known_answer_and_reason() {
             let given = answer(&case, question);
             asked += 1;
             if given != expected {
-                wrong.push(format!("{}\n  {question}\n  expected: {expected}\n  given:    {given}", case.title));
+                wrong.push(format!(
+                    "{}\n  {question}\n  expected: {expected}\n  given:    {given}",
+                    case.title
+                ));
             }
         }
     }

@@ -18,11 +18,16 @@ fn pigeons(birds: usize, holes: usize) -> String {
     text.push_str(&all.join(", "));
     for bird in 0..birds {
         let nests: Vec<_> = (0..holes).map(|hole| format!("nest{bird}.{hole}")).collect();
-        write!(text, "\n\nPackage: bird{bird}\nVersion: 1\nArchitecture: all\nDepends: {}", nests.join(" | "))
-            .unwrap();
+        write!(
+            text,
+            "\n\nPackage: bird{bird}\nVersion: 1\nArchitecture: all\nDepends: {}",
+            nests.join(" | ")
+        )
+        .unwrap();
         for hole in 0..holes {
             let provides = format!("Provides: hole{hole}\nConflicts: hole{hole}");
-            write!(text, "\n\nPackage: nest{bird}.{hole}\nVersion: 1\nArchitecture: all\n{provides}").unwrap();
+            write!(text, "\n\nPackage: nest{bird}.{hole}\nVersion: 1\nArchitecture: all\n{provides}")
+                .unwrap();
         }
     }
     text.push('\n');
@@ -80,13 +85,14 @@ fn a_wrong_relation_is_refused_with_its_place() {
     let text = b"Package: aa\nVersion: 1\nArchitecture: all\nDepends: bb,\n cc (=> 1)\n";
     let error = builder.read(source, &text[..]).unwrap_err();
     assert!(matches!(&error, Error::Paragraph { source_name, .. } if source_name == "prod"));
-    insta::assert_snapshot!(std::error::Error::source(&error).unwrap().to_string(), @"");
+    insta::assert_snapshot!(std::error::Error::source(&error).unwrap().to_string(), @r#"line 5, column 7, field Depends: relation ">": the upstream version must start with a digit (Policy 5.6.12)"#);
 }
 
 #[test]
 fn packages_of_other_architectures_are_left_out() {
     let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
     let source = builder.add_source("prod");
-    let text = b"Package: aa\nVersion: 1\nArchitecture: arm64\n\nPackage: aa\nVersion: 1\nArchitecture: amd64\n";
+    let text =
+        b"Package: aa\nVersion: 1\nArchitecture: arm64\n\nPackage: aa\nVersion: 1\nArchitecture: amd64\n";
     assert_eq!(builder.read(source, &text[..]).unwrap(), 1);
 }

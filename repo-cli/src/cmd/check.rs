@@ -86,7 +86,11 @@ impl Findings {
     }
 }
 
-pub(crate) fn run(arguments: &CheckArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &CheckArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let state = &arguments.state;
     let (repository, head) = state.resolve(session)?;
     state.check_suites(repository, head.as_ref(), &arguments.suites)?;

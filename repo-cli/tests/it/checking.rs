@@ -24,7 +24,12 @@ fn what_cannot_be_installed_is_found_with_the_reason() {
     add(
         &environment,
         "preprod",
-        &[("hello", "2.10", "libfoo (>= 2)"), ("libfoo", "1.9", ""), ("app", "1.0", "hello"), ("alone", "1.0", "")],
+        &[
+            ("hello", "2.10", "libfoo (>= 2)"),
+            ("libfoo", "1.9", ""),
+            ("app", "1.0", "hello"),
+            ("alone", "1.0", ""),
+        ],
     );
     insta::assert_snapshot!(environment.run(&["check", "preprod"]), @"");
     let json: Value = serde_json::from_str(&environment.json(&["check", "preprod"])).unwrap();
@@ -69,7 +74,11 @@ fn what_clients_have_besides_comes_from_another_repository_of_the_store() {
 #[test]
 fn an_older_version_counts_only_when_asked_for() {
     let environment = store();
-    add(&environment, "preprod", &[("libfoo", "1.0", ""), ("libfoo", "2.0", ""), ("old", "1.0", "libfoo (<< 2)")]);
+    add(
+        &environment,
+        "preprod",
+        &[("libfoo", "1.0", ""), ("libfoo", "2.0", ""), ("old", "1.0", "libfoo (<< 2)")],
+    );
     insta::assert_snapshot!(environment.run(&["check", "preprod"]), @"");
     insta::assert_snapshot!(environment.run(&["check", "preprod", "--all-versions"]), @"");
 }
