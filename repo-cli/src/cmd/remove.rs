@@ -129,7 +129,7 @@ fn take_out(
             losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64 });
         }
         if arguments.change.dry_run {
-            guard::foretell(&losses, output);
+            guard::foretell(&repository.name, &losses, arguments.yes, output);
             return Ok(None);
         }
         guard::check(&repository.name, &losses, arguments.yes, output)?;

@@ -169,6 +169,24 @@ fn a_server_that_may_not_write_says_so_once_and_serves_on() {
 }
 
 #[test]
+fn only_a_server_of_files_says_that_it_records_no_machines() {
+    let environment = store();
+    configure(&environment, "[serve]\napi = \"127.0.0.1:0\"\n");
+    // The user nobody.
+    if std::os::unix::fs::chown(environment.root().join("store"), Some(65534), None).is_err() {
+        println!("SKIPPED: only root can give the store to somebody else");
+        return;
+    }
+    for (more, is_told) in [(&["--listen", "127.0.0.1:0"][..], true), (&["--only", "api"], false)] {
+        let talk = fs::File::create(environment.path("talk")).unwrap();
+        let server = Server::start(environment.command().arg("serve").args(more).stderr(talk));
+        assert_eq!(server.interrupt().0, Some(0));
+        let said = fs::read_to_string(environment.path("talk")).unwrap();
+        assert_eq!(said.contains("machines are not recorded"), is_told, "{more:?}: {said}");
+    }
+}
+
+#[test]
 fn logs_of_other_servers_tell_of_machines_once() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);

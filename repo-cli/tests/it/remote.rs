@@ -164,4 +164,10 @@ fn a_named_pipe_is_not_sent() {
     let refused = remote.run(&["add", "prod", pipe.as_str()]).ends_with(1);
     assert!(refused.stderr.contains("is not a regular file"), "{refused}");
     assert!(remote.api.environment.run(&["list", "prod"]).succeeds().stderr.contains("no packages"));
+    // It keeps no other file from being added, nor that from being told.
+    let other = remote.api.environment.package("world", "1.0", "all");
+    let both = remote.run(&["add", "prod", "--keep-going", pipe.as_str(), other.as_str()]).ends_with(1);
+    assert!(both.stderr.contains("is not a regular file"), "{both}");
+    assert!(both.stdout.contains("added world 1.0 all"), "{both}");
+    assert!(remote.api.environment.run(&["list", "prod"]).succeeds().stdout.contains("world"));
 }

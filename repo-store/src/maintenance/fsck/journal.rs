@@ -11,6 +11,7 @@ use crate::access::tokens::Tokens;
 use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::last_shown::noted_repositories;
 use crate::history::tags::tag_key;
 use crate::intent::Intent;
 use crate::maintenance::hook_spool::HookSpool;
@@ -37,6 +38,8 @@ pub(super) struct Journal {
     pub(super) logged_tags: BTreeMap<(RepositoryName, TagName), Option<CommitId>>,
     /// The number of the oldest state that each history keeps, of those that were shortened.
     pub(super) oldest: BTreeMap<RepositoryName, u64>,
+    /// The states that changes of several repositories may still lead to.
+    pub(super) to_come: BTreeSet<(RepositoryName, CommitId)>,
     log: Vec<u8>,
     announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
     /// The same in the order of the log.
@@ -171,7 +174,14 @@ impl Journal {
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
             Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
             Area::Hooks => Kept::<HookSpool>::load(storage, name).map(|spool| spool.is_empty()),
-            Area::Intents => Kept::<Intent>::load(storage, name).map(|intent| intent.parts.is_empty()),
+            Area::Intents => Kept::<Intent>::load(storage, name).and_then(|intent| {
+                let named = intent.changes.iter();
+                let named =
+                    named.flat_map(|change| change.commits().map(|id| (change.repository.clone(), id)));
+                self.to_come.extend(named);
+                intent.check(store)?;
+                Ok(intent.changes.is_empty())
+            }),
             Area::Machines => {
                 Kept::<Machines>::load(storage, name).map(|machines| *machines == Machines::default())
             }
@@ -348,6 +358,7 @@ impl Journal {
     /// place of, and `has_records` has the repositories with a record of any publication.
     pub(super) fn check(
         &mut self,
+        store: &Store,
         graph: &Graph<'_>,
         published: &BTreeMap<RepositoryName, BTreeSet<CommitId>>,
         replaced: &BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
@@ -359,7 +370,7 @@ impl Journal {
             .chain(self.unreadable.keys())
             .chain(self.tags.keys().map(|(repository, _)| repository))
             .cloned()
-            .chain(graph.noted_repositories())
+            .chain(noted_repositories(store))
             .collect();
         self.check_tags();
         let mut unlogged = 0;

@@ -353,7 +353,7 @@ impl PromotionPlan {
         }
         let coming = self.changes.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
-        let passage = Passage::new(store, ends, (gates, target), coming, options.now)?;
+        let mut passage = Passage::new(store, ends, (gates, target), coming, options.now)?;
         let lifts = |violation: &GateViolation| {
             options.gate_override.as_ref().is_some_and(|given| given.lifts(violation.rule))
         };
