@@ -37,7 +37,8 @@ struct Served {
     directory: tempfile::TempDir,
     address: SocketAddr,
     handle: ShutdownHandle,
-    log: Arc<Mutex<Vec<LogEntry>>>,
+    /// Each request that ended, and when that was.
+    log: Arc<Mutex<Vec<(Instant, LogEntry)>>>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -82,7 +83,7 @@ impl Served {
         )
         .unwrap()
         .with_limits(limits)
-        .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));
+        .with_log(move |entry| entries.lock().unwrap().push((Instant::now(), entry.clone())));
         let (address, handle) = (server.local_addr().unwrap(), server.shutdown_handle());
         let thread = Some(std::thread::spawn(|| server.run()));
         Self { directory, address, handle, log, thread }
@@ -118,7 +119,8 @@ impl Served {
 
     /// The log, once it has this many entries.
     fn logged(&self, count: usize) -> Vec<LogEntry> {
-        let log = || self.log.lock().unwrap().clone();
+        let log =
+            || -> Vec<LogEntry> { self.log.lock().unwrap().iter().map(|(_, entry)| entry.clone()).collect() };
         soon(&format!("{count} entries"), || log().len() >= count);
         log()
     }
