@@ -4,7 +4,7 @@ pub(crate) mod access;
 pub(crate) mod add;
 pub(crate) mod backup;
 mod changes;
-mod check;
+pub(crate) mod check;
 pub(crate) mod client_config;
 pub(crate) mod completions;
 pub(crate) mod config;
