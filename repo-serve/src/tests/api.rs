@@ -74,6 +74,7 @@ impl Interface {
             callers: BTreeMap::from([("prod".to_owned(), tokens)]),
             addresses: BTreeMap::new(),
             pages: BTreeMap::new(),
+            renderer: None,
             trusted_proxies: Vec::new(),
         };
         let verbs = Arc::new(Planned::default());

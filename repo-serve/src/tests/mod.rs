@@ -10,6 +10,7 @@ mod files;
 mod fuzz_replay;
 mod monitoring;
 mod pages;
+mod rendered_pages;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Access, Address, IpNetwork, Limits, LogEntry, Page, Server, ShutdownHandle, Site};
+use super::{Access, Address, IpNetwork, Limits, LogEntry, Page, PageRenderer, Server, ShutdownHandle, Site};
 
 /// 2025-01-01 00:00:00 UTC, the mtime of every file of the tree.
 const MODIFIED: u64 = 1_735_689_600;
@@ -62,6 +63,16 @@ impl Served {
 
     /// Behind proxies that are believed.
     fn behind(proxies: &[&str], access: BTreeMap<String, Access>, limits: Limits) -> Self {
+        Self::rendering(proxies, access, limits, None)
+    }
+
+    /// With pages for people.
+    fn rendering(
+        proxies: &[&str],
+        access: BTreeMap<String, Access>,
+        limits: Limits,
+        renderer: Option<Arc<dyn PageRenderer>>,
+    ) -> Self {
         let trusted_proxies = proxies.iter().map(|network| IpNetwork::parse(network).unwrap()).collect();
         let directory = tempfile::tempdir().unwrap();
         let page = |name: &String| Page {
@@ -79,7 +90,7 @@ impl Served {
         let entries = Arc::clone(&log);
         let server = Server::bind(
             "127.0.0.1:0",
-            Site { root, access, callers: BTreeMap::new(), addresses, pages, trusted_proxies },
+            Site { root, access, callers: BTreeMap::new(), addresses, pages, renderer, trusted_proxies },
         )
         .unwrap()
         .with_limits(limits)
