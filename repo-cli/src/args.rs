@@ -257,6 +257,10 @@ pub(crate) enum Command {
     Unhold(cmd::hold::UnholdArguments),
     /// List the versions that are kept out of a repository, and why
     Holds(cmd::hold::HoldsArguments),
+    /// Approve versions for promotion: what a gate with `approvals` asks for
+    Approve(cmd::approve::ApproveArguments),
+    /// List who has approved which versions in a repository
+    Approvals(cmd::approve::ApprovalsArguments),
     /// List the changes of a repository
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
@@ -332,7 +336,8 @@ impl Command {
             | Self::Search(_)
             | Self::Show(_)
             | Self::History(_)
-            | Self::Holds(_) => false,
+            | Self::Holds(_)
+            | Self::Approvals(_) => false,
             Self::Fsck(_) | Self::Gc(_) => self.writes(),
             _ => true,
         }
@@ -351,6 +356,7 @@ impl Command {
             Self::Tag(arguments) => arguments.writes(),
             Self::Hold(arguments) => arguments.writes(),
             Self::Unhold(arguments) => arguments.writes(),
+            Self::Approve(arguments) => arguments.writes(),
             Self::Retention(arguments) => arguments.writes(),
             Self::Gc(arguments) => arguments.writes(),
             Self::Publish(arguments) => arguments.writes(),
@@ -367,6 +373,7 @@ impl Command {
             | Self::Diff(_)
             | Self::History(_)
             | Self::Holds(_)
+            | Self::Approvals(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Serve(_)
@@ -447,8 +454,9 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 22] = [
+    const READING: [&str; 23] = [
         "access list",
+        "approvals",
         "client-config",
         "completions",
         "config check",

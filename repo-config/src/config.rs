@@ -564,6 +564,7 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
                 "forbid_maintainers",
                 "require_fields",
                 "max_size",
+                "approvals",
                 "gate",
             ],
             Contradiction::Hook { fault: HookFault::UnknownRepository { .. }, .. } => {

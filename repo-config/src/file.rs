@@ -516,6 +516,8 @@ table! {
         require_fields: Vec<String> ["[]"] "[\"Vcs-Git\"]";
         /// The most that the files of a package may have.
         max_size: Option<Text<Size>> [""] "\"500 MiB\"";
+        /// How many people must have approved a version in the repository that it is promoted from (`approve`). What is added nobody can have approved, so it is refused.
+        approvals: Option<NonZeroUsize> [""] "2";
     }
 }
 

@@ -31,10 +31,12 @@ pub(crate) enum Area {
     Intents,
     /// The machines that were seen reading each repository.
     Machines,
+    /// What was approved in each repository.
+    Approvals,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Histories,
         Self::Keyrings,
         Self::Upkeep,
@@ -42,6 +44,7 @@ impl Area {
         Self::Hooks,
         Self::Intents,
         Self::Machines,
+        Self::Approvals,
     ];
 
     /// Returns its name in a storage.
@@ -54,6 +57,7 @@ impl Area {
             Self::Hooks => "hooks",
             Self::Intents => "intents",
             Self::Machines => "machines",
+            Self::Approvals => "approvals",
         }
     }
 
@@ -67,7 +71,7 @@ impl Area {
     /// Returns whether a document of this kind is called like the repository that it is about.
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines => true,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines | Self::Approvals => true,
             Self::Upkeep | Self::Hooks | Self::Intents => false,
         }
     }
@@ -76,7 +80,7 @@ impl Area {
     /// that would be told again.
     pub(crate) fn is_saved(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents => true,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents | Self::Approvals => true,
             // Machines that go on reading are seen again within a day.
             Self::Upkeep | Self::Hooks | Self::Machines => false,
         }

@@ -163,6 +163,7 @@ impl Part {
             holds: before.holds,
             together: BTreeMap::new(),
             gate_override: None,
+            approved: Vec::new(),
             suites,
             // Whoever completes it need not be who began it.
             signature: None,

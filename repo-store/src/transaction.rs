@@ -10,6 +10,7 @@ use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::versioned_head;
 use crate::intent;
+use crate::model::approval::{Approval, Approved};
 use crate::model::commit::Commit;
 use crate::model::edit;
 use crate::model::edit::Edit;
@@ -56,6 +57,8 @@ pub struct Transaction<'a> {
     replaced_holds: Option<Holds>,
     /// The rules of gates that do not count for something that comes in.
     gate_override: Option<GateOverride>,
+    /// Who approved what comes in, where a gate asks for that.
+    approved: Vec<Approved>,
     /// The suites that may be created; `None` for any.
     known: Option<BTreeSet<SuiteName>>,
     /// The versions of the keyring package, once somebody asked for them.
@@ -203,6 +206,7 @@ impl<'a> Transaction<'a> {
             narrowed: BTreeMap::new(),
             replaced_holds: None,
             gate_override: None,
+            approved: Vec::new(),
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
             known: None,
@@ -437,6 +441,7 @@ impl<'a> Transaction<'a> {
         self.narrowed.clear();
         self.replaced_holds = None;
         self.gate_override = None;
+        self.approved.clear();
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
             match before {
                 Some(before) => self.snapshots.insert(suite, before),
@@ -578,6 +583,7 @@ impl<'a> Transaction<'a> {
             newest: newest.as_ref(),
             size: record.files()?.iter().map(|file| file.size).sum(),
             source: None,
+            approvals: Vec::new(),
             now: None,
         };
         Ok(gates.iter().flat_map(|gate| gate.violations(&arrival)).collect())
@@ -589,6 +595,11 @@ impl<'a> Transaction<'a> {
             let known = self.gate_override.iter().flat_map(|known| known.rules.iter().copied());
             self.gate_override = Some(GateOverride::new(known.chain(rules.iter().copied()), reason));
         }
+    }
+
+    /// Has the history say who approved what comes in.
+    pub(crate) fn note_approvals<'r>(&mut self, approvals: impl IntoIterator<Item = &'r Approval>) {
+        self.approved = Approved::of(approvals);
     }
 
     /// The error of a gate that does not let a package in.
@@ -716,6 +727,7 @@ impl<'a> Transaction<'a> {
             operation,
             holds: holds.write(&objects)?,
             gate_override: self.gate_override,
+            approved: self.approved,
             together: BTreeMap::new(),
             suites: after,
             signature: None,

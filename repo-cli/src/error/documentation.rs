@@ -330,6 +330,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "name a repository and its folders, or add `[[incoming]]` to `repo.toml`",
     ),
     ("E-NO-HISTORY", "the repository has no state yet", "add a package first"),
+    (
+        "E-NO-APPROVAL",
+        "an approval that is to be withdrawn was not given by the one who withdraws it",
+        "run `repo-cli approvals REPOSITORY`",
+    ),
     ("E-NO-HOLD", "no hold matches", "run `repo-cli holds REPOSITORY`"),
     (
         "E-NO-KEY",

@@ -89,6 +89,7 @@ impl Failure {
             Self::NoHold { repository, meant: Some(meant), .. } => {
                 Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
             }
+            Self::NoApproval { repository, .. } => Some(format!("run repo-cli approvals {repository}")),
             Self::NoHold { repository, .. } => Some(format!("run repo-cli holds {repository}")),
             Self::MadeTogether { repository } => Some(format!(
                 "run repo-cli undo {repository} where the store is, or go back to an earlier state with rollback"
@@ -371,7 +372,11 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Change(ChangeError::Gated { violations, .. }) => {
             let rules: BTreeSet<GateRule> = violations.iter().map(|violation| violation.rule).collect();
             let words: Vec<String> = rules.iter().map(|rule| format!("--override {rule}")).collect();
-            return Some(format!("to let it in all the same, give {} --reason TEXT", words.join(" ")));
+            let first = match rules.contains(&GateRule::Approvals) {
+                true => "have it approved with repo-cli approve, or to",
+                false => "to",
+            };
+            return Some(format!("{first} let it in all the same, give {} --reason TEXT", words.join(" ")));
         }
         Error::Access(AccessError::UnknownMachine { name, known, .. }) if !known.is_empty() => {
             return Some(nearest::hint(name, known, "machines"));

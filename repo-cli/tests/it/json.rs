@@ -189,6 +189,14 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["unhold", "prod", "nothing"]),
             case(1, &["unhold", &hostile_name, "hostile"]),
         ],
+        "approve" => vec![
+            case(0, &["approve", "preprod", "hostile=1.0"]),
+            case(0, &["approve", "preprod", "hostile=1.0", "--withdraw"]),
+            case(1, &["approve", "preprod", "hostile=1.0", "--withdraw"]),
+            case(1, &["approve", "preprod", "nothing=1.0"]),
+            case(2, &["approve", "preprod", &hostile_name]),
+        ],
+        "approvals" => vec![case(0, &["approvals", "preprod"]), case(1, &["approvals", &hostile_name])],
         "holds" => vec![case(0, &["holds", "prod"]), case(1, &["holds", &hostile_name])],
         "sign again" => {
             vec![

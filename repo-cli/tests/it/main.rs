@@ -3,6 +3,7 @@
 
 mod api;
 mod api_description;
+mod approvals;
 mod backups;
 mod bad_input;
 mod beginning;

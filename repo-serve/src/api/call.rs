@@ -22,8 +22,8 @@ const LONGEST_QUERY: usize = 8192;
 pub struct Call {
     /// The verb and its arguments.
     pub arguments: Vec<String>,
-    /// Who does it, as the history shows it.
-    pub actor: String,
+    /// The holder of the token with which it is asked for.
+    pub holder: String,
     /// Whether the result is a JSON document; otherwise it is text for people.
     pub json: bool,
 }

@@ -23,6 +23,7 @@ const STATUSES: &[(u16, &[&str])] = &[
         404,
         &[
             "E-BEFORE-HISTORY",
+            "E-NO-APPROVAL",
             "E-NO-HISTORY",
             "E-NO-HOLD",
             "E-NO-MATCH",

@@ -20,17 +20,20 @@ pub enum GateRule {
     RequireFields,
     /// Its files are not larger than that.
     MaxSize,
+    /// So many people approved it.
+    Approvals,
 }
 
 impl GateRule {
     /// Every rule.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::MinimumAge,
         Self::NeverBackwards,
         Self::ForbidVersions,
         Self::ForbidMaintainers,
         Self::RequireFields,
         Self::MaxSize,
+        Self::Approvals,
     ];
 
     /// Returns the word for it.
@@ -43,6 +46,7 @@ impl GateRule {
             Self::ForbidMaintainers => "forbid_maintainers",
             Self::RequireFields => "require_fields",
             Self::MaxSize => "max_size",
+            Self::Approvals => "approvals",
         }
     }
 

@@ -3,8 +3,10 @@
 use deb_parse::SuiteName;
 use jiff::Timestamp;
 
+use crate::decisions::approvals::Approvals;
 use crate::error::Error;
 use crate::history::revision::Revision;
+use crate::model::approval::Approval;
 use crate::model::gate_rule::GateViolation;
 use crate::model::name::RepositoryName;
 use crate::model::record::{Record, RecordKey};
@@ -19,6 +21,8 @@ pub(crate) struct Passage<'a> {
     gates: &'a [Gate],
     target: Option<&'a Revision<'a>>,
     ages: Option<Found>,
+    /// The approvals in the repository that it leads from, if a gate asks for some.
+    approvals: Option<Approvals>,
     now: Option<Timestamp>,
 }
 
@@ -36,7 +40,14 @@ impl<'a> Passage<'a> {
             coming.for_each(|(suite, key)| ages.ask(suite, key, longest));
         }
         let ages = now.map(|now| ages.find(store, from, now)).transpose()?;
-        Ok(Self { from, to, gates, target, ages, now })
+        let asks = gates.iter().any(|gate| gate.approvals.is_some());
+        let approvals = asks.then(|| store.approvals(from)).transpose()?;
+        Ok(Self { from, to, gates, target, ages, approvals, now })
+    }
+
+    /// Returns the approvals that a version has, if a gate asks for some.
+    pub(crate) fn approvals(&self, record: &Record) -> Vec<&Approval> {
+        self.approvals.as_ref().map(|approvals| approvals.of(record)).unwrap_or_default()
     }
 
     /// Returns the rules that a version does not meet.
@@ -52,6 +63,7 @@ impl<'a> Passage<'a> {
             newest: newest.as_ref(),
             size: record.files()?.iter().map(|file| file.size).sum(),
             source: Some((self.from, self.ages.as_ref().and_then(|ages| ages.since(suite, key)))),
+            approvals: self.approvals(record),
             now: self.now,
         };
         Ok(self.gates.iter().flat_map(|gate| gate.violations(&arrival)).collect())

@@ -1,8 +1,11 @@
 //! What must be so before a version comes into a repository.
 
+use std::num::NonZeroUsize;
+
 use deb_parse::Version;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::approval::Approval;
 use crate::model::class::WildPattern;
 use crate::model::gate_rule::{GateRule, GateViolation};
 use crate::model::name::RepositoryName;
@@ -30,6 +33,8 @@ pub struct Gate {
     pub require_fields: Vec<String>,
     /// The most bytes that the files of a package may have together.
     pub max_size: Option<u64>,
+    /// How many people must have approved it in the repository that it is promoted from. What is added nobody can approve before.
+    pub approvals: Option<NonZeroUsize>,
 }
 
 /// A pattern as it stands in the configuration.
@@ -58,6 +63,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) size: u64,
     /// For a promotion: where it comes from, and since when it is there, if anybody asked.
     pub(crate) source: Option<(&'a RepositoryName, Option<Timestamp>)>,
+    /// Its approvals in the repository that it comes from, if anybody asked.
+    pub(crate) approvals: Vec<&'a Approval>,
     /// The present time, where it is known.
     pub(crate) now: Option<Timestamp>,
 }
@@ -105,8 +112,30 @@ impl Gate {
             let (size, most) = (bytes(arrival.size), bytes(most));
             breaks(GateRule::MaxSize, format!("it has {size}, and {to} takes at most {most}"));
         }
+        if let Some(reason) = self.approvals.and_then(|least| unapproved(least, arrival)) {
+            breaks(GateRule::Approvals, reason);
+        }
         found
     }
+}
+
+/// Returns why a version has too few approvals, if it does.
+fn unapproved(least: NonZeroUsize, arrival: &Arrival<'_>) -> Option<String> {
+    let Arrival { to, approvals, source, .. } = arrival;
+    let number = least.get();
+    if approvals.len() >= number {
+        return None;
+    }
+    let people = if number == 1 { "somebody".to_owned() } else { format!("{number} people") };
+    let wanted = format!("and {to} takes what {people} approved");
+    let Some((from, _)) = source else {
+        return Some(format!("it comes from no repository, {wanted} in one"));
+    };
+    let names: Vec<String> = approvals.iter().map(|approval| approval.approver.to_string()).collect();
+    Some(match names.as_slice() {
+        [] => format!("nobody approved it in {from}, {wanted}"),
+        names => format!("only {} approved it in {from}, {wanted}", names.join(" and ")),
+    })
 }
 
 /// Returns how long a version was there, when that is not long enough. What nobody knows the age of has none.

@@ -515,6 +515,8 @@ impl Repair<'_, '_> {
             Area::Hooks => Some(String::new()),
             // What was begun cannot be known: each repository stays as it is.
             Area::Intents => Some(String::new()),
+            // One that was withdrawn must not come back: what is not promoted yet is approved again.
+            Area::Approvals => Some(String::new()),
             // Machines that go on reading are seen again.
             Area::Machines => Some(String::new()),
             // Who knows nothing of the last backup makes another one.

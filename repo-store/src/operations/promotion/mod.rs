@@ -14,6 +14,7 @@ use crate::error::{ChangeError, Error};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::selector::Selector;
+use crate::model::approval::Approval;
 use crate::model::difference::Difference;
 use crate::model::gate_rule::{GateOverride, GateViolation};
 use crate::model::hold::Hold;
@@ -89,6 +90,9 @@ pub struct PromotionPlan {
     gated: Vec<(Arc<Record>, Vec<GateViolation>)>,
     #[serde(skip)]
     overridden: Vec<(Arc<Record>, Vec<GateViolation>)>,
+    /// The approvals of what comes, where a gate asks for some.
+    #[serde(skip)]
+    approvals: Vec<Approval>,
     #[serde(skip)]
     siblings: Vec<Arc<Record>>,
     #[serde(skip)]
@@ -240,6 +244,7 @@ impl PromotionPlan {
                 let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
                 transaction.note_override(&rules.collect(), &given.reason);
             }
+            transaction.note_approvals(&self.approvals);
             if dry_run {
                 transaction.clear();
             }
@@ -280,6 +285,7 @@ impl PromotionPlan {
             held: Vec::new(),
             gated: Vec::new(),
             overridden: Vec::new(),
+            approvals: Vec::new(),
             siblings: Vec::new(),
             request: request.clone(),
         };
@@ -367,6 +373,7 @@ impl PromotionPlan {
                     if !broken.is_empty() {
                         overridden.insert(key.clone(), (Arc::clone(&record), broken));
                     }
+                    self.approvals.extend(passage.approvals(&record).into_iter().cloned());
                     kept.push(record);
                 } else {
                     gated.insert(key.clone(), (Arc::clone(&record), broken));
