@@ -165,7 +165,7 @@ fn gate_rule(text: &str) -> Result<GateRule, InvalidValue> {
     })
 }
 
-fn reason(text: &str) -> Result<String, InvalidValue> {
+pub(crate) fn reason(text: &str) -> Result<String, InvalidValue> {
     if text.trim().is_empty() { Err("a reason is needed".to_owned().into()) } else { Ok(text.to_owned()) }
 }
 
@@ -261,6 +261,13 @@ pub(crate) enum Command {
     Approve(cmd::approve::ApproveArguments),
     /// List who has approved which versions in a repository
     Approvals(cmd::approve::ApprovalsArguments),
+    /// Let nothing into a repository and remove nothing from it for a while
+    ///
+    /// It stops `add`, `incoming`, `promote`, `release`, `remove` and `retention`, and ends by itself. `rollback`, `undo`, `remove --undo` and
+    /// publishing are never stopped. What cannot wait takes --override freeze --reason TEXT.
+    Freeze(cmd::freeze::FreezeArguments),
+    /// End the freeze of a repository
+    Thaw(cmd::freeze::ThawArguments),
     /// List the changes of a repository
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
@@ -357,6 +364,8 @@ impl Command {
             Self::Hold(arguments) => arguments.writes(),
             Self::Unhold(arguments) => arguments.writes(),
             Self::Approve(arguments) => arguments.writes(),
+            Self::Freeze(arguments) => arguments.writes(),
+            Self::Thaw(arguments) => arguments.writes(),
             Self::Retention(arguments) => arguments.writes(),
             Self::Gc(arguments) => arguments.writes(),
             Self::Publish(arguments) => arguments.writes(),

@@ -565,6 +565,7 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
                 "require_fields",
                 "max_size",
                 "approvals",
+                "together",
                 "gate",
             ],
             Contradiction::Hook { fault: HookFault::UnknownRepository { .. }, .. } => {

@@ -78,6 +78,7 @@ impl GateTable {
             require_fields,
             max_size,
             approvals,
+            together,
         } = self;
         minimum_age.is_none()
             && !*never_backwards
@@ -86,6 +87,7 @@ impl GateTable {
             && require_fields.is_empty()
             && max_size.is_none()
             && approvals.is_none()
+            && together.is_none()
     }
 }
 
@@ -101,6 +103,7 @@ fn gate(number: usize, table: &GateTable) -> Gate {
     gate.require_fields.clone_from(&table.require_fields);
     gate.max_size = table.max_size.as_ref().map(|Text(size)| size.0);
     gate.approvals = table.approvals;
+    gate.whole_sources = table.together.is_some();
     gate
 }
 

@@ -33,10 +33,12 @@ pub(crate) enum Area {
     Machines,
     /// What was approved in each repository.
     Approvals,
+    /// The last freeze of each repository.
+    Freezes,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Histories,
         Self::Keyrings,
         Self::Upkeep,
@@ -45,6 +47,7 @@ impl Area {
         Self::Intents,
         Self::Machines,
         Self::Approvals,
+        Self::Freezes,
     ];
 
     /// Returns its name in a storage.
@@ -58,6 +61,7 @@ impl Area {
             Self::Intents => "intents",
             Self::Machines => "machines",
             Self::Approvals => "approvals",
+            Self::Freezes => "freezes",
         }
     }
 
@@ -71,7 +75,12 @@ impl Area {
     /// Returns whether a document of this kind is called like the repository that it is about.
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines | Self::Approvals => true,
+            Self::Histories
+            | Self::Keyrings
+            | Self::Tokens
+            | Self::Machines
+            | Self::Approvals
+            | Self::Freezes => true,
             Self::Upkeep | Self::Hooks | Self::Intents => false,
         }
     }
@@ -80,7 +89,12 @@ impl Area {
     /// that would be told again.
     pub(crate) fn is_saved(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents | Self::Approvals => true,
+            Self::Histories
+            | Self::Keyrings
+            | Self::Tokens
+            | Self::Intents
+            | Self::Approvals
+            | Self::Freezes => true,
             // Machines that go on reading are seen again within a day.
             Self::Upkeep | Self::Hooks | Self::Machines => false,
         }

@@ -72,6 +72,7 @@ pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::{ActorSigner, ActorVerifier, Context};
 pub use decisions::approvals::{ApprovalPlan, Approvals};
+pub use decisions::freezes::Freeze;
 pub use error::{
     AccessError, ChangeError, Error, HistoryError, ImportError, MaintenanceError, PublishError, RouteFault,
     SettingsError,

@@ -2,8 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::{Component, SuiteName, Version};
+use jiff::Timestamp;
 
 use crate::context::Context;
+use crate::decisions::freezes::Freeze;
 use crate::document::Kept;
 use crate::error::{ChangeError, Error, HistoryError};
 use crate::history::keyring_versions::KeyringVersions;
@@ -57,6 +59,8 @@ pub struct Transaction<'a> {
     replaced_holds: Option<Holds>,
     /// The rules of gates that do not count for something that comes in.
     gate_override: Option<GateOverride>,
+    /// The freeze of the repository, for what meets its gates.
+    freeze: Option<Freeze>,
     /// Who approved what comes in, where a gate asks for that.
     approved: Vec<Approved>,
     /// The suites that may be created; `None` for any.
@@ -206,6 +210,7 @@ impl<'a> Transaction<'a> {
             narrowed: BTreeMap::new(),
             replaced_holds: None,
             gate_override: None,
+            freeze: None,
             approved: Vec::new(),
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
@@ -558,6 +563,25 @@ impl<'a> Transaction<'a> {
         })
     }
 
+    /// Has what comes in meet the freeze of the repository, if it is frozen at that time.
+    pub(crate) fn meet_freeze(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.freeze = self.store.freeze_of(&self.repository, now)?;
+        Ok(())
+    }
+
+    /// Refuses to change a repository that is frozen at that time, unless somebody decided that this does not count, which the history
+    /// then says.
+    pub(crate) fn pass_freeze(
+        &mut self,
+        gate_override: Option<&GateOverride>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let passed = self.store.pass_freeze(&self.repository, gate_override, now)?;
+        let reason = gate_override.map_or("", |given| &given.reason);
+        self.note_override(&passed.into_iter().collect(), reason);
+        Ok(())
+    }
+
     /// Returns the rules of gates that a record does not meet on its way into a suite. What is there already came in before.
     pub(crate) fn gate_violations(
         &mut self,
@@ -565,7 +589,7 @@ impl<'a> Transaction<'a> {
         record: &Record,
         gates: &[Gate],
     ) -> Result<Vec<GateViolation>, Error> {
-        if gates.is_empty() || self.same_there(suite, record)? {
+        if gates.is_empty() && self.freeze.is_none() || self.same_there(suite, record)? {
             return Ok(Vec::new());
         }
         let key = record.key();
@@ -586,7 +610,8 @@ impl<'a> Transaction<'a> {
             approvals: Vec::new(),
             now: None,
         };
-        Ok(gates.iter().flat_map(|gate| gate.violations(&arrival)).collect())
+        let of_gates = gates.iter().flat_map(|gate| gate.violations(&arrival));
+        Ok(of_gates.chain(self.freeze.as_ref().map(|freeze| freeze.violation(&self.repository))).collect())
     }
 
     /// Has the history say that some rules did not count.

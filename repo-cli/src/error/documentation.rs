@@ -164,6 +164,11 @@ const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E-FINGERPRINT", "not a fingerprint", "copy the fingerprint from `repo-cli key list`"),
     (
+        "E-FROZEN",
+        "the repository is frozen",
+        "wait for its end, give `--override freeze --reason TEXT`, or end it with `repo-cli thaw`",
+    ),
+    (
         "E-GATED",
         "a gate of the repository does not let a version in",
         "correct what the message names, or give `--override RULE --reason TEXT`",

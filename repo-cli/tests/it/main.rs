@@ -25,6 +25,7 @@ mod emptied_files;
 mod foreign_backups;
 
 mod formats;
+mod freezes;
 mod gates;
 mod gone;
 mod good_backups;

@@ -351,7 +351,7 @@ impl Route {
             let text = match (parameter.name, parameter.kind) {
                 (_, Kind::Flag) => return (parameter, Given::Flag(true)),
                 (_, Kind::Number) => "7",
-                ("versions", _) => "hello=1.0",
+                ("version" | "versions", _) => "hello=1.0",
                 ("scopes", _) => "add",
                 ("expires", _) => "90d",
                 ("state" | "from" | "to", _) if self.path.ends_with("/diff") => "3",

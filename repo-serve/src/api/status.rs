@@ -43,6 +43,7 @@ const STATUSES: &[(u16, &[&str])] = &[
             "E-CHANGED-SINCE",
             "E-CONFLICT",
             "E-EXISTS",
+            "E-FROZEN",
             "E-GATED",
             "E-GUARDED",
             "E-HELD",

@@ -22,11 +22,15 @@ pub enum GateRule {
     MaxSize,
     /// So many people approved it.
     Approvals,
+    /// All that was built from its source comes with it.
+    Together,
+    /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::Freeze) does.
+    Freeze,
 }
 
 impl GateRule {
     /// Every rule.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::MinimumAge,
         Self::NeverBackwards,
         Self::ForbidVersions,
@@ -34,6 +38,8 @@ impl GateRule {
         Self::RequireFields,
         Self::MaxSize,
         Self::Approvals,
+        Self::Together,
+        Self::Freeze,
     ];
 
     /// Returns the word for it.
@@ -47,6 +53,8 @@ impl GateRule {
             Self::RequireFields => "require_fields",
             Self::MaxSize => "max_size",
             Self::Approvals => "approvals",
+            Self::Together => "together",
+            Self::Freeze => "freeze",
         }
     }
 
@@ -67,8 +75,8 @@ impl fmt::Display for GateRule {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct GateViolation {
-    /// The number of the gate in the configuration.
-    pub gate: usize,
+    /// The number of the gate in the configuration; `None` for a freeze.
+    pub gate: Option<usize>,
     /// The rule.
     pub rule: GateRule,
     /// One sentence for people.

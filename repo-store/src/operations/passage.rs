@@ -4,6 +4,7 @@ use deb_parse::SuiteName;
 use jiff::Timestamp;
 
 use crate::decisions::approvals::Approvals;
+use crate::decisions::freezes::Freeze;
 use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::approval::Approval;
@@ -23,6 +24,8 @@ pub(crate) struct Passage<'a> {
     ages: Option<Found>,
     /// The approvals in the repository that it leads from, if a gate asks for some.
     approvals: Option<Approvals>,
+    /// The freeze of the repository that it leads to.
+    freeze: Option<Freeze>,
     now: Option<Timestamp>,
 }
 
@@ -42,7 +45,13 @@ impl<'a> Passage<'a> {
         let ages = now.map(|now| ages.find(store, from, now)).transpose()?;
         let asks = gates.iter().any(|gate| gate.approvals.is_some());
         let approvals = asks.then(|| store.approvals(from)).transpose()?;
-        Ok(Self { from, to, gates, target, ages, approvals, now })
+        let freeze = now.map(|now| store.freeze_of(to, now)).transpose()?.flatten();
+        Ok(Self { from, to, gates, target, ages, approvals, freeze, now })
+    }
+
+    /// Returns whether nothing is asked of what comes.
+    pub(crate) fn is_open(&self) -> bool {
+        self.gates.is_empty() && self.freeze.is_none()
     }
 
     /// Returns the approvals that a version has, if a gate asks for some.
@@ -66,6 +75,7 @@ impl<'a> Passage<'a> {
             approvals: self.approvals(record),
             now: self.now,
         };
-        Ok(self.gates.iter().flat_map(|gate| gate.violations(&arrival)).collect())
+        let of_gates = self.gates.iter().flat_map(|gate| gate.violations(&arrival));
+        Ok(of_gates.chain(self.freeze.as_ref().map(|freeze| freeze.violation(self.to))).collect())
     }
 }

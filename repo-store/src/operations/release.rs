@@ -25,6 +25,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
+use crate::operations::promotion::together;
 use crate::settings::RepositorySettings;
 use crate::settings::gate::Gate;
 use crate::store::Store;
@@ -212,16 +213,23 @@ impl ReleaseMove {
     /// Returns what would come and does not meet a gate of the repository.
     fn gated(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
         let gates = self.gates(request);
-        if gates.is_empty() {
-            return Ok(Vec::new());
-        }
         let target = store.head(&self.repository)?;
         let coming = self.added.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
         let passage = Passage::new(store, ends, (&gates, target.as_ref()), coming, Some(now))?;
+        if passage.is_open() {
+            return Ok(Vec::new());
+        }
+        let torn = match store.head(&self.from)? {
+            Some(source) => {
+                together::torn(&gates, (&source, &self.repository), self.added.as_map(), target.as_ref())?
+            }
+            None => BTreeMap::new(),
+        };
         let mut gated = Vec::new();
         for (suite, record) in self.added.iter() {
-            let violations = passage.violations(suite, record)?;
+            let mut violations = passage.violations(suite, record)?;
+            violations.extend(torn.get(record.key()).cloned());
             if !violations.is_empty() {
                 gated.push((Arc::clone(record), violations));
             }

@@ -35,6 +35,9 @@ pub struct Gate {
     pub max_size: Option<u64>,
     /// How many people must have approved it in the repository that it is promoted from. What is added nobody can approve before.
     pub approvals: Option<NonZeroUsize>,
+    /// Whether all that the repository it is promoted from has of a version of a source comes together, or nothing of it. It is not asked of what
+    /// is added.
+    pub whole_sources: bool,
 }
 
 /// A pattern as it stands in the configuration.
@@ -80,7 +83,7 @@ impl Gate {
         let Arrival { record, to, .. } = arrival;
         let key = record.key();
         let mut found = Vec::new();
-        let mut breaks = |rule, reason| found.push(GateViolation { gate: self.number, rule, reason });
+        let mut breaks = |rule, reason| found.push(GateViolation { gate: Some(self.number), rule, reason });
         if let Some((least, (from, since))) = self.minimum_age.zip(arrival.source)
             && let Some(reason) = too_young(least, since, arrival.now)
         {
