@@ -18,7 +18,7 @@ use crate::server::Server;
 use crate::shell::{self, Ended};
 
 /// How long a manager may take over one request.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A world in the hands of one manager, in a directory of its own.
 pub(crate) struct Desk<'a> {

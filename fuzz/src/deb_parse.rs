@@ -2,11 +2,13 @@
 
 use deb_parse::checksum::{Blake3, HashSet, Sha256};
 use deb_parse::control::{BinaryControl, Buildinfo, Changes, Dsc, Release};
-use deb_parse::deb::{self, Data, FileEntry, Options, Package, tarball};
+use deb_parse::deb::{self, Compression, Data, FileEntry, Options, Package, tarball};
 use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
 use deb_parse::relation::{self, Relations};
 use deb_parse::version::{compare, sort_by};
 use deb_parse::{Error, FilePath, Limits, Place, Version, changelog, clearsign};
+
+use std::io::{self, Read};
 
 use super::checks::{Law, check_line};
 
@@ -24,6 +26,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("deb_control_archive", deb_control_archive),
     ("deb_data_archive", deb_data_archive),
     ("tarball_read", tarball_read),
+    ("decompressed_read", decompressed_read),
 ];
 
 /// Small enough that no input takes long.
@@ -277,9 +280,21 @@ pub fn changelog_read(text: &[u8]) {
 
 const CHANGELOG: usize = 1000;
 
+fn options(data: Data) -> Options {
+    let file_hashes = Some(HashSet { md5: true, ..HashSet::default() });
+    let control_contents = Some(4096);
+    Options {
+        limits: limits(),
+        data,
+        changelog: Some(CHANGELOG),
+        file_hashes,
+        control_contents,
+        ..Options::default()
+    }
+}
+
 fn read(bytes: &[u8], data: Data) -> Option<Package> {
-    let options = Options { limits: limits(), hashes: HashSet::default(), data, changelog: Some(CHANGELOG) };
-    match deb::read(bytes, &options) {
+    match deb::read(bytes, &options(data)) {
         Ok(package) => Some(package),
         Err(error) => {
             check_line(&error);
@@ -301,12 +316,54 @@ pub fn deb_read(bytes: &[u8]) {
         // What is no UTF-8 grows by being replaced.
         assert!(own.text.len() <= 3 * CHANGELOG);
     }
+    let mut shown = Vec::new();
+    let visited = deb::read_with(bytes, &options(Data::List), |_, content| {
+        let mut whole = Vec::new();
+        content.read_to_end(&mut whole)?;
+        shown.push(Sha256::of(&whole));
+        Ok(())
+    });
+    assert_eq!(visited.expect("a visitor changes nothing").files, package.files);
+    let hashes = package.files.iter().flatten().filter_map(|file| file.hashes.as_ref());
+    assert!(hashes.map(|hashes| hashes.sha256).eq(shown));
+    for problem in package.md5sums_problems().into_iter().flatten() {
+        check_line(&problem);
+    }
     let skipped = read(bytes, Data::Skip).expect("skipping the data refuses no more than listing it");
     assert_eq!((skipped.control.as_bytes(), skipped.sha256), (package.control.as_bytes(), package.sha256));
     let lines =
         |package: &Package| package.conffiles.iter().map(|file| file.line.clone()).collect::<Vec<_>>();
     assert_eq!(lines(&skipped), lines(&package));
     assert!(skipped.conffiles.iter().all(|file| file.sha256.is_none()));
+}
+
+/// Any bytes are unpacked or refused, however many come at a time. The first of the input chooses the format.
+pub fn decompressed_read(bytes: &[u8]) {
+    use Compression::{Bzip2, Gzip, Lzma, None, Xz, Zstd};
+    const MOST: u64 = 1 << 20;
+    let unpacked = |reader: &mut dyn Read| {
+        let mut whole = Vec::new();
+        let read = reader.take(MOST).read_to_end(&mut whole);
+        // Damage behind the limit may be noticed or not.
+        (read.is_ok() || whole.len() as u64 == MOST).then_some(whole)
+    };
+    let Some((first, bytes)) = bytes.split_first() else { return };
+    let format = [None, Gzip, Xz, Zstd, Bzip2, Lzma][usize::from(first % 6)];
+    let reader = |input| format.reader(input, &limits()).expect("every format is part of the build");
+    let (mut slice, mut trickle) = (bytes, Trickle(bytes));
+    let whole: &mut dyn Read = &mut slice;
+    let pieces: &mut dyn Read = &mut trickle;
+    assert_eq!(unpacked(&mut reader(whole)), unpacked(&mut reader(pieces)), "{format:?}");
+}
+
+/// Gives a byte at a time.
+struct Trickle<'a>(&'a [u8]);
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(1);
+        self.0.read(&mut buffer[..most])
+    }
 }
 
 /// Whatever a file of a source package holds, it is hashed to its end, and the paths in it stay inside the tree.

@@ -3,6 +3,7 @@
 
 pub mod apt_index;
 pub mod apt_sign;
+pub mod apt_solve;
 pub mod checks;
 pub mod deb_built;
 pub mod deb_parse;
@@ -17,6 +18,7 @@ pub fn law(name: &str) -> Option<checks::Law> {
     let all = [
         apt_index::LAWS,
         apt_sign::LAWS,
+        apt_solve::LAWS,
         deb_built::LAWS,
         deb_parse::LAWS,
         differential::LAWS,

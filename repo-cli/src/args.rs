@@ -242,6 +242,12 @@ pub(crate) enum Command {
     Show(cmd::show::ShowArguments),
     /// Compare two states of suites or repositories
     Diff(cmd::diff::DiffArguments),
+    /// Find packages that cannot be installed (exit status 3 when there are some)
+    ///
+    /// Each package of a suite is tried alone, together with what clients have besides: `--base` and `--base-suite`. What is checked is what
+    /// apt decides by: dependencies, conflicts, virtual packages, architectures, essential packages. Only the newest version of each package counts,
+    /// as for apt, unless `--all-versions` is given.
+    Check(cmd::check::CheckArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
     /// Give a repository the content of another one, and keep what it had in a third
@@ -380,6 +386,7 @@ impl Command {
             | Self::Search(_)
             | Self::Show(_)
             | Self::Diff(_)
+            | Self::Check(_)
             | Self::History(_)
             | Self::Holds(_)
             | Self::Approvals(_)
@@ -463,9 +470,10 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 23] = [
+    const READING: [&str; 24] = [
         "access list",
         "approvals",
+        "check",
         "client-config",
         "completions",
         "config check",

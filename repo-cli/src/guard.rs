@@ -29,14 +29,12 @@ pub(crate) fn is_asked_about(losses: &[Loss]) -> bool {
     losses.iter().any(Loss::is_drastic)
 }
 
-/// Says what would be asked, for who only looks at what would be done.
-pub(crate) fn foretell(losses: &[Loss], output: &Output) {
+/// Notes what [`check`] would ask about, where nothing is changed. With `--yes` it would not ask.
+pub(crate) fn foretell(repository: &RepositoryName, losses: &[Loss], yes: bool, output: &Output) {
     let drastic = drastic(losses);
     if !drastic.is_empty() {
-        output.note(&format!(
-            "this would remove {}; the command asks first, or needs --yes",
-            drastic.join(", ")
-        ));
+        let condition = if yes { "" } else { "; the command asks first, or needs --yes" };
+        output.note(&format!("this would remove {} ({repository}){condition}", drastic.join(", ")));
     }
 }
 

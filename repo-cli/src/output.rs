@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind as UsageKind;
 pub(crate) use color::{ColorChoice, Style};
 pub(crate) use escape::escape_for_terminal;
-use jiff::SignedDuration;
 use json::Document;
+pub(crate) use repo_store::{duration_in_words as duration, size_in_words as bytes};
 use serde::Serialize;
 pub(crate) use suites::{suite_list, suites_in_order};
 use table::Surface;
@@ -451,21 +451,6 @@ const COUNTED: usize = 10;
 pub(crate) fn count(number: usize, thing: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{ending}")
-}
-
-/// A length of time for people.
-pub(crate) fn duration(time: SignedDuration) -> String {
-    let hours = usize::try_from(time.as_hours()).unwrap_or(0);
-    if hours > 0 && hours % 24 == 0 { count(hours / 24, "day") } else { format!("{time:#}") }
-}
-
-/// A number of bytes for people.
-pub(crate) fn bytes(number: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.iter().find(|(size, _)| number >= *size) {
-        Some((size, unit)) => format!("{}.{} {unit}", number / size, number % size * 10 / size),
-        None => count(usize::try_from(number).unwrap_or(usize::MAX), "byte"),
-    }
 }
 
 /// The first of several names in one line, and how many there are besides.

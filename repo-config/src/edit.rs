@@ -75,7 +75,8 @@ impl Edit {
     }
 
     /// Sets a setting in the file that has it, or else in the file that has its table, or else in `repo.toml`. A text needs no
-    /// quotation marks, and a list may be written with commas alone.
+    /// quotation marks, and a list may be written with commas alone. An inline table sets what is in it and leaves the other settings of the
+    /// table as they are: settings that cannot stand alone come together so.
     ///
     /// # Errors
     /// [`EditError::UnknownSetting`], [`EditError::Table`], [`EditError::NoSuch`], [`EditError::SeveralFiles`].
@@ -88,7 +89,14 @@ impl Edit {
             .collect();
         let Some(found) = description::find(&keys) else { return Err(unknown(known_settings(&keys))) };
         if let Some(whole) = table_kind(&found.kind) {
-            return Err(EditError::Table { key: key.to_owned(), whole });
+            let table = value.parse().ok().filter(|_| matches!(found.kind, Kind::Table(_)));
+            let Some(Value::InlineTable(table)) = table else {
+                return Err(EditError::Table { key: key.to_owned(), whole });
+            };
+            return table.iter().try_for_each(|(name, value)| {
+                let name = Key::new(name);
+                self.set(&format!("{key}.{name}"), value.to_string().trim())
+            });
         }
         if let [table, name, ..] = &*keys
             && table == "repositories"
@@ -351,12 +359,7 @@ impl Edit {
             self.before.entry(path.clone()).or_insert(before);
             return Ok(());
         }
-        self.change(place, |document| {
-            let [table, name] = keys else { return Some(()) };
-            let tables = document.as_table_mut().get_mut(table).and_then(Item::as_table_like_mut);
-            tables.into_iter().for_each(|tables| drop(tables.remove(name)));
-            Some(())
-        })
+        self.change(place, |document| unset::take_out(document.as_table_mut(), keys))
     }
 }
 

@@ -27,9 +27,6 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// Most bytes taken from the socket in one read.
 const READ_SIZE: usize = 4096;
 
-/// For so long after it was taken a connection may send its first request to a server that is about to stop: its client could not know.
-const FIRST_REQUEST: Duration = Duration::from_secs(1);
-
 /// What a connection did last, and when: the one place that its timeouts are decided from.
 ///
 /// A timer that is armed again for each request and each write would cost more than a small answer does. So the events only
@@ -92,10 +89,9 @@ impl Pulse {
         self.beat();
     }
 
-    /// How long a client may still send its first request to a server that stops; `None` when it has sent one, or had the time to.
-    fn first_request(&self) -> Option<Duration> {
-        let left = FIRST_REQUEST.checked_sub(self.born.elapsed()).filter(|left| !left.is_zero());
-        left.filter(|_| !self.used.load(Ordering::Relaxed))
+    /// Returns whether a client may still send its first request to a server that stops: it has sent none, and has not had the time to.
+    fn may_begin(&self, limits: Timeouts) -> bool {
+        self.born.elapsed() < limits.first_request && !self.used.load(Ordering::Relaxed)
     }
 
     /// An answer is done with; the next request may begin.
@@ -121,6 +117,8 @@ pub(crate) struct Timeouts {
     pub(crate) request: Duration,
     /// Without taking a single byte of an answer.
     pub(crate) stall: Duration,
+    /// From the start until the first request, while the server stops: the client could not know that.
+    pub(crate) first_request: Duration,
 }
 
 /// Serves one connection until it ends, its client does nothing for too long, or the server stops: then the answer in
@@ -180,7 +178,7 @@ pub(crate) async fn serve(
     let look = timeouts.request.min(timeouts.stall);
     let mut watch = pin!(tokio::time::sleep(look));
     let mut stopped = pin!(stop.wait_for(|stop| stop.is_asked()));
-    let mut wait_for_first = pin!(tokio::time::sleep(FIRST_REQUEST));
+    let mut wait_for_first = pin!(tokio::time::sleep(timeouts.first_request));
     let mut leave = pin!(pulse.leave.notified());
     let (mut told, mut registered) = (false, false);
     std::future::poll_fn(|cx| {
@@ -195,7 +193,7 @@ pub(crate) async fn serve(
             return Poll::Ready(());
         }
         if !told && stopping.borrow().is_asked() {
-            told = pulse.first_request().is_none() || wait_for_first.as_mut().poll(cx).is_ready();
+            told = !pulse.may_begin(timeouts) || wait_for_first.as_mut().poll(cx).is_ready();
             if told {
                 connection.as_mut().graceful_shutdown();
                 if connection.as_mut().poll(cx).is_ready() {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use super::LogEntry;
@@ -21,14 +21,22 @@ pub(crate) struct Metrics {
     open: AtomicU64,
     refused: AtomicU64,
     failed_handshakes: AtomicU64,
-    /// By the name of a repository, which is empty for other requests, and by status.
-    answers: Mutex<BTreeMap<String, BTreeMap<u16, Answers>>>,
+    /// By the name of a repository, which is empty for other requests, and by status. It is only locked against others for the first
+    /// answer of each kind.
+    answers: RwLock<BTreeMap<String, BTreeMap<u16, Answers>>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Answers {
-    number: u64,
-    bytes: u64,
+    number: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Answers {
+    fn count(&self, bytes: u64) {
+        self.number.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 /// What is looked at when somebody asks.
@@ -48,7 +56,7 @@ impl Metrics {
             open: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             failed_handshakes: AtomicU64::new(0),
-            answers: Mutex::default(),
+            answers: RwLock::default(),
         }
     }
 
@@ -73,15 +81,14 @@ impl Metrics {
     pub(crate) fn count_answer(&self, entry: &LogEntry) {
         let repository = entry.repository.as_deref().unwrap_or_default();
         // Numbers are as good after a panic as before it.
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if !answers.contains_key(repository) {
-            answers.insert(repository.to_owned(), BTreeMap::new());
+        let answers = self.answers.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counted) = answers.get(repository).and_then(|by_status| by_status.get(&entry.status)) {
+            return counted.count(entry.bytes);
         }
-        if let Some(by_status) = answers.get_mut(repository) {
-            let counted = by_status.entry(entry.status).or_default();
-            counted.number += 1;
-            counted.bytes = counted.bytes.saturating_add(entry.bytes);
-        }
+        drop(answers);
+        let mut answers = self.answers.write().unwrap_or_else(PoisonError::into_inner);
+        let by_status = answers.entry(repository.to_owned()).or_default();
+        by_status.entry(entry.status).or_default().count(entry.bytes);
     }
 
     /// Returns the text that Prometheus reads.
@@ -96,14 +103,14 @@ impl Metrics {
         };
         let alone = |value: u64| vec![(String::new(), value.to_string())];
         let load = |counter: &AtomicU64| alone(counter.load(Ordering::Relaxed));
-        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let answers = self.answers.read().unwrap_or_else(PoisonError::into_inner);
         let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
-        for (repository, by_status) in &answers {
+        for (repository, by_status) in answers.iter() {
             let mut sent = 0_u64;
             for (status, counted) in by_status {
                 let labels = labels(&[("repository", repository), ("status", status)]);
-                numbers.push((labels, counted.number.to_string()));
-                sent = sent.saturating_add(counted.bytes);
+                numbers.push((labels, counted.number.load(Ordering::Relaxed).to_string()));
+                sent = sent.saturating_add(counted.bytes.load(Ordering::Relaxed));
             }
             bytes.push((labels(&[("repository", repository)]), sent.to_string()));
         }
@@ -148,4 +155,49 @@ fn labels(labels: &[(&str, &dyn Display)]) -> String {
     let labels: Vec<String> =
         labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(*value))).collect();
     format!("{{{}}}", labels.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(status: u16) -> LogEntry {
+        LogEntry {
+            peer: "192.0.2.1".parse().unwrap(),
+            user: None,
+            has_token: false,
+            method: "GET".into(),
+            path: "/prod/dists/trixie/InRelease".into(),
+            protocol: "HTTP/1.1",
+            repository: Some("prod".into()),
+            file: None,
+            agent: None,
+            status,
+            bytes: 3,
+            duration: Duration::ZERO,
+            problem: None,
+        }
+    }
+
+    #[test]
+    fn many_count_at_once_and_nothing_is_lost() {
+        let metrics = Metrics::new();
+        let count = || {
+            let each = || (0..1000).for_each(|number| metrics.count_answer(&entry(200 + number % 3)));
+            std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(each))));
+        };
+        count();
+        // A kind that was seen before is counted even while somebody else reads the numbers.
+        let reader = metrics.answers.read().unwrap();
+        count();
+        drop(reader);
+        let text = metrics.text(&Observed::default());
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(&format!("repo_serve_{name}")));
+            line.and_then(|value| value.trim().parse::<u64>().ok())
+        };
+        let of = |status| value(&format!("requests_total{{repository=\"prod\",status=\"{status}\"}}"));
+        let numbers: u64 = [200, 201, 202].into_iter().filter_map(of).sum();
+        assert_eq!((numbers, value("sent_bytes_total{repository=\"prod\"}")), (8000, Some(24_000)), "{text}");
+    }
 }

@@ -231,7 +231,8 @@ async fn answer(
         answer.repository = Some(repository.to_owned());
         answer
     };
-    let client = let_in(shared, client, repository, access, request.headers()).await.map_err(named)?;
+    let client =
+        let_in(shared, &site, client, (repository, access), request.headers()).await.map_err(named)?;
     let mut answer = match path.inner(depth) {
         None => match site.pages.get(repository).filter(|_| path.names_repository(depth)) {
             Some(page) => Answer::page(page.text(repository), access.is_restricted()),
@@ -289,10 +290,10 @@ fn to_tls(host: &str, port: u16, uri: &hyper::Uri) -> Answer {
 }
 
 /// Lists the repositories that the client may read with the login it sent, if any. Nothing tells of the others.
-async fn list(shared: &Arc<Shared>, client: IpAddr, site: &OpenSite, headers: &HeaderMap) -> Answer {
+async fn list(shared: &Arc<Shared>, client: IpAddr, site: &Arc<OpenSite>, headers: &HeaderMap) -> Answer {
     let mut names = Vec::new();
     for (name, access) in &site.access {
-        if !access.unlisted && let_in(shared, client, name, access, headers).await.is_ok() {
+        if !access.unlisted && let_in(shared, site, client, (name, access), headers).await.is_ok() {
             names.push(name.as_str());
         }
     }
@@ -305,9 +306,9 @@ async fn list(shared: &Arc<Shared>, client: IpAddr, site: &OpenSite, headers: &H
 /// What costs nearly nothing is tried first: an address, a token, a password that was right before.
 async fn let_in(
     shared: &Arc<Shared>,
+    site: &Arc<OpenSite>,
     client: IpAddr,
-    repository: &str,
-    access: &Access,
+    (repository, access): (&str, &Access),
     headers: &HeaderMap,
 ) -> Result<Option<Client>, Answer> {
     let ways = access.ways_from(client);
@@ -326,8 +327,8 @@ async fn let_in(
         return Ok(Some(known));
     }
     if access.takes_tokens() && password.starts_with(TOKEN_PREFIX) {
-        // It may have been made since the file was looked at.
-        let (site, repository) = (shared.site(), repository.to_owned());
+        // It may have been made since the file was looked at. What is served may be something else by now, with files of its own.
+        let (site, repository) = (Arc::clone(site), repository.to_owned());
         let look = move || site.access.get(&repository).map(Access::look_at_tokens);
         let _ = tokio::task::spawn_blocking(look).await;
         if let Some(known) = known(&ways, &name, &password) {

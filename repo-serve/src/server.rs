@@ -122,6 +122,9 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// How long a client may go without taking a single byte of an answer. The default is 60 s.
     pub stall_timeout: Duration,
+    /// How long after it was taken a connection may send its first request to a server that stops: its client could not know. The default is
+    /// 1 s.
+    pub first_request: Duration,
     /// How long answers in progress may take once the server is told to stop. The default is 30 s.
     pub shutdown_grace: Duration,
     /// Whether clients on this machine are exempt from limits per client, as a proxy may be one. They are by default.
@@ -134,6 +137,7 @@ impl Default for Limits {
             connections: 4096,
             request_timeout: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(60),
+            first_request: Duration::from_secs(1),
             shutdown_grace: Duration::from_secs(30),
             exempt_loopback: true,
         }
@@ -412,7 +416,11 @@ async fn accept(
     warn: Arc<Warn>,
 ) {
     let mut warned: Option<Instant> = None;
-    let timeouts = Timeouts { request: limits.request_timeout, stall: limits.stall_timeout };
+    let timeouts = Timeouts {
+        request: limits.request_timeout,
+        stall: limits.stall_timeout,
+        first_request: limits.first_request,
+    };
     let mut stopping = stop.clone();
     let mut stopped = std::pin::pin!(stopping.wait_for(|stop| stop.is_asked()));
     loop {

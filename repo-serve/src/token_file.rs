@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -40,12 +40,9 @@ pub struct TokenFile {
 struct Known {
     file: ChangingFile,
     problem: Option<String>,
-    /// When it was looked at last.
+    /// When the last look at it began.
     looked: Option<Instant>,
 }
-
-/// How often, at most, a token that is not known makes the file be looked at.
-const AT_MOST_EVERY: Duration = Duration::from_millis(20);
 
 impl TokenFile {
     /// Reads a file of tokens.
@@ -71,10 +68,12 @@ impl TokenFile {
 
     /// Looks at the file because a token is not known: it may have been made this moment. It may block.
     pub(crate) fn look_again(&self) {
-        let looked = self.known.lock().unwrap_or_else(PoisonError::into_inner).looked;
-        if looked.is_none_or(|looked| looked.elapsed() > AT_MOST_EVERY) {
+        let asked = Instant::now();
+        let mut known = self.known();
+        // Those who wait for a look share the next one: it begins after each of them came, so it sees every token that they can have.
+        if known.looked.is_none_or(|looked| looked < asked) {
             // What is wrong with it is told when it is looked at next.
-            self.update();
+            self.update(&mut known);
         }
     }
 
@@ -85,7 +84,11 @@ impl TokenFile {
 
     /// Returns what was wrong with the file when it was read last.
     pub fn problem(&self) -> Option<String> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).problem.clone()
+        self.known().problem.clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holders(&self) -> Option<Arc<dyn TokenHolders>> {
@@ -95,8 +98,8 @@ impl TokenFile {
 
     /// Reads the file again if it has changed, and returns what is wrong with it, once. It may block.
     pub(crate) fn refresh(&self) -> Option<String> {
-        let problem = self.update();
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
+        let problem = self.update(&mut known);
         let is_known = problem == std::mem::replace(&mut known.problem, problem.clone());
         problem
             .filter(|_| !is_known)
@@ -104,8 +107,7 @@ impl TokenFile {
     }
 
     /// Reads the file again if it has changed, and returns what is wrong with it.
-    fn update(&self) -> Option<String> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+    fn update(&self, known: &mut Known) -> Option<String> {
         known.looked = Some(Instant::now());
         match self.look(&mut known.file) {
             Ok(None) => None,
@@ -124,7 +126,7 @@ impl TokenFile {
 
     /// Reads the file at the next [`refresh`](Self::refresh) even if it looks unchanged.
     pub(crate) fn distrust(&self) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         known.file.distrust();
         known.problem = None;
     }
@@ -153,5 +155,35 @@ impl TokenFile {
 impl fmt::Debug for TokenFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Knows each token that stands in a line of its own.
+    struct Lines(String);
+
+    impl TokenHolders for Lines {
+        fn holder_of(&self, token: &str) -> Option<String> {
+            self.0.lines().find(|line| *line == token).map(str::to_owned)
+        }
+    }
+
+    #[test]
+    fn a_token_made_right_after_a_look_counts_for_who_asks_after_that() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(directory.path().join("tokens")).unwrap();
+        let file = TokenFile::load(&path, |text| Ok(Arc::new(Lines(text.to_owned()))));
+        let mut text = String::new();
+        for number in 0..20 {
+            let token = format!("repo_{number}");
+            assert_eq!(file.refresh(), None);
+            text.push_str(&format!("{token}\n"));
+            std::fs::write(&path, &text).unwrap();
+            file.look_again();
+            assert_eq!(file.holder_of(&token), Some(token));
+        }
     }
 }

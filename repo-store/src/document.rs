@@ -214,6 +214,7 @@ impl<D> DerefMut for Kept<D> {
 mod tests {
     use super::*;
     use crate::storage::Memory;
+    use crate::storage::own_directories::FOLDERS;
 
     #[derive(Debug, Default, PartialEq)]
     struct Words(Vec<String>);
@@ -234,6 +235,19 @@ mod tests {
 
     fn load(storage: &Storage) -> Kept<Words> {
         Kept::load(storage, "x").unwrap()
+    }
+
+    #[test]
+    fn every_area_is_a_directory_that_no_link_stands_for() {
+        for area in Area::ALL {
+            assert!(FOLDERS.contains(&area.as_str()), "{area:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_told_of_machines_is_apart() {
+        let apart = Area::ALL.into_iter().filter(|area| area.key("x").is_apart());
+        assert_eq!(apart.collect::<Vec<_>>(), [Area::Machines]);
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! done, a line for each repository, in the order in which their references are replaced:
 //!
 //! ```text
-//! <repository> <commit before, or -> <commit after> TAB <check, as in the operation log>
+//! <repository> <commit before, or -> <commit after>[ <commit that takes it back>] TAB <check, as in the operation log>
 //! ```
 //!
 //! All commits are written and durable before the document is. Whoever changes or publishes one of the repositories next completes what
 //! is begun, whether the process that began it has died or is still at work: each step is a compare-and-swap to a commit that is known
 //! beforehand, so several may take it. Only when a repository was changed by somebody who had started before the document was there, the
-//! rest cannot follow: then the repositories that were changed go back, by a commit each. What leads to which end follows from the
-//! references alone, so all who work at it come to the same one. The document is removed at the end.
+//! rest cannot follow: then the repositories that were changed go back, by a commit each. That one is known beforehand as well, so it is
+//! signed by who signed the change, not by who happens to take it back. The last repository never goes back, so its line names none. What
+//! leads to which end follows from the references alone, so all who work at it come to the same one. The document is removed at the end.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -28,18 +29,20 @@ use crate::model::snapshot::Snapshot;
 use crate::storage::{Swap, Version};
 use crate::store::Store;
 
-/// What is to become of one repository.
+/// What is to become of the reference of one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct RefChange {
     pub(crate) repository: RepositoryName,
     pub(crate) before: Option<CommitId>,
     pub(crate) after: CommitId,
+    /// The commit that takes the change back if a later one cannot be made; `None` for the last.
+    pub(crate) back: Option<CommitId>,
 }
 
 /// A change of several repositories that is made as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Intent {
-    pub(crate) parts: Vec<Part>,
+    pub(crate) changes: Vec<RefChange>,
 }
 
 impl Document for Intent {
@@ -47,7 +50,7 @@ impl Document for Intent {
     const KIND: &'static str = "intent";
 
     fn from_lines(lines: &[&str]) -> Option<Self> {
-        let part = |line: &&str| {
+        let change = |line: &&str| {
             let mut words = line.split(' ');
             let repository = RepositoryName::parse(words.next()?).ok()?;
             let before = match words.next()? {
@@ -55,17 +58,19 @@ impl Document for Intent {
                 id => Some(id.parse().ok()?),
             };
             let after = words.next()?.parse().ok()?;
-            words.next().is_none().then_some(Part { repository, before, after })
+            let back = words.next().map(str::parse).transpose().ok()?;
+            words.next().is_none().then_some(RefChange { repository, before, after, back })
         };
-        lines.iter().map(part).collect::<Option<_>>().map(|parts| Self { parts })
+        lines.iter().map(change).collect::<Option<_>>().map(|changes| Self { changes })
     }
 
     fn to_lines(&self) -> Vec<String> {
-        let line = |Part { repository, before, after }: &Part| {
+        let line = |RefChange { repository, before, after, back }: &RefChange| {
             let before = before.map_or_else(|| "-".to_owned(), |before| before.to_string());
-            format!("{repository} {before} {after}")
+            let back = back.map(|back| format!(" {back}")).unwrap_or_default();
+            format!("{repository} {before} {after}{back}")
         };
-        self.parts.iter().map(line).collect()
+        self.changes.iter().map(line).collect()
     }
 }
 
@@ -82,12 +87,13 @@ pub(crate) enum End {
 const ATTEMPTS: u32 = 100;
 
 impl Intent {
-    /// Says what is to be done, and does it.
+    /// Writes the intent and completes it.
     pub(crate) fn carry_out(&self, store: &Store) -> Result<End, Error> {
-        let Some(first) = self.parts.first() else { return Ok(End::Done) };
+        // One reference is replaced as a whole anyway.
+        let [first, _, ..] = self.changes.as_slice() else { return self.replace_all(store) };
         let name = first.after.to_string();
         let mut kept = Kept::<Self>::load(store.storage(), &name)?;
-        kept.parts.clone_from(&self.parts);
+        kept.changes.clone_from(&self.changes);
         if !kept.save(store.storage())? {
             let repository = first.repository.clone();
             return Err(ChangeError::Contended { repository, times: 1 }.into());
@@ -95,28 +101,46 @@ impl Intent {
         self.complete(store, &name)
     }
 
+    /// Looks whether the commits that it names can be read: without them it can never be completed.
+    ///
+    /// # Errors
+    /// The error of the first that cannot be read.
+    pub(crate) fn check(&self, store: &Store) -> Result<(), Error> {
+        let mut commits = self.changes.iter().flat_map(RefChange::commits);
+        commits.try_for_each(|id| Ok(Commit::read(&store.objects(), id).map(drop)?))
+    }
+
     /// Does what is left to do, and removes the document.
     pub(crate) fn complete(&self, store: &Store, name: &str) -> Result<End, Error> {
-        let mut end = End::Done;
-        for (number, part) in self.parts.iter().enumerate() {
-            if !part.replace(store)? {
-                for done in self.parts.iter().take(number).rev() {
-                    done.take_back(store)?;
-                }
-                end = End::TakenBack(part.repository.clone());
-                break;
-            }
-        }
+        let end = self.replace_all(store)?;
         let kept = Kept::<Self>::load(store.storage(), name)?;
-        if !kept.parts.is_empty() {
+        if !kept.changes.is_empty() {
             // Where it is not as it was read, somebody else removed it.
             kept.replaced_by(Self::default()).save(store.storage())?;
         }
         Ok(end)
     }
+
+    /// Replaces the references, or takes back those that were replaced if one cannot be.
+    fn replace_all(&self, store: &Store) -> Result<End, Error> {
+        for (number, change) in self.changes.iter().enumerate() {
+            if !change.replace(store)? {
+                for done in self.changes.iter().take(number).rev() {
+                    done.take_back(store)?;
+                }
+                return Ok(End::TakenBack(change.repository.clone()));
+            }
+        }
+        Ok(End::Done)
+    }
 }
 
-impl Part {
+impl RefChange {
+    /// Returns the commits that the reference may still get.
+    pub(crate) fn commits(&self) -> impl Iterator<Item = CommitId> + use<> {
+        [self.after].into_iter().chain(self.back)
+    }
+
     /// Makes the change; returns whether the repository has it. It has not when somebody else changed it first.
     fn replace(&self, store: &Store) -> Result<bool, Error> {
         let commit = Commit::read(&store.objects(), self.after)?;
@@ -144,32 +168,17 @@ impl Part {
     /// Gives the repository the content that it had before, unless somebody built upon the change.
     fn take_back(&self, store: &Store) -> Result<(), Error> {
         let objects = store.objects();
-        let done = Commit::read(&objects, self.after)?;
-        let Some(parent) = done.parent else { return Ok(()) };
-        let before = Commit::read(&objects, parent)?;
-        let nothing = Snapshot::default().write(&objects)?;
-        let mut suites: BTreeMap<_, _> = done.suites.into_keys().map(|suite| (suite, nothing)).collect();
-        suites.extend(before.suites);
-        let commit = Commit {
-            parent: Some(self.after),
-            sequence: done.sequence + 1,
-            date: done.date,
-            actor: done.actor,
-            operation: Operation::Undo {
-                number: done.sequence,
-                commit: self.after.short(),
-                what: done.operation.to_string(),
-            },
-            holds: before.holds,
-            together: BTreeMap::new(),
-            gate_override: None,
-            approved: Vec::new(),
-            suites,
-            // Whoever completes it need not be who began it.
-            signature: None,
+        let (id, commit) = match self.back {
+            Some(id) => (id, Commit::read(&objects, id)?),
+            // Earlier versions did not write it beforehand.
+            None => {
+                let done = Commit::read(&objects, self.after)?;
+                let Some(commit) = taking_back(store, self.after, &done)? else { return Ok(()) };
+                let id = commit.write(&objects)?;
+                store.storage().objects().sync()?;
+                (id, commit)
+            }
         };
-        let id = commit.write(&objects)?;
-        store.storage().objects().sync()?;
         for _ in 0..ATTEMPTS {
             let (head, version) = versioned_head(store, &self.repository)?.unzip();
             if head.as_ref().map(Revision::id) != Some(self.after) {
@@ -184,6 +193,34 @@ impl Part {
         }
         Err(ChangeError::Contended { repository: self.repository.clone(), times: ATTEMPTS }.into())
     }
+}
+
+/// Returns the commit that gives a repository the content that it had before a change, not signed yet; `None` for a commit that is not a
+/// change of anything.
+pub(crate) fn taking_back(store: &Store, id: CommitId, done: &Commit) -> Result<Option<Commit>, Error> {
+    let objects = store.objects();
+    let Some(parent) = done.parent else { return Ok(None) };
+    let before = Commit::read(&objects, parent)?;
+    let nothing = Snapshot::default().write(&objects)?;
+    let mut suites: BTreeMap<_, _> = done.suites.keys().map(|suite| (suite.clone(), nothing)).collect();
+    suites.extend(before.suites);
+    Ok(Some(Commit {
+        parent: Some(id),
+        sequence: done.sequence + 1,
+        date: done.date,
+        actor: done.actor.clone(),
+        operation: Operation::Undo {
+            number: done.sequence,
+            commit: id.short(),
+            what: done.operation.to_string(),
+        },
+        holds: before.holds,
+        together: BTreeMap::new(),
+        gate_override: None,
+        approved: Vec::new(),
+        suites,
+        signature: None,
+    }))
 }
 
 /// Whether a state that was read is an earlier one than `known`: what others changed may be seen a moment later.
@@ -218,21 +255,21 @@ fn swap(
 /// Completes what was begun with a repository, so that it is as a whole what somebody meant. Returns whether there was anything to complete.
 pub(crate) fn complete_of(store: &Store, repository: &RepositoryName) -> Result<bool, Error> {
     let mut all = all(store)?;
-    all.retain(|(_, intent)| intent.parts.iter().any(|part| part.repository == *repository));
+    all.retain(|(_, intent)| intent.changes.iter().any(|change| change.repository == *repository));
     for (name, intent) in &all {
         intent.complete(store, name)?;
     }
     Ok(!all.is_empty())
 }
 
-/// Returns the states that are still to come, and that nothing else may lead to: for a repository that has no state yet also the one in which
+/// Returns the states that may still come, and that nothing else may lead to: for a repository that has no state yet also the one in which
 /// it starts.
 pub(crate) fn announced(store: &Store) -> Result<HashSet<CommitId>, Error> {
     let mut states = HashSet::new();
-    for part in all(store)?.into_iter().flat_map(|(_, intent)| intent.parts) {
-        states.insert(part.after);
-        if part.before.is_none() {
-            states.extend(Commit::read(&store.objects(), part.after)?.parent);
+    for change in all(store)?.into_iter().flat_map(|(_, intent)| intent.changes) {
+        states.extend(change.commits());
+        if change.before.is_none() {
+            states.extend(Commit::read(&store.objects(), change.after)?.parent);
         }
     }
     Ok(states)

@@ -7,7 +7,7 @@ use deb_parse::SuiteName;
 use crate::context::Context;
 use crate::error::{ChangeError, Error, HistoryError};
 use crate::history::revision::Revision;
-use crate::intent::{self, End, Intent, Part};
+use crate::intent::{self, End, Intent, RefChange};
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
@@ -58,19 +58,27 @@ pub(crate) fn transact_jointly(
     };
     let objects = store.objects();
     let (mut intent, mut entries) = (Intent::default(), Vec::new());
-    for (repository, before, mut commit) in drafts {
+    let last = drafts.len().saturating_sub(1);
+    for (number, (repository, before, mut commit)) in drafts.into_iter().enumerate() {
         commit.together.clone_from(&together);
         commit.sign(repository, context).map_err(HistoryError::sign(repository))?;
         let after = commit.write(&objects)?;
         entries.push(LogEntry::of_commit(&commit, repository, after).to_line());
-        intent.parts.push(Part { repository: repository.clone(), before, after });
+        let mut back = None;
+        if number < last
+            && let Some(mut commit) = intent::taking_back(store, after, &commit)?
+        {
+            commit.sign(repository, context).map_err(HistoryError::sign(repository))?;
+            back = Some(commit.write(&objects)?);
+        }
+        intent.changes.push(RefChange { repository: repository.clone(), before, after, back });
     }
     // Everything that the references will lead to must survive a power cut before they do.
     store.storage().objects().sync()?;
     match intent.carry_out(store)? {
         End::Done => {
             entries.iter().for_each(|entry| context.progress.logged(entry));
-            Ok(intent.parts.into_iter().map(|part| (part.repository, part.after)).collect())
+            Ok(intent.changes.into_iter().map(|change| (change.repository, change.after)).collect())
         }
         End::TakenBack(repository) => Err(ChangeError::Outdated { repository }.into()),
     }

@@ -104,6 +104,7 @@ pub use model::difference::Difference;
 pub use model::gate_rule::{GateOverride, GateRule, GateViolation};
 pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
+pub use model::in_words::{duration_in_words, size_in_words};
 pub use model::index_kind::IndexKind;
 pub use model::log_entry::LogEntry;
 pub use model::name::{HolderName, HookName, NameError, RepositoryName, TagName};

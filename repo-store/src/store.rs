@@ -40,6 +40,8 @@ pub(crate) enum InPool {
 /// <root>/store/tags/        the same for each tag of each repository
 /// <root>/store/history/     where the history of a repository ends, if it was shortened
 /// <root>/store/keyrings/    the versions of a repository's keyring package, if there are any
+/// <root>/store/tokens/      the tokens that may read a repository, if there are any
+/// <root>/store/machines/    the machines that were seen reading a repository
 /// <root>/store/upkeep/      what was last done to look after the store
 /// <root>/store/hooks/       events that are still to be delivered
 /// <root>/store/intents/     changes of several repositories that are not complete

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::{Component, SuiteName, Version};
+use deb_parse::{Component, SuiteName};
 use jiff::Timestamp;
 
 use crate::context::Context;
@@ -27,7 +27,7 @@ use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::progress::Phase;
 use crate::settings::RepositorySettings;
-use crate::settings::gate::{Arrival, Gate};
+use crate::settings::gate::{self, Arrival, Gate};
 use crate::storage::{self, Swap};
 use crate::store::{InPool, Store};
 
@@ -592,29 +592,19 @@ impl<'a> Transaction<'a> {
         if gates.is_empty() && self.freeze.is_none() || self.same_there(suite, record)? {
             return Ok(Vec::new());
         }
-        let key = record.key();
-        let is_alike =
-            |other: &RecordKey| other.package == key.package && other.architecture == key.architecture;
-        let mut newest: Option<Version> = None;
-        if let Some(snapshot) = self.snapshots.get(suite) {
-            let there = self.lookup.versions(snapshot, &key.package)?;
-            let there = there.iter().map(|record| record.key()).filter(|other| is_alike(other));
-            newest = there.map(|other| other.version.clone()).max();
-        }
-        let arrival = Arrival {
-            record,
-            to: &self.repository,
-            newest: newest.as_ref(),
-            size: record.files()?.iter().map(|file| file.size).sum(),
-            source: None,
-            approvals: Vec::new(),
-            now: None,
+        let (snapshot, lookup) = (self.snapshots.get(suite), &mut self.lookup);
+        let there = || {
+            let versions = snapshot.map(|snapshot| lookup.versions(snapshot, &record.key().package));
+            Ok(versions.transpose()?.unwrap_or_default())
         };
-        let of_gates = gates.iter().flat_map(|gate| gate.violations(&arrival));
-        Ok(of_gates.chain(self.freeze.as_ref().map(|freeze| freeze.violation(&self.repository))).collect())
+        gate::judge(
+            gates,
+            &Arrival { record, to: &self.repository, source: None, freeze: self.freeze.as_ref() },
+            there,
+        )
     }
 
-    /// Has the history say that some rules did not count.
+    /// Records which gate rules were overridden.
     pub(crate) fn note_override(&mut self, rules: &BTreeSet<GateRule>, reason: &str) {
         if !rules.is_empty() {
             let known = self.gate_override.iter().flat_map(|known| known.rules.iter().copied());

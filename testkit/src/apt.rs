@@ -1,5 +1,4 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -102,9 +101,7 @@ impl<'e> Apt<'e> {
     fn script_for(&self, script: &str, release: &str) -> Utf8PathBuf {
         let (root, bin) = (&self.root, self.path("bin"));
         fs::create_dir_all(&bin).expect("a directory");
-        let id = bin.join("id");
-        fs::write(&id, "#!/bin/sh\necho 0\n").expect("a program");
-        fs::set_permissions(&id, fs::Permissions::from_mode(0o755)).expect("an executable program");
+        crate::script(bin.join("id"), "echo 0");
         fs::write(self.path("etc/os-release"), format!("VERSION_CODENAME={release}\n")).expect("a release");
         let script = script.replace("/etc/", &format!("{root}/etc/"));
         let script = script.replace("/usr/share/keyrings", &format!("{root}/usr/share/keyrings"));

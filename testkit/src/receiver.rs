@@ -1,7 +1,7 @@
 //! A web server that takes what hooks send, and behaves as badly as a test asks it to.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -54,8 +54,16 @@ impl Received {
 #[derive(Debug)]
 pub struct Receiver {
     address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
-    answers: Arc<Mutex<Vec<Answer>>>,
+    shared: Arc<Shared>,
+}
+
+/// What the receiver and its connections share.
+#[derive(Debug, Default)]
+struct Shared {
+    received: Mutex<Vec<Received>>,
+    answers: Mutex<Vec<Answer>>,
+    /// The connections whose clients wait.
+    waiting: Mutex<Vec<TcpStream>>,
 }
 
 impl Receiver {
@@ -67,16 +75,15 @@ impl Receiver {
     pub fn start(answers: &[Answer]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
-        let received = Arc::<Mutex<Vec<Received>>>::default();
-        let answers = Arc::new(Mutex::new(answers.to_vec()));
-        let (to, from) = (Arc::clone(&received), Arc::clone(&answers));
+        let shared = Arc::new(Shared { answers: Mutex::new(answers.to_vec()), ..Shared::default() });
+        let of_all = Arc::clone(&shared);
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let (to, from) = (Arc::clone(&to), Arc::clone(&from));
-                thread::spawn(move || talk(connection, &to, &from));
+                let shared = Arc::clone(&of_all);
+                thread::spawn(move || talk(connection, &shared));
             }
         });
-        Self { address, received, answers }
+        Self { address, shared }
     }
 
     /// Returns the address of a path on it.
@@ -96,7 +103,18 @@ impl Receiver {
     /// # Panics
     /// When another thread panicked.
     pub fn answer(&self, answer: Answer) {
-        *self.answers.lock().expect("the answers") = vec![answer];
+        *self.shared.answers.lock().expect("the answers") = vec![answer];
+    }
+
+    /// Ends the connections of all clients that wait for [`Answer::Hang`] or [`Answer::Slow`].
+    ///
+    /// # Panics
+    /// When another thread panicked.
+    pub fn hang_up(&self) {
+        for connection in self.shared.waiting.lock().expect("those who wait").drain(..) {
+            // The client may have gone.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 
     /// Returns what was received so far.
@@ -105,13 +123,13 @@ impl Receiver {
     /// When another thread panicked.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
-        self.received.lock().expect("what was received").clone()
+        self.shared.received.lock().expect("what was received").clone()
     }
 
     /// Waits until so many requests came, and returns them.
     ///
     /// # Panics
-    /// When they do not come within half a minute.
+    /// When they do not come within a minute.
     #[must_use]
     pub fn wait_for(&self, number: usize) -> Vec<Received> {
         let begun = Instant::now();
@@ -120,7 +138,7 @@ impl Receiver {
             if received.len() >= number {
                 return received;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "only {received:?}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "only {received:?}");
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -145,9 +163,9 @@ fn read(connection: &TcpStream) -> Option<Received> {
     Some(Received { line, headers, body })
 }
 
-fn talk(mut connection: TcpStream, received: &Mutex<Vec<Received>>, answers: &Mutex<Vec<Answer>>) {
+fn talk(mut connection: TcpStream, shared: &Shared) {
     let answer = {
-        let mut answers = answers.lock().expect("the answers");
+        let mut answers = shared.answers.lock().expect("the answers");
         if answers.len() > 1 { answers.remove(0) } else { answers.first().cloned().unwrap_or(Answer::Hang) }
     };
     if matches!(answer, Answer::Drop) {
@@ -155,7 +173,11 @@ fn talk(mut connection: TcpStream, received: &Mutex<Vec<Received>>, answers: &Mu
         return;
     }
     let Some(request) = read(&connection) else { return };
-    received.lock().expect("what was received").push(request);
+    if matches!(answer, Answer::Hang | Answer::Slow(_)) {
+        let waiting = connection.try_clone().expect("the same connection");
+        shared.waiting.lock().expect("those who wait").push(waiting);
+    }
+    shared.received.lock().expect("what was received").push(request);
     let _ = match answer {
         Answer::Status(status) => {
             write!(connection, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

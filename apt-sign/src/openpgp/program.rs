@@ -175,11 +175,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mark = directory.path().join("mark");
         // The inner one would write after the time is over; the outer one waits for it.
-        let script = format!("(sleep 2; echo alive > {}) & wait", mark.display());
+        let script = format!("(sleep 5; echo alive > {}) & wait", mark.display());
         let program = Program::new("sh", ["-c", &script]).with_timeout(Duration::from_millis(500));
         let error = program.output(&[], Protected::from(Vec::new()), 100).unwrap_err();
         assert!(error.to_string().contains("took longer than 0.5 seconds"), "{error}");
-        thread::sleep(Duration::from_secs(3));
+        thread::sleep(Duration::from_secs(6));
         assert!(!mark.exists(), "it lives on");
     }
 }

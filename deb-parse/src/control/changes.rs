@@ -142,6 +142,26 @@ impl Buildinfo {
         self.paragraph().get_str("Build-Date")
     }
 
+    /// Who built it: usually the distribution (field `Build-Origin`).
+    pub fn build_origin(&self) -> Option<&str> {
+        self.paragraph().get_str("Build-Origin")
+    }
+
+    /// Kernel of the machine that built (field `Build-Kernel-Version`).
+    pub fn build_kernel_version(&self) -> Option<&str> {
+        self.paragraph().get_str("Build-Kernel-Version")
+    }
+
+    /// Why the build may not be reproducible elsewhere, a word for each reason (field `Build-Tainted-By`).
+    pub fn build_tainted_by(&self) -> impl Iterator<Item = &str> {
+        self.paragraph().get_str("Build-Tainted-By").unwrap_or_default().split_ascii_whitespace()
+    }
+
+    /// The changelog entry of a rebuild without changes to the source (field `Binary-Only-Changes`).
+    pub fn binary_only_changes(&self) -> Option<&str> {
+        self.paragraph().get_str("Binary-Only-Changes")
+    }
+
     /// The directory it was built in (field `Build-Path`).
     pub fn build_path(&self) -> Option<&str> {
         self.paragraph().get_str("Build-Path")

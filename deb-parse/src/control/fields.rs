@@ -90,6 +90,11 @@ macro_rules! fields {
                 self.paragraph().get("Essential").is_some_and(|value| value.eq_ignore_ascii_case(b"yes"))
             }
 
+            /// Whether building packages may take the package for granted (field `Build-Essential: yes`).
+            fn is_build_essential(&self) -> bool {
+                self.paragraph().get("Build-Essential").is_some_and(|value| value.eq_ignore_ascii_case(b"yes"))
+            }
+
             /// Whether the package is protected (field `Protected: yes`).
             fn is_protected(&self) -> bool {
                 self.paragraph().get("Protected").is_some_and(|value| value.eq_ignore_ascii_case(b"yes"))
@@ -136,6 +141,12 @@ fields! {
     package_type "Package-Type" "`deb` or `udeb`",
     build_ids "Build-Ids" "Build ids of the debug symbols in the package",
     auto_built_package "Auto-Built-Package" "Why the package was made automatically",
+    built_for_profiles "Built-For-Profiles" "Build profiles that were active when the package was built",
+    build_profiles "Build-Profiles" "Build profiles for which the package is built at all",
+    build_driver "Build-Driver" "Program that drives the build",
+    installer_menu_item "Installer-Menu-Item" "Where the installer shows the package in its menu",
+    kernel_version "Kernel-Version" "Kernel version that the installer package is for",
+    subarchitecture "Subarchitecture" "Kinds of machines that the installer package is for",
     }
     relations {
     depends "Depends" "What must be configured first",

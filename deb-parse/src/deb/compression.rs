@@ -35,6 +35,18 @@ impl Compression {
         }
     }
 
+    /// Returns the format that the ending of a file's name tells: that of no compression if it is none of the others.
+    ///
+    /// ```
+    /// use deb_parse::deb::Compression;
+    /// assert_eq!(Compression::of_name("main/binary-amd64/Packages.xz"), Compression::Xz);
+    /// assert_eq!(Compression::of_name("Packages"), Compression::None);
+    /// ```
+    pub fn of_name(name: &str) -> Self {
+        let packed = [Self::Gzip, Self::Xz, Self::Zstd, Self::Bzip2, Self::Lzma];
+        packed.into_iter().find(|format| name.ends_with(format.suffix())).unwrap_or(Self::None)
+    }
+
     pub(super) fn for_control(suffix: &str) -> Option<Self> {
         [Self::None, Self::Gzip, Self::Xz, Self::Zstd].into_iter().find(|format| format.suffix() == suffix)
     }

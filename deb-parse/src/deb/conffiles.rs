@@ -1,12 +1,11 @@
 //! Configuration files, which dpkg does not overwrite unasked when the administrator changed them (deb-conffiles(5)).
 
-use super::tar::{EntryKind, Tar};
+use super::tar::EntryKind;
 use crate::checksum::Sha256;
 use crate::error::Error;
 use crate::path;
 use crate::place::offset_in;
 use std::collections::HashMap;
-use std::io::Read;
 
 /// A line of `conffiles`, and what the package installs there.
 ///
@@ -63,17 +62,11 @@ impl Conffiles {
         !self.digests.is_empty() && self.digests.contains_key(path)
     }
 
-    /// Takes note of the current entry of `tar`, one at a path that is [contained](Self::contains), before anything of it was read.
-    /// Of several at one path the last counts: it is what dpkg installs.
-    pub(super) fn look_at<R: Read>(
-        &mut self,
-        path: &[u8],
-        kind: EntryKind,
-        target: &[u8],
-        tar: &mut Tar<'_, R>,
-    ) -> Result<(), Error> {
+    /// Takes note of an entry at a path that is [contained](Self::contains); `content` is the digest of what is in it, if it is a
+    /// file. Of several at one path the last counts: it is what dpkg installs.
+    pub(super) fn found(&mut self, path: &[u8], kind: EntryKind, target: &[u8], content: Option<Sha256>) {
         let digest = match kind {
-            EntryKind::File => Some(tar.hash_content()?),
+            EntryKind::File => content,
             EntryKind::Symlink => Some(Sha256::of(target)),
             EntryKind::HardLink => self.digests.get(target).copied().flatten(),
             _ => None,
@@ -81,7 +74,6 @@ impl Conffiles {
         if let Some(slot) = self.digests.get_mut(path) {
             *slot = digest;
         }
-        Ok(())
     }
 
     pub(super) fn finish(self) -> Vec<Conffile> {

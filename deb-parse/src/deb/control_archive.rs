@@ -33,6 +33,8 @@ pub struct ControlFile {
     pub mode: u32,
     /// SHA-256 of the content.
     pub sha256: Sha256,
+    /// The content, if [`Options::control_contents`](super::Options::control_contents) asks for it.
+    pub content: Option<Vec<u8>>,
 }
 
 impl ControlFile {
@@ -53,7 +55,13 @@ pub(super) struct ControlArchive {
 }
 
 /// Reads a control archive to its end. It must hold plain files by plain names, each once.
-pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<ControlArchive, Error> {
+///
+/// With `keep`, contents of up to so many bytes are kept.
+pub(super) fn read<R: Read>(
+    input: Unpacked<'_, R>,
+    limits: &Limits,
+    keep: Option<usize>,
+) -> Result<ControlArchive, Error> {
     let mut tar = Tar::new(input, Dialect::Control, limits.path());
     let mut seen = HashSet::new();
     let mut control = None;
@@ -92,7 +100,9 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
             return error("the file occurs twice");
         }
         let place = || format!("{}: {quoted}", tar.name());
-        let sha256 = match name.as_str() {
+        let is_kept = keep.is_some_and(|limit| entry.size <= limit as u64);
+        let kept = |text: &Vec<u8>| is_kept.then(|| text.clone());
+        let (sha256, content) = match name.as_str() {
             "control" => {
                 if entry.size > limits.control() as u64 {
                     let limit = limits.control() as u64;
@@ -105,19 +115,30 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
                     return Err(Error::syntax(&text, text.len(), rule).within(place));
                 }
                 control = Some(BinaryControl::parse(&text, limits).map_err(|error| error.within(place))?);
-                Sha256::of(&text)
+                (Sha256::of(&text), kept(&text))
             }
             "conffiles" => {
                 let place = place();
                 let text = tar.read_content(limits.control())?;
                 conffiles::check(&text).map_err(|error| error.within(place))?;
-                Sha256::of(found_conffiles.insert(text))
+                let text = found_conffiles.insert(text);
+                (Sha256::of(text), kept(text))
             }
-            "triggers" => Sha256::of(triggers.insert(tar.read_content(limits.control())?)),
-            "md5sums" => Sha256::of(md5sums.insert(tar.read_content(usize::MAX)?)),
-            _ => tar.hash_content()?,
+            "triggers" => {
+                let text = triggers.insert(tar.read_content(limits.control())?);
+                (Sha256::of(text), kept(text))
+            }
+            "md5sums" => {
+                let text = md5sums.insert(tar.read_content(usize::MAX)?);
+                (Sha256::of(text), kept(text))
+            }
+            _ if is_kept => {
+                let text = tar.read_content(usize::MAX)?;
+                (Sha256::of(&text), Some(text))
+            }
+            _ => (tar.hash_content()?, None),
         };
-        files.push(ControlFile { name, size: entry.size, mode: entry.mode, sha256 });
+        files.push(ControlFile { name, size: entry.size, mode: entry.mode, sha256, content });
     }
     let control = control.ok_or_else(|| tar.error("the file `control` is missing"))?;
     files.sort_unstable_by(|a, b| a.name.cmp(&b.name));

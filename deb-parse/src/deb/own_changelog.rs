@@ -1,12 +1,10 @@
 //! The changelog that a package ships for itself (Policy 12.7), kept while its data archive goes by.
 
-use super::codec;
+use super::codec::{self, Decode};
 use super::compression::Compression;
-use super::tar::Tar;
 use crate::control::BinaryControl;
 use crate::error::Error;
 use crate::limits::Limits;
-use std::io::Read;
 
 /// What a package says of its own changes, from `usr/share/doc/PACKAGE/`.
 ///
@@ -52,7 +50,27 @@ pub(super) struct Collector {
     found: [Option<Kept>; 3],
 }
 
-#[derive(Default)]
+/// One of the files, while its content goes by.
+pub(super) struct Changelog {
+    place: Place,
+    decoder: Box<dyn Decode>,
+    /// It is not compressed, and so has no end of its own.
+    is_plain: bool,
+    limit: usize,
+    text: Vec<u8>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It goes on.
+    Within,
+    /// The compressed stream is at its end.
+    Ended,
+    /// The rest is not looked at: it is damaged, or more than the limit.
+    GivenUp,
+}
+
 struct Kept {
     text: Vec<u8>,
     complete: bool,
@@ -70,59 +88,38 @@ impl Collector {
         }
     }
 
-    /// Reads the current entry of `tar`, a file at `path`, if it is one of those looked for.
-    pub(super) fn look_at<R: Read>(
-        &mut self,
-        path: &[u8],
-        tar: &mut Tar<'_, R>,
-        limits: &Limits,
-    ) -> Result<(), Error> {
-        let Some(name) = path.strip_prefix(self.directory.as_bytes()) else { return Ok(()) };
+    /// Begins to read a file at `path`, if it is one of those looked for.
+    pub(super) fn begin(&self, path: &[u8], limits: &Limits) -> Result<Option<Changelog>, Error> {
+        let Some(name) = path.strip_prefix(self.directory.as_bytes()) else { return Ok(None) };
         let plain = name.strip_suffix(b".gz");
         let place = match plain.unwrap_or(name) {
             name if name == self.rebuild.as_bytes() => Place::Rebuild,
             b"changelog.Debian" => Place::Debian,
             // That of any other package is its upstream's, in whatever form.
             b"changelog" if self.is_native => Place::Native,
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         let format = if plain.is_some() { Compression::Gzip } else { Compression::None };
-        let kept = self.unpack(tar, format, limits)?;
-        if let Some(slot) = self.found.get_mut(place as usize) {
-            *slot = Some(kept);
-        }
-        Ok(())
+        let decoder = codec::decoder(format, limits)?;
+        Ok(Some(Changelog {
+            place,
+            decoder,
+            is_plain: format == Compression::None,
+            limit: self.limit,
+            text: Vec::new(),
+            state: State::Within,
+        }))
     }
 
-    fn unpack<R: Read>(
-        &self,
-        tar: &mut Tar<'_, R>,
-        format: Compression,
-        limits: &Limits,
-    ) -> Result<Kept, Error> {
-        let mut decoder = codec::decoder(format, limits)?;
-        let mut kept = Kept::default();
-        let mut output = [0; 8 * 1024];
-        let mut ended = false;
-        loop {
-            let mut piece = tar.next_piece()?;
-            if piece.is_empty() {
-                kept.complete = ended || format == Compression::None;
-                return Ok(kept);
-            }
-            while !piece.is_empty() {
-                let step = if ended { None } else { decoder.step(piece, &mut output).ok() };
-                let Some(step) = step.filter(|step| step.consumed + step.produced > 0 || step.ended) else {
-                    return Ok(kept);
-                };
-                kept.text.extend_from_slice(output.get(..step.produced).unwrap_or_default());
-                if kept.text.len() > self.limit {
-                    cut(&mut kept.text, self.limit);
-                    return Ok(kept);
-                }
-                piece = piece.get(step.consumed..).unwrap_or_default();
-                ended = step.ended;
-            }
+    /// Keeps what was read.
+    pub(super) fn keep(&mut self, read: Changelog) {
+        if let Some(slot) = self.found.get_mut(read.place as usize) {
+            let complete = match read.state {
+                State::Within => read.is_plain,
+                State::Ended => true,
+                State::GivenUp => false,
+            };
+            *slot = Some(Kept { text: read.text, complete });
         }
     }
 
@@ -142,6 +139,31 @@ impl Collector {
             all.complete = false;
         }
         Some(OwnChangelog { text: String::from_utf8_lossy(&all.text).into_owned(), complete: all.complete })
+    }
+}
+
+impl Changelog {
+    /// Takes in the next piece of the file.
+    pub(super) fn update(&mut self, mut piece: &[u8]) {
+        let mut output = [0; 8 * 1024];
+        while !piece.is_empty() && self.state != State::GivenUp {
+            let within = self.state == State::Within;
+            let step = if within { self.decoder.step(piece, &mut output).ok() } else { None };
+            let Some(step) = step.filter(|step| step.consumed + step.produced > 0 || step.ended) else {
+                self.state = State::GivenUp;
+                return;
+            };
+            self.text.extend_from_slice(output.get(..step.produced).unwrap_or_default());
+            if self.text.len() > self.limit {
+                cut(&mut self.text, self.limit);
+                self.state = State::GivenUp;
+                return;
+            }
+            piece = piece.get(step.consumed..).unwrap_or_default();
+            if step.ended {
+                self.state = State::Ended;
+            }
+        }
     }
 }
 

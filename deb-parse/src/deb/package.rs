@@ -3,20 +3,21 @@
 use super::ar::{self, Header};
 use super::compression::Compression;
 use super::conffiles::{Conffile, Conffiles};
+use super::content::{Content, Watchers};
 use super::control_archive::{self, ControlArchive, ControlFile};
 use super::own_changelog::{Collector, OwnChangelog};
 use super::source::{Member, Source};
 use super::stream_end::StreamEnd;
-use super::tar::{Dialect, EntryKind, Owner, Tar};
+use super::tar::{Dialect, Entry, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
 use super::unpacking::{self, UnpackProblem};
 use crate::LimitKind;
-use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
+use crate::checksum::{Blake3, HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use crate::path;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 /// How many times larger than packed a data archive may be in any case; see [`Limits::data_unpacked`].
@@ -48,6 +49,10 @@ pub struct Options {
     /// Keep that many bytes, unpacked, of the package's own changelog; needs [`Data::List`]. Changelogs of 100 KiB are
     /// usual, and some have 10 MiB; the newest entries come first.
     pub changelog: Option<usize>,
+    /// Compute checksums of each file of the data archive: SHA-256, BLAKE3 and those in the set; needs [`Data::List`].
+    pub file_hashes: Option<HashSet>,
+    /// Keep the content of each file of the control archive that has at most that many bytes.
+    pub control_contents: Option<usize>,
 }
 
 /// What to do with the data archive of a package.
@@ -99,6 +104,8 @@ pub struct FileEntry {
     pub owner: Arc<Owner>,
     /// What a symbolic link points to, or the path that a hard link is another name for; empty for others.
     pub target: Vec<u8>,
+    /// The checksums of a file's content, if [`Options::file_hashes`] asks for them.
+    pub hashes: Option<Box<Hashes>>,
 }
 
 /// What one pass over a package found out.
@@ -179,9 +186,51 @@ impl Package {
 /// One for everything that the module's documentation says is refused, naming the member, the file and the rule;
 /// [`Error::Limit`] for what is too large; [`Error::Io`] for what `input` gives.
 pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
+    read_package(input, options, None)
+}
+
+/// Reads a package as [`read`] does, and shows `visit` each file of the data archive with its content while that goes by, in the order of
+/// the archive.
+///
+/// What `visit` does not read is passed over. [`FileEntry::hashes`] is empty then: the content is yet to come. Nothing is shown with
+/// [`Data::Skip`].
+///
+/// Do not trust what was shown before this returned the package: what comes later may be what is refused.
+///
+/// ```
+/// use deb_parse::{Architecture, PackageName, Version, deb};
+/// use std::io::Read as _;
+/// let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?)
+///     .file("usr/share/hello/greeting", "hello, world", 0o644)
+///     .build()?;
+/// let mut greeting = String::new();
+/// deb::read_with(&bytes[..], &deb::Options::default(), |file, content| {
+///     if file.path == b"usr/share/hello/greeting" {
+///         content.take(1024).read_to_string(&mut greeting)?;
+///     }
+///     Ok(())
+/// })?;
+/// assert_eq!(greeting, "hello, world");
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`read`]; and [`Error::Io`] for what `visit` gives, after which nothing more is read.
+pub fn read_with(
+    input: impl Read,
+    options: &Options,
+    mut visit: impl FnMut(&FileEntry, &mut dyn Read) -> io::Result<()>,
+) -> Result<Package, Error> {
+    read_package(input, options, Some(&mut visit))
+}
+
+/// Sees the files of a data archive.
+type Visitor<'v> = &'v mut dyn FnMut(&FileEntry, &mut dyn Read) -> io::Result<()>;
+
+fn read_package(input: impl Read, options: &Options, visitor: Option<Visitor<'_>>) -> Result<Package, Error> {
     let mut source = Source::new(input, Hasher::new(options.hashes)?);
     ar::read_magic(&mut source)?;
-    let mut reading = Reading { options, control: None, data: None };
+    let mut reading = Reading { options, visitor, control: None, data: None };
     let mut members = 0;
     while let Some(header) = ar::read_header(&mut source)? {
         members += 1;
@@ -233,13 +282,14 @@ struct Listing {
     conffiles: Conffiles,
 }
 
-struct Reading<'o> {
+struct Reading<'o, 'v> {
     options: &'o Options,
+    visitor: Option<Visitor<'v>>,
     control: Option<(Compression, ControlArchive)>,
     data: Option<(Compression, Option<Listing>)>,
 }
 
-impl Reading<'_> {
+impl Reading<'_, '_> {
     fn member<R: Read>(
         &mut self,
         source: &mut Source<R>,
@@ -270,7 +320,8 @@ impl Reading<'_> {
                 let limit = limits.control_unpacked();
                 let limited = LimitKind::ControlUnpacked;
                 let input = Unpacked::new(Member::new(source, name, size), format, limits, limit, limited)?;
-                self.control = Some((format, control_archive::read(input, limits)?));
+                self.control =
+                    Some((format, control_archive::read(input, limits, self.options.control_contents)?));
                 return skip_padding(source, size);
             }
             (Some((_, control)), None) => {
@@ -279,7 +330,9 @@ impl Reading<'_> {
                         "`data.tar`, plain or as .gz, .xz, .zst, .bz2 or .lzma, must come here (deb(5))";
                     return Err(Error::archive(quoted(), rule));
                 };
-                self.data = Some((format, self.read_data(Member::new(source, name, size), format, control)?));
+                let member = Member::new(source, name, size);
+                let listing = read_data(member, format, control, (self.options, &mut self.visitor))?;
+                self.data = Some((format, listing));
                 return skip_padding(source, size);
             }
             (Some(_), Some(_)) => {
@@ -291,36 +344,42 @@ impl Reading<'_> {
         Member::new(source, name, size).read_to_end(|_| Ok(()))?;
         skip_padding(source, size)
     }
+}
 
-    fn read_data<R: Read>(
-        &self,
-        mut member: Member<'_, R>,
-        format: Compression,
-        control: &ControlArchive,
-    ) -> Result<Option<Listing>, Error> {
-        let limits = &self.options.limits;
-        match self.options.data {
-            Data::Skip if format != Compression::None => {
-                let name = member.name();
-                if !format.matches(member.peek(Compression::MAGIC_LEN)?) {
-                    return Err(Error::archive(name, "is not compressed as its name says"));
-                }
-                let mut end = StreamEnd::new(format, member.left(), limits);
-                member.read_to_end(|piece| end.update(piece))?;
-                end.finish().map_err(|rule| Error::archive(name, rule))?;
-                Ok(None)
+fn read_data<R: Read>(
+    mut member: Member<'_, R>,
+    format: Compression,
+    control: &ControlArchive,
+    (options, visitor): (&Options, &mut Option<Visitor<'_>>),
+) -> Result<Option<Listing>, Error> {
+    let limits = &options.limits;
+    match options.data {
+        Data::Skip if format != Compression::None => {
+            let name = member.name();
+            if !format.matches(member.peek(Compression::MAGIC_LEN)?) {
+                return Err(Error::archive(name, "is not compressed as its name says"));
             }
-            // What is not compressed costs nothing to check.
-            Data::Skip | Data::List => {
-                let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
-                let limited = LimitKind::DataUnpacked;
-                let input = Unpacked::new(member, format, limits, limit, limited)?;
-                let changelog = self.options.changelog.map(|limit| Collector::new(&control.control, limit));
-                let listing = list(input, limits, changelog, conffiles_of(control.conffiles.as_deref()))?;
-                Ok(Some(listing).filter(|_| self.options.data == Data::List))
-            }
+            let mut end = StreamEnd::new(format, member.left(), limits);
+            member.read_to_end(|piece| end.update(piece))?;
+            end.finish().map_err(|rule| Error::archive(name, rule))?;
+            Ok(None)
         }
+        // What is not compressed costs nothing to check.
+        Data::Skip => {
+            let _ = list(unpack(member, format, limits)?, control, (options, &mut None))?;
+            Ok(None)
+        }
+        Data::List => Ok(Some(list(unpack(member, format, limits)?, control, (options, visitor))?)),
     }
+}
+
+fn unpack<'a, R: Read>(
+    member: Member<'a, R>,
+    format: Compression,
+    limits: &Limits,
+) -> Result<Unpacked<'a, R>, Error> {
+    let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
+    Unpacked::new(member, format, limits, limit, LimitKind::DataUnpacked)
 }
 
 /// Reads the member `debian-binary`: the version of the format, 2.x, in a line that others may follow.
@@ -353,48 +412,71 @@ fn skip_padding<R: Read>(source: &mut Source<R>, size: u64) -> Result<(), Error>
 /// Walks the data archive to its end.
 fn list<R: Read>(
     input: Unpacked<'_, R>,
-    limits: &Limits,
-    mut changelog: Option<Collector>,
-    mut conffiles: Conffiles,
+    control: &ControlArchive,
+    (options, visitor): (&Options, &mut Option<Visitor<'_>>),
 ) -> Result<Listing, Error> {
+    let limits = &options.limits;
     let mut tar = Tar::new(input, Dialect::Data, limits.path());
+    let mut changelog = options.changelog.map(|limit| Collector::new(&control.control, limit));
+    let mut conffiles = conffiles_of(control.conffiles.as_deref());
     let mut files = FileList::default();
     let mut installed = 0u64;
     while let Some(entry) = tar.next()? {
-        let error = |rule: &str| tar.error(&format!("{}: {rule}", Quoted::new(&entry.path)));
-        let path = path::plain(&entry.path).map_err(error)?;
-        if path.is_empty() {
-            if entry.kind != EntryKind::Directory {
-                return Err(error("only a directory can be the root"));
-            }
-            continue;
-        }
-        let link = matches!(entry.kind, EntryKind::HardLink | EntryKind::Symlink);
-        let target = match entry.kind {
-            EntryKind::HardLink => path::plain(&entry.target).map_err(error)?,
-            EntryKind::Symlink => entry.target,
-            _ => Vec::new(),
-        };
-        if link && target.is_empty() {
-            return Err(tar.error(&format!("{}: a link must have a target", Quoted::new(&path))));
-        }
-        installed = installed.saturating_add(match entry.kind {
-            EntryKind::File => entry.size.div_ceil(1024),
+        let Some(mut file) = file_entry(entry, &tar)? else { continue };
+        installed = installed.saturating_add(match file.kind {
+            EntryKind::File => file.size.div_ceil(1024),
             _ => 1,
         });
-        // The content of an entry goes by but once.
-        if conffiles.contains(&path) {
-            conffiles.look_at(&path, entry.kind, &target, &mut tar)?;
-        } else if let Some(changelog) = &mut changelog
-            && entry.kind == EntryKind::File
-        {
-            changelog.look_at(&path, &mut tar, limits)?;
+        let is_conffile = conffiles.contains(&file.path);
+        let mut digest = None;
+        if file.kind == EntryKind::File {
+            let begun =
+                changelog.as_ref().map(|changelog| changelog.begin(&file.path, limits)).transpose()?;
+            let watchers = Watchers {
+                conffile: is_conffile.then(sha2::Sha256::default),
+                changelog: begun.flatten(),
+                hasher: options.file_hashes.map(Hasher::new).transpose()?,
+            };
+            let mut content = Content::new(&mut tar, watchers);
+            if let Some(visit) = visitor {
+                content.show(|content| visit(&file, content))?;
+            }
+            let seen = content.finish()?;
+            (digest, file.hashes) = (seen.conffile, seen.hashes.map(Box::new));
+            if let (Some(changelog), Some(read)) = (&mut changelog, seen.changelog) {
+                changelog.keep(read);
+            }
         }
-        let (kind, size, mode, owner) = (entry.kind, entry.size, entry.mode, entry.owner);
-        files.push(FileEntry { path, kind, size, mode, owner, target }, limits, tar.name())?;
+        if is_conffile {
+            conffiles.found(&file.path, file.kind, &file.target, digest);
+        }
+        files.push(file, limits, tar.name())?;
     }
     let changelog = changelog.and_then(Collector::finish);
     Ok(Listing { files: files.files, installed_size: installed, changelog, conffiles })
+}
+
+/// Returns what the list says of an entry; nothing of the root.
+fn file_entry<R: Read>(entry: Entry, tar: &Tar<'_, R>) -> Result<Option<FileEntry>, Error> {
+    let error = |rule: &str| tar.error(&format!("{}: {rule}", Quoted::new(&entry.path)));
+    let path = path::plain(&entry.path).map_err(error)?;
+    if path.is_empty() {
+        if entry.kind != EntryKind::Directory {
+            return Err(error("only a directory can be the root"));
+        }
+        return Ok(None);
+    }
+    let target = match entry.kind {
+        EntryKind::HardLink => path::plain(&entry.target).map_err(error)?,
+        EntryKind::Symlink => entry.target,
+        _ => Vec::new(),
+    };
+    let is_link = matches!(entry.kind, EntryKind::HardLink | EntryKind::Symlink);
+    if is_link && target.is_empty() {
+        return Err(tar.error(&format!("{}: a link must have a target", Quoted::new(&path))));
+    }
+    let Entry { kind, size, mode, owner, .. } = entry;
+    Ok(Some(FileEntry { path, kind, size, mode, owner, target, hashes: None }))
 }
 
 /// The entries of an archive, as many as are allowed.

@@ -259,13 +259,20 @@ impl<'a, R: Read> Tar<'a, R> {
 
     /// Reads on in the content of the current entry; gives nothing at its end.
     pub(super) fn next_piece(&mut self) -> Result<&[u8], Error> {
-        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.scratch.len());
-        let piece = self.scratch.get_mut(..want).unwrap_or_default();
-        if self.input.read_full(piece)? < want {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let length = self.read_on(&mut scratch);
+        self.scratch = scratch;
+        Ok(self.scratch.get(..length?).unwrap_or_default())
+    }
+
+    /// As [`next_piece`](Self::next_piece), into a buffer, which is filled unless the content ends before.
+    pub(super) fn read_on(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if self.input.read_full(buffer.get_mut(..want).unwrap_or_default())? < want {
             return Err(self.error("the tar archive is cut short inside an entry"));
         }
         self.left -= want as u64;
-        Ok(self.scratch.get(..want).unwrap_or_default())
+        Ok(want)
     }
 
     /// Reads the content of the current entry to its end and hashes it.

@@ -88,7 +88,7 @@ fn list_archive<R: Read>(mut tar: Tar<'_, R>, limits: &Limits) -> Result<Vec<Fil
             continue;
         }
         let tar::Entry { kind, size, mode, owner, target, .. } = entry;
-        files.push(FileEntry { path, kind, size, mode, owner, target }, limits, NAME)?;
+        files.push(FileEntry { path, kind, size, mode, owner, target, hashes: None }, limits, NAME)?;
     }
     Ok(files.files)
 }
@@ -108,8 +108,8 @@ fn list_diff<R: Read>(mut input: Unpacked<'_, R>, limits: &Limits) -> Result<Vec
                 return Err(refused("a diff must not change a directory"));
             }
             let owner = Arc::clone(&owner);
-            let entry =
-                FileEntry { path, kind: EntryKind::File, size: 0, mode: 0o644, owner, target: Vec::new() };
+            let (kind, target, hashes) = (EntryKind::File, Vec::new(), None);
+            let entry = FileEntry { path, kind, size: 0, mode: 0o644, owner, target, hashes };
             files.push(entry, limits, NAME)
         })?;
     }

@@ -107,10 +107,15 @@ fn changes_and_buildinfo() {
     insta::assert_snapshot!(error, @r#"line 15, column 2, field Files: file "d41d8cd98f00b204e9800998ecf8427e 5 hello_2.10-3.dsc": must have a checksum, a size, a section, a priority and a name"#);
 
     let text = "Format: 1.0\nSource: hello\nBinary: hello\nArchitecture: amd64\nVersion: 1\nChecksums-Md5:\n d41d8cd98f00b204e9800998ecf8427e 5 hello_1_amd64.deb\n\
-        Build-Origin: Debian\nBuild-Architecture: amd64\nBuild-Date: Sat, 10 Jun 2023 08:53:33 +0000\nInstalled-Build-Depends:\n gcc (= 4:12.2.0-3),\n make (= 4.3-4.1)\n\
+        Build-Origin: Debian\nBuild-Kernel-Version: #1 SMP 6.1\nBuild-Tainted-By:\n merged-usr-via-aliased-dirs\n usr-local-has-programs\n\
+        Binary-Only-Changes:\n hello (1+b1) sid; urgency=low, binary-only=yes\n .\n   * Rebuild\nBuild-Architecture: amd64\nBuild-Date: Sat, 10 Jun 2023 08:53:33 +0000\nInstalled-Build-Depends:\n gcc (= 4:12.2.0-3),\n make (= 4.3-4.1)\n\
         Environment:\n DEB_BUILD_OPTIONS=\"parallel=4\"\n LANG=\"C\"\n";
     let info = Buildinfo::parse(text.as_bytes(), &limits()).unwrap();
     assert_eq!((info.build_architecture(), info.build_path()), (Some("amd64"), None));
+    assert_eq!((info.build_origin(), info.build_kernel_version()), (Some("Debian"), Some("#1 SMP 6.1")));
+    let tainted: Vec<_> = info.build_tainted_by().collect();
+    assert_eq!(tainted, ["merged-usr-via-aliased-dirs", "usr-local-has-programs"]);
+    assert!(info.binary_only_changes().unwrap().ends_with("   * Rebuild"));
     assert_eq!(info.installed_build_depends().unwrap().all().len(), 2);
     assert!(info.environment().unwrap().contains("LANG"));
     assert_eq!(info.files()[0].path, "hello_1_amd64.deb");
@@ -136,6 +141,29 @@ fn stanzas_of_indices() {
     assert!(
         PackagesStanza::new(deb822::paragraphs(b"Filename: ./a.deb\n").next().unwrap()).filename().is_ok()
     );
+}
+
+#[test]
+fn fields_of_the_installer_and_of_builds() {
+    let text = b"Package: kernel-image-di\nPackage-Type: udeb\nKernel-Version: 6.1.0-30-amd64\nSubarchitecture: versatile omap\n\
+        Installer-Menu-Item: 3900\nBuilt-For-Profiles: nocheck nodoc\nBuild-Essential: yes\n\n\
+        Package: plain\nBuild-Profiles: <!nocheck> <cross>\nBuild-Driver: debhelper\nBuild-Essential: no\n";
+    let mut paragraphs = deb822::paragraphs(text);
+    let udeb = PackagesStanza::new(paragraphs.next().unwrap());
+    assert_eq!(
+        (udeb.kernel_version(), udeb.subarchitecture()),
+        (Some("6.1.0-30-amd64"), Some("versatile omap"))
+    );
+    assert_eq!(
+        (udeb.installer_menu_item(), udeb.built_for_profiles()),
+        (Some("3900"), Some("nocheck nodoc"))
+    );
+    let plain = PackagesStanza::new(paragraphs.next().unwrap());
+    assert_eq!(
+        (plain.build_profiles(), plain.build_driver()),
+        (Some("<!nocheck> <cross>"), Some("debhelper"))
+    );
+    assert_eq!((udeb.is_build_essential(), plain.is_build_essential()), (true, false));
 }
 
 #[test]

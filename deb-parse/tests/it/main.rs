@@ -12,6 +12,7 @@ mod bomb_cases;
 mod builder;
 mod changelog_cases;
 mod changelog_corpus;
+mod contents;
 mod control_archive_cases;
 mod control_views;
 mod deb822_laws;

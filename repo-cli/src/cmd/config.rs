@@ -51,7 +51,8 @@ struct ShowArguments {
 struct SetArguments {
     /// The setting: its keys with dots between them, as `config show` prints them
     key: String,
-    /// The value: TOML, or a text or a list with commas without quotation marks
+    /// The value: TOML, or a text or a list with commas without quotation marks; for several settings of a table at once an inline
+    /// table, such as '{ to = "/backup", when = "hourly" }' for schedule.backup
     #[arg(allow_hyphen_values = true)]
     value: String,
     /// Also when a repository loses a suite that has packages

@@ -78,7 +78,7 @@ pub(super) fn check_losses(
             losses.push(Loss { suite: suite.clone(), before, going: before });
         }
         if arguments.dry_run {
-            guard::foretell(&losses, output);
+            guard::foretell(&repository.name, &losses, yes, output);
         } else {
             guard::check(&repository.name, &losses, yes, output)?;
         }

@@ -5,6 +5,7 @@ pub(crate) mod add;
 pub(crate) mod approve;
 pub(crate) mod backup;
 mod changes;
+pub(crate) mod check;
 pub(crate) mod client_config;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -123,6 +124,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::Versions(arguments) => versions::run(&arguments, &session()?, output),
         Command::Search(arguments) => search::run(&arguments, &session()?, output),
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
+        Command::Check(arguments) => check::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
         Command::Release(arguments) => release::run(&arguments, &session()?, output),

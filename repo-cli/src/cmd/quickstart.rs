@@ -13,6 +13,7 @@ use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::Output;
+use crate::serving::sightings::SightingQueue;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -134,7 +135,8 @@ pub(crate) fn run(
     output.watch().leave_interrupts();
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     let access_log = arguments.log.then_some(AccessLog::Stderr);
-    serve::run_until_interrupted(server, access_log.as_ref(), &session, output)?;
+    let sightings = SightingQueue::of(&session, output)?;
+    serve::run_until_interrupted(server, access_log.as_ref(), sightings, output)?;
     Ok(outcome)
 }
 

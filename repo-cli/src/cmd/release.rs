@@ -78,7 +78,7 @@ pub(crate) fn run(
         for one in plan.moves() {
             let losses = super::rollback::losses(one.changes(), |suite| one.records_before(suite));
             match dry_run {
-                true => guard::foretell(&losses, output),
+                true => guard::foretell(one.repository(), &losses, arguments.yes, output),
                 false => guard::check(one.repository(), &losses, arguments.yes, output)?,
             }
         }

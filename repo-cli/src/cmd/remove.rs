@@ -134,7 +134,7 @@ fn take_out(
         let gate_override = arguments.gates.gate_override();
         session.store.pass_freeze(&repository.name, gate_override.as_ref(), session.context().now)?;
         if arguments.change.dry_run {
-            guard::foretell(&losses, output);
+            guard::foretell(&repository.name, &losses, arguments.yes, output);
             return Ok(None);
         }
         guard::check(&repository.name, &losses, arguments.yes, output)?;

@@ -61,7 +61,7 @@ pub(crate) fn run(
     let (plan, commit) = carry_out(make, |plan: &RollbackPlan| {
         let losses = losses(plan.changes(), |suite| plan.records_before(suite));
         if arguments.change.dry_run {
-            guard::foretell(&losses, output);
+            guard::foretell(&repository.name, &losses, arguments.yes, output);
             return Ok(None);
         }
         guard::check(&repository.name, &losses, arguments.yes, output)?;

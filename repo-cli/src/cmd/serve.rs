@@ -130,7 +130,9 @@ pub(crate) fn run(
     let access_log = if arguments.log { Some(AccessLog::Stderr) } else { session.config.access_log() };
     let everything = arguments.only.is_none();
     let _scheduler = everything.then(|| Scheduler::start(session, output.talk())).transpose()?;
-    run_until_interrupted(server, access_log.as_ref(), session, output)
+    // Where only the interface for programs is, no machine fetches anything.
+    let sightings = if addresses.is_empty() { None } else { SightingQueue::of(session, output)? };
+    run_until_interrupted(server, access_log.as_ref(), sightings, output)
 }
 
 /// A socket that listens, and what is spoken on it.
@@ -278,17 +280,10 @@ fn page(config: &Config, repository: &RepositorySettings) -> Page {
 pub(crate) fn run_until_interrupted(
     mut server: Server,
     access_log: Option<&AccessLog>,
-    session: &Session,
+    sightings: Option<SightingQueue>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let access_log = access_log.map(|target| AccessLogQueue::open(target, output.talk())).transpose()?;
-    // What another user writes, the owner of the store could not change.
-    let sightings = if session.is_owner() {
-        Some(SightingQueue::open(session.root.clone(), output.talk())?)
-    } else {
-        output.note("warning: machines are not recorded: run serve as the owner of the store");
-        None
-    };
     let (lines, seen) = (access_log.clone(), sightings.clone());
     server = server.with_log(move |entry| {
         lines.iter().for_each(|lines| lines.put(entry));

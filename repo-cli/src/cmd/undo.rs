@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     for (part, _) in &parts {
         let losses = rollback::losses(part.changes(), |suite| part.records_before(suite));
         match dry_run {
-            true => guard::foretell(&losses, output),
+            true => guard::foretell(part.repository(), &losses, arguments.yes, output),
             false => guard::check(part.repository(), &losses, arguments.yes, output)?,
         }
     }

@@ -55,19 +55,30 @@ pub(super) fn run(
                             }
                             lock(&results).take_in(file, document);
                         }
-                        Err(error) => {
+                        // All threads meet it, and it is told once.
+                        Err(error @ Failure::Server { .. }) => {
                             failed.store(true, Ordering::Relaxed);
                             lock(&failure).get_or_insert(error);
+                        }
+                        Err(error) => {
+                            if !arguments.keeps_going() {
+                                failed.store(true, Ordering::Relaxed);
+                            }
+                            lock(&results).refuse(file, error.report());
                         }
                     }
                 }
             });
         }
     });
+    let mut results = std::mem::take(&mut *lock(&results));
     if let Some(failure) = lock(&failure).take() {
-        return Err(failure);
+        if results.added.is_empty() && results.refused.is_empty() {
+            return Err(failure);
+        }
+        // What was done before the server failed is told as well.
+        results.reports.push(failure.report());
     }
-    let results = std::mem::take(&mut *lock(&results));
     Ok(print(results, prepared.is_set("dry_run"), output))
 }
 
@@ -137,6 +148,12 @@ impl Results {
         if document.get("commit").is_some_and(Value::is_string) {
             self.commit = document.get("commit").cloned().unwrap_or_default();
         }
+    }
+
+    /// Notes a file that was not sent.
+    fn refuse(&mut self, file: &Utf8Path, report: Report) {
+        self.refused.push(json!({ "file": file.as_str(), "error": report.message }));
+        self.reports.push(Report { file: Some(file.to_string()), ..report });
     }
 }
 

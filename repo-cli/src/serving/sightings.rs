@@ -10,7 +10,8 @@ use repo_serve::LogEntry;
 use repo_store::{PublicationId, RepositoryName, SeenRequest, Sighting, Store};
 
 use crate::error::{Failure, chain};
-use crate::output::Talk;
+use crate::output::{Output, Talk};
+use crate::session::Session;
 
 /// How many sightings wait at most; later ones are not remembered.
 const QUEUE: usize = 16_384;
@@ -37,19 +38,30 @@ enum Item {
 pub(crate) struct SightingQueue(SyncSender<Item>);
 
 impl SightingQueue {
-    /// Writes from now on what comes into the queue to the store at `root`.
+    /// Writes from now on what comes into the queue to the store of the session. Returns `None`, after a warning, when the store belongs to
+    /// another user, who could not change what this one writes.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn open(root: Utf8PathBuf, talk: Talk) -> Result<Self, Failure> {
+    pub(crate) fn of(session: &Session, output: &Output) -> Result<Option<Self>, Failure> {
+        if !session.is_owner() {
+            output.note("warning: machines are not recorded: run serve as the owner of the store");
+            return Ok(None);
+        }
         let (items, queue) = sync_channel(QUEUE);
-        let recorder =
-            Recorder { root, talk, pending: BTreeMap::new(), first: None, written: None, is_failing: false };
+        let recorder = Recorder {
+            root: session.root.clone(),
+            talk: output.talk(),
+            pending: BTreeMap::new(),
+            first: None,
+            written: None,
+            is_failing: false,
+        };
         let thread = std::thread::Builder::new().name("machines".to_owned());
         thread
             .spawn(move || recorder.run(&queue))
             .map_err(Failure::io("start", "the thread that records machines"))?;
-        Ok(Self(items))
+        Ok(Some(Self(items)))
     }
 
     /// Leaves what an answered request tells of a machine, if anything.

@@ -362,7 +362,7 @@ fn collecting() -> Scene {
     // The first collection decides where the history ends, the next one removes what is before that: once the seconds have passed
     // with the publications counted as the current ones, and each has a second of its own.
     let _ = environment.run(COMMAND).succeeds();
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let dry_run = environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout;
         if dry_run.contains("store/blobs/") {
@@ -573,7 +573,7 @@ fn a_collection_that_was_killed_is_no_damage_though_the_history_has_the_packages
     let _ = environment.run(&["remove", "preprod", "hello", "--yes"]).succeeds();
     let collect = ["gc", "--grace", "0", "--yes"];
     // Each publication counts as the current one for the second that it has as its id.
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout.contains("/pool/") {
         assert!(Instant::now() < deadline, "nothing in the pool is garbage");
         std::thread::sleep(Duration::from_millis(50));

@@ -158,7 +158,7 @@ fn a_version_must_have_been_in_the_source_for_some_time() {
     let refused = environment.run(&promote);
     assert!(
         refused.status == Some(1)
-            && refused.stderr.contains("in preprod, and prod takes what is 24 hours old (minimum_age)"),
+            && refused.stderr.contains("in preprod, and prod takes what is 1 day old (minimum_age)"),
         "{refused}"
     );
     // What is added comes from no repository.

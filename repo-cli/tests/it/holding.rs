@@ -439,7 +439,10 @@ fn what_empties_a_suite_asks_first() {
     let environment = store();
     environment.add("prod", &["hello=1.0", "world=1.0"]);
     let foretold = environment.run(&["remove", "prod", "*", "--dry-run"]).succeeds();
-    assert!(foretold.stderr.contains("2 of 2 package files from bookworm;"), "{foretold}");
+    let loss = "this would remove 2 of 2 package files from bookworm (prod)";
+    assert!(foretold.stderr.contains(&format!("{loss}; the command asks first")), "{foretold}");
+    let foretold = environment.run(&["remove", "prod", "*", "--dry-run", "--yes"]).succeeds();
+    assert!(foretold.stderr.ends_with(&format!("{loss}\n")), "it does not ask: {foretold}");
     insta::assert_snapshot!(environment.run(&["remove", "prod", "*"]), @"
     status: 1
     ---- stderr

@@ -167,6 +167,11 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["diff", "preprod", "prod@4711"]),
             case(2, &["diff", "preprod", "prod", "--details", "--format", "html"]),
         ],
+        "check" => vec![
+            case(0, &["check", "preprod"]),
+            case(1, &["check", "preprod", "--base", &hostile_name]),
+            case(1, &["check", &hostile_name]),
+        ],
         "promote" => vec![
             case(0, &["promote", "hostile", "--from", "preprod", "--to", "prod"]),
             case(1, &["promote", "nothing", "--from", "preprod", "--to", "prod"]),

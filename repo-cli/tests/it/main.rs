@@ -8,6 +8,7 @@ mod backups;
 mod bad_input;
 mod beginning;
 mod builders;
+mod checking;
 mod client;
 mod client_config;
 mod clocks;

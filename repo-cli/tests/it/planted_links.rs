@@ -21,7 +21,7 @@ fn full_store() -> Environment {
     environment.add("preprod", &["hello=2.0", "gone=1.0"]);
     let _ = environment.run(&["remove", "preprod", "gone"]).succeeds();
     // A publication is garbage when the second of the next one has passed.
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let dry_run = environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout;
         if dry_run.contains("pool/main/g/gone/") {

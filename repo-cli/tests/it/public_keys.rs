@@ -116,7 +116,9 @@ fn a_user_who_does_not_own_the_store_can_set_up_clients() {
         eprintln!("SKIPPED: only root can run a program as another user");
         return;
     }
-    let program = environment.write("repo-cli", fs::read(crate::PROGRAM).unwrap());
+    let program = environment.path("repo-cli");
+    // By another program: one that somebody has open for writing cannot be run.
+    assert!(environment.other(&["cp", crate::PROGRAM, program.as_str()]).status().unwrap().success());
     for path in [&environment.path(""), &program, &environment.root()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }

@@ -1,7 +1,5 @@
 //! The real `scp` and `rsync` into a watched drop folder, cut short and tried again.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -27,8 +25,8 @@ fn big_package(environment: &Environment, name: &str) -> Utf8PathBuf {
 
 /// What `scp` runs in place of `ssh`: the command for the other machine, on this one.
 fn no_network(environment: &Environment) -> Utf8PathBuf {
-    let script = environment.write("ssh", "#!/bin/sh\nfor last; do :; done\nexec sh -c \"$last\"\n");
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = environment.path("ssh");
+    testkit::script(&script, "for last; do :; done\nexec sh -c \"$last\"");
     script
 }
 
@@ -56,7 +54,7 @@ fn is_taken_once(
     assert!(start().wait().unwrap().success());
     let begun = Instant::now();
     while !watching.said().contains(&format!("added {name} 1.0 all")) {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{name}: {}", watching.said());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{name}: {}", watching.said());
         sleep(Duration::from_millis(100));
     }
 }

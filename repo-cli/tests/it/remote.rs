@@ -1,6 +1,7 @@
 //! `--remote`: verbs on a server read as they do where the store is.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use testkit::Output;
 
@@ -56,15 +57,23 @@ fn what_is_read_reads_the_same_here_and_there() {
     ] {
         let printed = |output: Output| (output.status, output.stdout, output.stderr);
         let here = || printed(remote.api.environment.run(arguments));
-        let before = here();
-        let there = printed(match arguments[0] {
-            // The token decides which repositories that is about.
-            "status" => remote.run(&["status"]),
-            _ => remote.run(arguments),
-        });
-        if there != before {
-            // `status` prints how long ago things were.
-            assert_eq!(there, here(), "{arguments:?}");
+        let there = || {
+            printed(match arguments[0] {
+                // The token decides which repositories that is about.
+                "status" => remote.run(&["status"]),
+                _ => remote.run(arguments),
+            })
+        };
+        // `status` prints how long ago things were: what is the same before and after is so in between as well. After a minute the ages
+        // are minutes.
+        let begun = Instant::now();
+        loop {
+            let (before, there, after) = (here(), there(), here());
+            if before == after {
+                assert_eq!(there, before, "{arguments:?}");
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(200), "{before:?}, {after:?}");
         }
         let with_json =
             |output: Output| -> serde_json::Value { serde_json::from_str(&output.stdout).unwrap() };
@@ -158,4 +167,10 @@ fn a_named_pipe_is_not_sent() {
     let refused = remote.run(&["add", "prod", pipe.as_str()]).ends_with(1);
     assert!(refused.stderr.contains("is not a regular file"), "{refused}");
     assert!(remote.api.environment.run(&["list", "prod"]).succeeds().stderr.contains("no packages"));
+    // It keeps no other file from being added, nor that from being told.
+    let other = remote.api.environment.package("world", "1.0", "all");
+    let both = remote.run(&["add", "prod", "--keep-going", pipe.as_str(), other.as_str()]).ends_with(1);
+    assert!(both.stderr.contains("is not a regular file"), "{both}");
+    assert!(both.stdout.contains("added world 1.0 all"), "{both}");
+    assert!(remote.api.environment.run(&["list", "prod"]).succeeds().stdout.contains("world"));
 }

@@ -128,12 +128,12 @@ fn drop_folders_are_watched_as_soon_as_the_schedule_says_so() {
 fn verbs_run_at_their_times() {
     let environment = store();
     configure(&environment, "[schedule]\nfsck = \"daily 03:00\"\n");
-    // A few seconds before three in the morning, for the server and for what it starts.
+    // Some seconds before three in the morning, for the server and for what it starts: it must serve by then.
     let now = jiff::Timestamp::now();
     let day = jiff::SignedDuration::from_hours(24);
     let night = (now + day).strftime("%FT03:00").to_string();
     let just_before: jiff::Timestamp = format!("{night}:00Z").parse().unwrap();
-    let ahead = just_before.as_second() - 5 - now.as_second();
+    let ahead = just_before.as_second() - 15 - now.as_second();
     let Some(mut command) = environment.with_clock(&format!("+{ahead}")) else { return };
     // The system counts how long a thread sleeps by its own clock.
     let serving = Serving::start(&environment, command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1"));

@@ -58,12 +58,15 @@ fn who_signed_each_change_is_told_and_a_change_by_nobody_is_found() {
     let signed_by = |line: &str| told.stdout.lines().any(|row| row.contains(line));
     assert!(signed_by(&format!("bob ({})", bob_key.fingerprint().short())), "{told}");
     assert!(signed_by(&format!("alice ({})", alice_key.fingerprint().short())), "{told}");
-    assert!(signed_by("preprod: 4 commits verified, 2 unsigned, back to the first"), "{told}");
+    assert!(signed_by("preprod: 2 of 4 commits verified, 2 unsigned, back to the first"), "{told}");
     // Who is not known is told apart from who did not sign.
     assert_eq!(
         signatures(&environment, "preprod", &only_alice),
         (["unknown", "good", "unsigned", "unsigned"].map(str::to_owned).into(), 3)
     );
+    let arguments = ["history", "preprod", "--verify", "--keyring", only_alice.as_str()];
+    let end = "preprod: 1 of 4 commits verified, 2 unsigned, 1 with an unknown signer, back to the first";
+    assert!(environment.run(&arguments).stdout.lines().any(|line| line == end));
     add("hello", "4.0", None);
     assert_eq!(
         signatures(&environment, "preprod", &both).1,
@@ -76,6 +79,9 @@ fn who_signed_each_change_is_told_and_a_change_by_nobody_is_found() {
     fs::copy(reference("preprod"), reference("prod")).unwrap();
     let (words, status) = signatures(&environment, "prod", &both);
     assert_eq!((words[1].as_str(), words[2].as_str(), status), ("bad", "bad", 3));
+    let told = environment.run(&["history", "prod", "--verify", "--keyring", both.as_str()]);
+    let end = "prod: 0 of 5 commits verified, 3 unsigned, 2 with a bad signature, back to the first";
+    assert!(told.stdout.lines().any(|line| line == end), "{told}");
 }
 
 #[test]

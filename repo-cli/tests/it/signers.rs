@@ -38,8 +38,8 @@ fn keys(environment: &Environment) -> Vec<String> {
 }
 
 fn program(environment: &Environment, name: &str, script: &str) -> Utf8PathBuf {
-    let path = environment.write(name, format!("#!/bin/sh\n{script}\n"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = environment.path(name);
+    testkit::script(&path, script);
     path
 }
 

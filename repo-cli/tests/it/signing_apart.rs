@@ -170,7 +170,8 @@ fn the_script_of_an_export_signs_with_gpg() {
 #[test]
 fn signatures_are_refreshed_at_half_of_their_validity_with_one_request_for_each_client() {
     let environment = store();
-    configure(&environment, "valid_for = '8s'\n");
+    // For all that is done before and after the half of it, on a slow machine.
+    configure(&environment, "valid_for = '30s'\n");
     environment.add("prod", &["hello=1.0"]);
     let server = environment.serve();
     let entry = format!(
@@ -186,7 +187,7 @@ fn signatures_are_refreshed_at_half_of_their_validity_with_one_request_for_each_
     let package = environment.package("world", "1.0", "all");
     let _ = environment.run(&["add", "prod", package.as_str(), "--no-publish"]).succeeds();
     let before = in_release(&environment, "prod");
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(16));
     let planned = environment.run(&["sign", "refresh", "prod", "--dry-run"]).succeeds();
     assert!(planned.stdout.contains("would sign prod again: bookworm"), "{planned}");
     assert_eq!(in_release(&environment, "prod"), before);

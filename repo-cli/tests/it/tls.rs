@@ -73,7 +73,7 @@ fn shown(environment: &Environment, address: &str, authority: &str, version: &st
 fn soon(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
         sleep(Duration::from_millis(100));
     }
 }

@@ -39,7 +39,7 @@ fn status(server: &Server, login: Option<(&str, &str)>) -> u16 {
 fn soon(server: &Server, login: Option<(&str, &str)>, expected: u16) {
     let begun = Instant::now();
     while status(server, login) != expected {
-        assert!(begun.elapsed() < Duration::from_secs(30), "not {expected} but {}", status(server, login));
+        assert!(begun.elapsed() < Duration::from_secs(60), "not {expected} but {}", status(server, login));
         sleep(Duration::from_millis(50));
     }
 }

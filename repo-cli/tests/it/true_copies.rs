@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use testkit::{Environment, Output, Server};
+use testkit::{Environment, Output, Port, Server};
 
 use crate::{PROGRAM, store};
 
@@ -188,9 +188,8 @@ fn what_is_no_true_copy_is_not_taken() {
 #[test]
 fn a_server_that_is_down_is_named_once_and_the_next_place_is_asked() {
     let (environment, replica) = with_replica();
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let down = format!("http://{address}/prod");
+    let port = Port::take();
+    let down = format!("http://{}/prod", port.address());
     blobs(&environment).iter().for_each(|path| damage(path));
     let output = repair(&environment, &down).ends_with(1);
     assert_eq!(output.stderr.matches(&down).count(), 1, "{output}");

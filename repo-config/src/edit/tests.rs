@@ -108,6 +108,45 @@ fn a_setting_is_changed_where_it_stands_and_nothing_else_is() {
 }
 
 #[test]
+fn settings_that_cannot_stand_alone_are_set_and_taken_out_together() {
+    let files = Files::new();
+    let set = |key: &str, value: &str| format!("{key}: {}", files.difference(|edit| edit.set(key, value)));
+    let both = "{ to = \"/b\", when = \"after-change\" }";
+    let said = [
+        set("schedule.backup.to", "/b"),
+        set("schedule.backup", both),
+        set("schedule", "{ incoming = true, backup = { to = '/b', when = 'hourly' }, gc = 'daily 03:00' }"),
+        set("gc", "{ grace = '5d' }"),
+        set("schedule.backup", "{ to = '/b', wen = 'hourly' }"),
+        set("schedule.backup", "/b"),
+        set("repositories", "{ t = { label = 'x' } }"),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"");
+    let set = |edit: &mut Edit, value: &str| edit.set("schedule.backup", value);
+    let unset = |value: &str| {
+        files.difference(|edit| {
+            set(edit, value)?;
+            edit.set("schedule.gc", "hourly")?;
+            edit.unset("schedule.backup")
+        })
+    };
+    insta::assert_snapshot!(unset(both), @"");
+    // However it is written.
+    for text in [
+        "[schedule]\ngc = 'hourly'\nbackup = { to = '/b', when = 'hourly' }\n",
+        "[schedule]\ngc = 'hourly'\nbackup.to = '/b'\nbackup.when = 'hourly'\n",
+        "[schedule]\ngc = 'hourly'\n# Ours.\n[schedule.backup]\nto = '/b'\nwhen = 'hourly'\n",
+    ] {
+        fs::write(files.root().join("repo.d/x.toml"), text).unwrap();
+        let mut edit = files.edit();
+        edit.unset("schedule.backup").unwrap();
+        let schedule = edit.check().unwrap().schedule();
+        assert!(schedule.backup.is_none() && schedule.gc.is_some(), "{text}");
+        assert_eq!(edit.changes()[0].after.contains("# Ours."), text.contains("# Ours."), "{text}");
+    }
+}
+
+#[test]
 fn what_could_not_be_read_is_refused() {
     let files = Files::new();
     let set = |key: &str, value: &str| format!("{key}: {}", files.difference(|edit| edit.set(key, value)));

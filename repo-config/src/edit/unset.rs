@@ -4,12 +4,12 @@ use toml::de::DeTable;
 use toml_edit::{Item, Key, TableLike};
 
 use super::{Edit, find, known_settings, rule_in, table_kind};
-use crate::description;
+use crate::description::{self, Kind};
 use crate::edit_error::EditError;
 
 impl Edit {
     /// Takes a setting out of every file that has it, so that its default counts, or that of what it is narrower than. What is written above
-    /// it stays.
+    /// it stays. A table within a table is taken out as a whole.
     ///
     /// # Errors
     /// [`EditError::UnknownSetting`], [`EditError::Table`], [`EditError::NoSuch`].
@@ -18,6 +18,9 @@ impl Edit {
         let keys = Key::parse(key).map_err(|_| unknown(Vec::new()))?;
         let keys: Vec<String> = keys.iter().map(|key| key.get().to_owned()).collect();
         let Some(found) = description::find(&keys) else { return Err(unknown(known_settings(&keys))) };
+        if is_table_of_values(&keys, &found.kind) {
+            return self.files_with(&keys).into_iter().try_for_each(|place| self.remove_table(place, &keys));
+        }
         if let Some(whole) = table_kind(&found.kind) {
             return Err(EditError::Table { key: key.to_owned(), whole });
         }
@@ -42,6 +45,14 @@ impl Edit {
     }
 }
 
+/// Whether keys lead to a table in a table that there is once, such as `schedule.backup`, and that has no tables itself.
+fn is_table_of_values(keys: &[String], kind: &Kind) -> bool {
+    let above = keys.split_last().and_then(|(_, above)| description::find(above));
+    let is_within = above.is_some_and(|above| matches!(above.kind, Kind::Table(_)));
+    let Kind::Table(settings) = kind else { return false };
+    is_within && settings.iter().all(|setting| table_kind(&setting.kind).is_none())
+}
+
 /// The text without the lines of a setting; `None` when it shares a line with another.
 fn without_lines(text: &str, keys: &[String]) -> Option<String> {
     let (document, _) = DeTable::parse_recoverable(text);
@@ -56,7 +67,7 @@ fn without_lines(text: &str, keys: &[String]) -> Option<String> {
 }
 
 /// Takes a setting out of a table that may have it.
-fn take_out(table: &mut dyn TableLike, keys: &[String]) -> Option<()> {
+pub(super) fn take_out(table: &mut dyn TableLike, keys: &[String]) -> Option<()> {
     let (first, rest) = keys.split_first()?;
     if rest.is_empty() {
         drop(table.remove(first));

@@ -1,7 +1,7 @@
 //! Answers that are kept, so that a request that is repeated with the same `Idempotency-Key` is not carried out twice.
 //!
-//! Each lies in a file of its own, named by a hash of the repository, the token and the key. The file is there before the verb begins, so
-//! a request whose answer was lost with the server is not carried out again either.
+//! Each lies in a file of its own, named by a hash of the key, in a directory named by a hash of the repository and the token. The file is
+//! there before the verb begins, so a request whose answer was lost with the server is not carried out again either.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
@@ -20,8 +20,8 @@ use super::staging::is_older;
 
 /// How long an answer is kept.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// The most answers that are kept; the oldest go first.
-const MOST: usize = 2000;
+/// The most answers that are kept for one token; the oldest go first.
+const MOST: usize = 1000;
 /// How many requests begin before surplus answers are looked for again.
 const CLEAN_EVERY: u64 = 50;
 /// The largest answer that is kept, in bytes.
@@ -31,7 +31,8 @@ const LARGEST: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Kept {
     directory: Utf8PathBuf,
-    running: Mutex<BTreeSet<String>>,
+    /// The files of the requests that are being carried out.
+    running: Mutex<BTreeSet<Utf8PathBuf>>,
     begun: AtomicU64,
 }
 
@@ -47,7 +48,7 @@ pub(super) enum Begin {
 /// something.
 pub(super) struct Fresh {
     kept: Arc<Kept>,
-    name: String,
+    path: Utf8PathBuf,
     fingerprint: String,
 }
 
@@ -56,8 +57,13 @@ impl Kept {
         Arc::new(Self { directory, running: Mutex::default(), begun: AtomicU64::new(0) })
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, BTreeSet<Utf8PathBuf>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, (repository, token): (&str, &str), key: &str) -> Utf8PathBuf {
+        let name = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+        self.directory.join(name(&format!("{repository}\0{token}"))).join(name(key))
     }
 
     /// Looks for the answer to a request, and notes that it begins if there is none. `owner` is the repository and the token.
@@ -70,9 +76,9 @@ impl Kept {
         key: &str,
         fingerprint: &blake3::Hash,
     ) -> Result<Begin, Refusal> {
-        let name = blake3::hash(format!("{}\0{}\0{key}", owner.0, owner.1).as_bytes()).to_hex().to_string();
+        let path = self.path(owner, key);
         let fingerprint = fingerprint.to_hex().to_string();
-        if !self.running().insert(name.clone()) {
+        if !self.running().insert(path.clone()) {
             return Err(Refusal::new(
                 409,
                 "E-API-KEY",
@@ -80,8 +86,8 @@ impl Kept {
             )
             .with(hyper::header::RETRY_AFTER, "1"));
         }
-        let fresh = Fresh { kept: Arc::clone(self), name, fingerprint };
-        let document = match fs::read_to_string(fresh.path()) {
+        let fresh = Fresh { kept: Arc::clone(self), path, fingerprint };
+        let document = match fs::read_to_string(&fresh.path) {
             Ok(text) => serde_json::from_str::<Value>(&text).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 fresh.begin().map_err(Refusal::trouble)?;
@@ -106,9 +112,14 @@ impl Kept {
         }
     }
 
-    /// Removes what is too old or too much.
+    /// Removes what is too old, and what is too much for one token.
     fn clean(&self) {
-        let Ok(entries) = self.directory.read_dir_utf8() else { return };
+        let Ok(owners) = self.directory.read_dir_utf8() else { return };
+        owners.flatten().for_each(|owner| self.clean_owner(owner.path()));
+    }
+
+    fn clean_owner(&self, directory: &Utf8Path) {
+        let Ok(entries) = directory.read_dir_utf8() else { return };
         let mut answers = Vec::new();
         for entry in entries.flatten() {
             let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
@@ -117,30 +128,33 @@ impl Kept {
         answers.sort();
         let surplus = answers.len().saturating_sub(MOST);
         for (number, (modified, path)) in answers.into_iter().enumerate() {
-            let is_running = path.file_name().is_some_and(|name| self.running().contains(name));
+            let is_running = self.running().contains(&path);
             if !is_running && (number < surplus || is_older(modified, KEPT_FOR)) {
                 let _ = fs::remove_file(path);
             }
+        }
+        // A request is among the running ones before its directory is made.
+        let running = self.running();
+        if !running.iter().any(|path| path.starts_with(directory)) {
+            // One that is not empty stays.
+            let _ = fs::remove_dir(directory);
         }
     }
 }
 
 impl Fresh {
-    fn path(&self) -> Utf8PathBuf {
-        self.kept.directory.join(&self.name)
-    }
-
     fn begin(&self) -> io::Result<()> {
         if self.kept.begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(CLEAN_EVERY) {
             self.kept.clean();
         }
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.kept.directory)?;
+        let directory = self.path.parent().unwrap_or(&self.kept.directory);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         self.write(&json!({ "fingerprint": self.fingerprint }))
     }
 
     /// Forgets the request, as nothing was done for it: it can be sent again with its key.
     pub(super) fn forget(self) {
-        let _ = fs::remove_file(self.path());
+        let _ = fs::remove_file(&self.path);
     }
 
     /// Keeps the answer. One after which the client is to try again is not kept, unless the request `changed` something, and a very
@@ -175,17 +189,17 @@ impl Fresh {
 
     fn write(&self, document: &Value) -> io::Result<()> {
         use std::io::Write as _;
-        let new = self.kept.directory.join(format!("{}.new", self.name));
+        let new = self.path.with_extension("new");
         let mut file =
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(document.to_string().as_bytes())?;
-        fs::rename(&new, self.path())
+        fs::rename(&new, &self.path)
     }
 }
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        self.kept.running().remove(&self.name);
+        self.kept.running().remove(&self.path);
     }
 }
 
@@ -212,7 +226,11 @@ mod tests {
     }
 
     fn begin(kept: &Arc<Kept>, key: &str, request: &str) -> Result<Begin, u16> {
-        let begun = kept.begin(("prod", "id"), key, &blake3::hash(request.as_bytes()));
+        begin_by(kept, "id", key, request)
+    }
+
+    fn begin_by(kept: &Arc<Kept>, token: &str, key: &str, request: &str) -> Result<Begin, u16> {
+        let begun = kept.begin(("prod", token), key, &blake3::hash(request.as_bytes()));
         begun.map_err(|refusal| Answer::from(refusal).status.as_u16())
     }
 
@@ -243,6 +261,34 @@ mod tests {
             assert_eq!(begin(kept, "k", "b").err(), Some(422), "another request");
         }
         fresh(&kept, "other", "a").finish(&answer(200), true);
+    }
+
+    #[test]
+    fn a_token_with_many_requests_loses_its_own_oldest_answers_only() {
+        let (_directory, kept) = kept();
+        fresh(&kept, "k", "a").finish(&answer(200), true);
+        for number in 0..MOST as u64 + 4 * CLEAN_EVERY {
+            match begin_by(&kept, "busy", &number.to_string(), "a") {
+                Ok(Begin::Fresh(fresh)) => fresh.finish(&answer(200), true),
+                _ => panic!("{number}"),
+            }
+        }
+        assert!(matches!(begin(&kept, "k", "a"), Ok(Begin::Known(_))), "of another token");
+        assert!(matches!(begin_by(&kept, "busy", "0", "a"), Ok(Begin::Fresh(_))), "the oldest went");
+    }
+
+    #[test]
+    fn answers_of_a_token_that_is_not_used_any_more_go_with_their_directory() {
+        let (_directory, kept) = kept();
+        fresh(&kept, "k", "a").finish(&answer(200), true);
+        let path = kept.path(("prod", "id"), "k");
+        let two_days_ago = std::time::SystemTime::now() - 2 * KEPT_FOR;
+        fs::File::open(&path).unwrap().set_modified(two_days_ago).unwrap();
+        let running = begin_by(&kept, "other", "k", "a");
+        kept.clean();
+        assert!(!path.parent().unwrap().exists());
+        assert!(matches!(running, Ok(Begin::Fresh(_))));
+        assert_eq!(kept.directory.read_dir_utf8().unwrap().count(), 1, "that of the running request");
     }
 
     #[test]

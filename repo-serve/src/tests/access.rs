@@ -91,11 +91,7 @@ fn a_bad_file_of_users_closes_its_repository_alone_until_it_is_mended() {
     assert_eq!(served.request("GET", LOCKED, &[&basic("sha:open sesame")]).status, 503);
     assert_eq!(served.get(IN_RELEASE).status, 200);
     std::fs::write(&path, USERS).unwrap();
-    let is_open = || served.request("GET", LOCKED, &[&basic("sha:open sesame")]).status == 200;
-    assert!((0..100).any(|_| {
-        std::thread::sleep(Duration::from_millis(100));
-        is_open()
-    }));
+    soon("it is open", || served.request("GET", LOCKED, &[&basic("sha:open sesame")]).status == 200);
 }
 
 #[test]

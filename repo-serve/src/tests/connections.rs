@@ -1,7 +1,6 @@
 //! Keep-alive, pipelines, slow clients, crowds, and the end.
 
 use std::net::Shutdown;
-use std::time::Instant;
 
 use super::*;
 
@@ -67,21 +66,18 @@ fn a_client_may_close_its_side_first() {
 
 #[test]
 fn a_head_that_never_ends_is_given_up() {
-    let served = quick(Limits { request_timeout: Duration::from_secs(1), ..Limits::default() });
-    let mut loris = served.connect();
+    let limit = Duration::from_secs(2);
+    let served = quick(Limits { request_timeout: limit, ..Limits::default() });
     let start = Instant::now();
+    let mut loris = served.connect();
     // Each byte comes well within the timeout; the whole head does not.
     loris.write(b"GET / HTTP/1.1\r\n");
-    let mut closed = false;
-    while start.elapsed() < Duration::from_secs(10) && !closed {
-        std::thread::sleep(Duration::from_millis(50));
-        closed = loris.stream.get_mut().write_all(b"X").is_err();
-    }
-    assert!(closed && start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+    soon("it is closed", || loris.stream.get_mut().write_all(b"X").is_err());
+    assert!(start.elapsed() >= limit, "{:?}", start.elapsed());
     // An idle connection ends in the same way, after its answers.
     let mut idle = served.connect();
     for _ in 0..4 {
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(limit * 3 / 10);
         idle.send("GET", IN_RELEASE, &[]);
         assert_eq!(idle.reply("GET").status, 200);
     }
@@ -150,7 +146,8 @@ fn what_proxies_may_read_in_another_way_is_refused() {
 /// Who takes nothing of an answer is let go; who takes it slowly is not.
 #[test]
 fn stalled_and_slow_readers() {
-    let served = quick(Limits { stall_timeout: Duration::from_secs(1), ..Limits::default() });
+    let limit = Duration::from_secs(2);
+    let served = quick(Limits { stall_timeout: limit, ..Limits::default() });
     let large = served.path("prod/pool/large");
     std::fs::File::create(&large).unwrap().set_len(64 << 20).unwrap();
     let mut slow = served.connect();
@@ -160,7 +157,7 @@ fn stalled_and_slow_readers() {
     let mut piece = vec![0; 4 << 20];
     for _ in 0..16 {
         slow.stream.read_exact(&mut piece).unwrap();
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(limit / 12);
     }
     assert!(slow.stream.read(&mut piece).unwrap() > 0, "the head and the end are left");
     let log = served.logged(2);
@@ -186,7 +183,7 @@ fn a_crowd_waits_its_turn() {
     third.stream.get_ref().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert!(third.stream.fill_buf().is_err(), "two connections are open already");
     drop((first, second));
-    third.stream.get_ref().set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    third.stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(third.reply("GET").status, 200);
 }
 
@@ -206,7 +203,8 @@ fn stopping_finishes_what_was_begun() {
     assert_eq!(busy.rest(), b"");
     let start = Instant::now();
     served.stop();
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    // Well before the end of the grace.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     assert!(TcpStream::connect(served.address).is_err());
 }
 
@@ -219,7 +217,8 @@ fn stopping_does_not_wait_for_ever() {
     stalled.stream.fill_buf().unwrap();
     let start = Instant::now();
     served.stop();
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    // Well before the client that stalls would be let go.
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     drop(stalled);
 }
 

@@ -1,7 +1,5 @@
 //! Which files are served, as what, and which never.
 
-use std::time::Instant;
-
 use super::super::tree::Tree;
 use super::*;
 

@@ -17,7 +17,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -28,6 +28,9 @@ const MODIFIED: u64 = 1_735_689_600;
 const MODIFIED_DATE: &str = "Wed, 01 Jan 2025 00:00:00 GMT";
 const DEB: &str = "/prod/pool/main/h/hello/hello_1.0_all.deb";
 const IN_RELEASE: &str = "/prod/dists/trixie/InRelease";
+
+/// How long a test waits for what must happen: a machine that does much else at the same time is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server over a tree of its own; ends when dropped.
 struct Served {
@@ -90,9 +93,7 @@ impl Served {
     }
 
     fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        Client { stream: BufReader::new(stream) }
+        Client::of(TcpStream::connect(self.address).unwrap())
     }
 
     /// A connection from another address of the loopback network.
@@ -101,9 +102,7 @@ impl Served {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         bind(&socket, &SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
         connect(&socket, &self.address).unwrap();
-        let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        Client { stream: BufReader::new(stream) }
+        Client::of(TcpStream::from(socket))
     }
 
     /// One request on a connection of its own; `fields` are whole lines.
@@ -119,15 +118,9 @@ impl Served {
 
     /// The log, once it has this many entries.
     fn logged(&self, count: usize) -> Vec<LogEntry> {
-        for _ in 0..400 {
-            let log = self.log.lock().unwrap();
-            if log.len() >= count {
-                return log.clone();
-            }
-            drop(log);
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("{count} entries never came: {:?}", self.log.lock().unwrap());
+        let log = || self.log.lock().unwrap().clone();
+        soon(&format!("{count} entries"), || log().len() >= count);
+        log()
     }
 
     fn stop(&mut self) {
@@ -144,11 +137,26 @@ impl Drop for Served {
     }
 }
 
+/// Waits until it is so.
+#[track_caller]
+fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
+    fn of(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
     fn write(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
     }

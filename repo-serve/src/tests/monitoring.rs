@@ -1,7 +1,6 @@
 //! What those see who watch the server, and how it ends.
 
 use std::net::TcpListener;
-use std::time::Instant;
 
 use super::*;
 use crate::Event;
@@ -17,6 +16,10 @@ struct Watched {
 }
 
 fn watched() -> Watched {
+    watched_within(Limits::default())
+}
+
+fn watched_within(limits: Limits) -> Watched {
     let directory = tempfile::tempdir().unwrap();
     let root = Utf8Path::from_path(directory.path()).unwrap().join("public");
     plant(&root);
@@ -33,7 +36,8 @@ fn watched() -> Watched {
     let metrics = listener.local_addr().unwrap();
     let events = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&events);
-    let server = Server::bind("127.0.0.1:0", site).unwrap().with_metrics(listener).unwrap();
+    let server = Server::bind("127.0.0.1:0", site).unwrap().with_limits(limits);
+    let server = server.with_metrics(listener).unwrap();
     let server = server.with_events(move |event| noted.lock().unwrap().push(event));
     let (clients, handle) = (server.local_addr().unwrap(), server.shutdown_handle());
     let thread = std::thread::spawn(|| server.run());
@@ -41,9 +45,7 @@ fn watched() -> Watched {
 }
 
 fn connect(address: SocketAddr) -> Client {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    Client { stream: BufReader::new(stream) }
+    Client::of(TcpStream::connect(address).unwrap())
 }
 
 fn get(address: SocketAddr, path: &str) -> Reply {
@@ -64,17 +66,14 @@ fn metrics_count_what_was_answered_with_bounded_labels() {
     assert_eq!(get(server.clients, "/prod/nothing").status, 404);
     assert_eq!(get(server.clients, "/nobody/knows/this").status, 404);
     assert_eq!(get(server.clients, "/metrics").status, 404, "not where clients are");
-    let begun = Instant::now();
-    let text = loop {
+    let mut text = String::new();
+    soon("both are counted", || {
         let reply = get(server.metrics, "/metrics");
         assert_eq!((reply.status, reply.header("content-type")), (200, crate::metrics::MEDIA_TYPE));
-        let text = String::from_utf8(reply.body).unwrap();
+        text = String::from_utf8(reply.body).unwrap();
         // An answer is counted when its connection is done with it.
-        if value(&text, "repo_serve_requests_total{repository=\"\",status=\"404\"}") == Some(2) {
-            break text;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "{text}");
-    };
+        value(&text, "repo_serve_requests_total{repository=\"\",status=\"404\"}") == Some(2)
+    });
     assert_eq!(value(&text, "repo_serve_requests_total{repository=\"prod\",status=\"200\"}"), Some(1));
     assert_eq!(value(&text, "repo_serve_requests_total{repository=\"prod\",status=\"404\"}"), Some(1));
     let bytes = value(&text, "repo_serve_sent_bytes_total{repository=\"prod\"}");
@@ -104,19 +103,14 @@ fn health_is_told_on_both_sockets_and_ends_with_the_directory() {
 
 #[test]
 fn a_connection_that_was_taken_before_the_stop_gets_its_first_answer() {
-    let server = watched();
+    let server = watched_within(Limits { first_request: PATIENCE, ..Limits::default() });
     let mut fresh = connect(server.clients);
     let mut used = connect(server.clients);
     used.send("GET", IN_RELEASE, &[]);
     assert_eq!(used.reply("GET").status, 200);
     // The server has taken the connection once it answers one that came later.
     assert_eq!(get(server.clients, "/healthz").status, 200);
-    let happens = |event| {
-        let begun = Instant::now();
-        while !server.events.lock().unwrap().contains(&event) {
-            assert!(begun.elapsed() < Duration::from_secs(10), "{event:?}");
-        }
-    };
+    let happens = |event| soon(&format!("{event:?}"), || server.events.lock().unwrap().contains(&event));
     happens(Event::Alive);
     server.handle.shutdown();
     happens(Event::Stopping);
@@ -137,10 +131,7 @@ fn a_second_request_to_stop_waits_for_no_answer() {
     let large = std::fs::File::create(server.directory.path().join("public/prod/pool/large")).unwrap();
     large.set_len(1 << 30).unwrap();
     slow.send("GET", "/prod/pool/large", &[]);
-    let begun = Instant::now();
-    while slow.stream.get_ref().peek(&mut [0]).unwrap() == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(10));
-    }
+    assert_eq!(slow.stream.get_ref().peek(&mut [0]).unwrap(), 1);
     assert_eq!(get(server.clients, "/healthz").status, 200);
     server.handle.shutdown();
     std::thread::sleep(Duration::from_millis(300));

@@ -6,6 +6,7 @@
 //! <state> <id> <event> <when> <attempts> <next attempt> TAB <what went wrong, or nothing> TAB <payload> TAB <check, as in the operation log>
 //! ```
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,10 +19,10 @@ use crate::storage::StorageError;
 use crate::storage::locks::HeldLock;
 use crate::store::Store;
 
-/// So many events wait for one hook at most. The oldest are dropped for newer ones.
+/// The most events that wait for one hook. The oldest are dropped for newer ones.
 pub const MOST_WAITING: usize = 1000;
 
-/// For so long an event is known after it was delivered, where it may happen again.
+/// How long a delivered event is remembered, so that it is not delivered twice.
 const REMEMBERED: Duration = Duration::from_secs(10 * 24 * 3600);
 
 /// An event that is to be delivered to a hook.
@@ -202,25 +203,30 @@ pub(crate) fn hook_deliveries(store: &Store) -> Result<Vec<HookDelivery>, Error>
 
 /// See [`Store::spool_for_hooks`].
 pub(crate) fn spool(store: &Store, new: &[HookDelivery]) -> Result<usize, Error> {
-    let (mut dropped, mut failed) = (0, None);
+    let mut by_hook: BTreeMap<&HookName, Vec<&HookDelivery>> = BTreeMap::new();
     for delivery in new {
-        loop {
-            let mut spool = match load(store, &delivery.hook) {
-                Ok(spool) => spool,
-                Err(error) => {
-                    // Other hooks are told all the same.
-                    failed = Some(error);
-                    break;
-                }
-            };
-            let Some(lost) = spool.add(delivery) else { break };
-            if spool.save(store.storage())? {
-                dropped += lost;
-                break;
-            }
+        by_hook.entry(&delivery.hook).or_default().push(delivery);
+    }
+    let (mut dropped, mut failed) = (0, None);
+    for (hook, deliveries) in by_hook {
+        match add_all(store, hook, &deliveries) {
+            Ok(lost) => dropped += lost,
+            // Other hooks are told all the same.
+            Err(error) => failed = Some(error),
         }
     }
     failed.map_or(Ok(dropped), Err)
+}
+
+/// Adds events for one hook by one durable change. Returns how many older events were dropped for them.
+fn add_all(store: &Store, hook: &HookName, new: &[&HookDelivery]) -> Result<usize, Error> {
+    loop {
+        let mut spool = load(store, hook)?;
+        let dropped: Vec<usize> = new.iter().filter_map(|delivery| spool.add(delivery)).collect();
+        if dropped.is_empty() || spool.save(store.storage())? {
+            return Ok(dropped.iter().sum());
+        }
+    }
 }
 
 /// See [`Store::replace_hook_delivery`].
@@ -240,18 +246,17 @@ pub(crate) fn replace(store: &Store, seen: &HookDelivery, new: Option<&HookDeliv
 
 /// See [`Store::lock_hook_retries`].
 pub(crate) fn lock_retries(store: &Store) -> Result<Option<RetryLock>, Error> {
-    let locks = store.storage().locks();
-    if locks.state(RETRIES).is_held {
-        return Ok(None);
-    }
-    Ok(Some(RetryLock(locks.acquire(RETRIES)?)))
+    Ok(store.storage().locks().try_acquire(RETRIES)?.map(RetryLock))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::document;
-    use crate::storage::Memory;
+    use crate::storage::{Faulty, Memory, Request};
 
     fn store() -> Store {
         Store::with_storage("archive".into(), Memory::default())
@@ -292,6 +297,22 @@ mod tests {
         assert!(store.replace_hook_delivery(&found, None).unwrap());
         assert!(store.replace_hook_delivery(&second, None).unwrap());
         assert_eq!(ids(&store), ["chat 2"]);
+    }
+
+    #[test]
+    fn the_events_of_a_hook_are_kept_by_one_write() {
+        let writes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&writes);
+        let count = move |_, request: Request| {
+            counted.fetch_add(usize::from(matches!(request, Request::ChangeReference)), Ordering::SeqCst);
+            None
+        };
+        let store = Store::with_storage("archive".into(), Faulty::new(Memory::default().into(), count));
+        let _ = store
+            .spool_for_hooks(&[delivery("chat", "1"), delivery("ci", "1"), delivery("chat", "2")])
+            .unwrap();
+        assert_eq!(ids(&store), ["chat 1", "chat 2", "ci 1"]);
+        assert_eq!(writes.load(Ordering::SeqCst), 2);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Manifest {
     /// How a package is read to make its manifest.
     pub(crate) fn options(limits: &Limits) -> deb::Options {
         let (limits, hashes) = (limits.clone(), HashSet::default());
-        deb::Options { limits, hashes, data: deb::Data::List, changelog: Some(Self::CHANGELOG) }
+        deb::Options { limits, hashes, changelog: Some(Self::CHANGELOG), ..deb::Options::default() }
     }
 
     /// The manifest of a package read with these [`options`](Self::options).

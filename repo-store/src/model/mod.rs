@@ -10,6 +10,7 @@ pub(crate) mod edit;
 pub(crate) mod gate_rule;
 pub(crate) mod hold;
 pub(crate) mod id;
+pub(crate) mod in_words;
 pub(crate) mod index_kind;
 pub(crate) mod log_entry;
 pub(crate) mod lookup;

@@ -155,9 +155,7 @@ impl HolderName {
     /// # Errors
     /// [`NameError::InvalidHolder`] when nobody can be called that.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
-        if starts_well && name.len() <= 64 && name.chars().all(allowed) {
+        if is_short_name(name, "._-@") {
             Ok(Self(name.to_owned()))
         } else {
             Err(NameError::InvalidHolder { name: name.escape_debug().take(100).collect() })
@@ -194,9 +192,7 @@ impl HookName {
     /// # Errors
     /// [`NameError::InvalidHook`] when no hook can be called that.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if starts_well && name.len() <= 64 && name.chars().all(allowed) {
+        if is_short_name(name, "._-") {
             Ok(Self(name.to_owned()))
         } else {
             Err(NameError::InvalidHook { name: name.escape_debug().take(100).collect() })
@@ -219,6 +215,12 @@ impl fmt::Display for HookName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Returns whether a name has only letters, digits and `others`, starts with a letter or a digit, and is at most 64 bytes long.
+fn is_short_name(name: &str, others: &str) -> bool {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    starts_well && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
 /// A name that nothing can have.

@@ -12,14 +12,28 @@ use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
 use crate::store::Store;
 
+/// From which moment the age of what came into a suite more than once is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CountedFrom {
+    /// From the first time that its name, version and architecture came, whatever was removed in between.
+    FirstArrival,
+    /// From the time since which the present record has been there without interruption.
+    LastArrival,
+}
+
 /// Since when package files are in their suites, for those asked about.
-#[derive(Default)]
 pub(crate) struct Ages {
+    counted_from: CountedFrom,
     asked: BTreeMap<SuiteName, BTreeSet<RecordKey>>,
     longest: Option<SignedDuration>,
 }
 
 impl Ages {
+    /// Makes a question about nothing yet.
+    pub(crate) fn new(counted_from: CountedFrom) -> Self {
+        Self { counted_from, asked: BTreeMap::new(), longest: None }
+    }
+
     /// Asks about a package file that is kept for some time.
     pub(crate) fn ask(&mut self, suite: &SuiteName, key: &RecordKey, keep_for: SignedDuration) {
         self.asked.entry(suite.clone()).or_default().insert(key.clone());
@@ -56,11 +70,8 @@ impl Ages {
                     }
                     let came = last.iter().flat_map(|(_, difference)| &difference.only_second);
                     let came = came.filter(|record| asked.contains(record.key()));
-                    // An earlier arrival, found later, replaces this one: it is the first that counts.
-                    since
-                        .entry(suite.clone())
-                        .or_default()
-                        .extend(came.map(|record| (record.key().clone(), came_at)));
+                    let known = since.entry(suite.clone()).or_default();
+                    came.for_each(|record| self.counted_from.note(known, record.key(), came_at));
                 }
             }
             let date = dates.corrected(revision.commit().date);
@@ -77,12 +88,22 @@ impl Ages {
                 for record in there.iterate(store.objects()) {
                     let record = record?;
                     if asked.contains(record.key()) {
-                        known.insert(record.key().clone(), date);
+                        self.counted_from.note(known, record.key(), date);
                     }
                 }
             }
         }
         Ok(Found(since))
+    }
+}
+
+impl CountedFrom {
+    /// Notes an arrival that is earlier than all that are known.
+    fn note(self, known: &mut BTreeMap<RecordKey, Timestamp>, key: &RecordKey, came_at: Timestamp) {
+        match self {
+            Self::FirstArrival => drop(known.insert(key.clone(), came_at)),
+            Self::LastArrival => drop(known.entry(key.clone()).or_insert(came_at)),
+        }
     }
 }
 

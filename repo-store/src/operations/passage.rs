@@ -1,7 +1,9 @@
 //! Which versions on their way from one repository to another do not meet the gates of the latter.
 
+use std::collections::BTreeMap;
+
 use deb_parse::SuiteName;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decisions::approvals::Approvals;
 use crate::decisions::freezes::Freeze;
@@ -9,10 +11,12 @@ use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::approval::Approval;
 use crate::model::gate_rule::GateViolation;
+use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::record::{Record, RecordKey};
-use crate::operations::age::{Ages, Found};
-use crate::settings::gate::{Arrival, Gate};
+use crate::model::snapshot::Snapshot;
+use crate::operations::age::{Ages, CountedFrom, Found};
+use crate::settings::gate::{self, Arrival, ArrivalSource, Gate};
 use crate::store::Store;
 
 /// The way from one repository to another.
@@ -21,32 +25,37 @@ pub(crate) struct Passage<'a> {
     to: &'a RepositoryName,
     gates: &'a [Gate],
     target: Option<&'a Revision<'a>>,
-    ages: Option<Found>,
+    /// The content of the suites of the target that were looked at.
+    snapshots: BTreeMap<SuiteName, Snapshot>,
+    lookup: Lookup<'a>,
+    /// The present time, and since when everything that comes is in the source; `None` when nothing has any age.
+    ages: Option<(Timestamp, Found)>,
     /// The approvals in the repository that it leads from, if a gate asks for some.
     approvals: Option<Approvals>,
     /// The freeze of the repository that it leads to.
     freeze: Option<Freeze>,
-    now: Option<Timestamp>,
 }
 
 impl<'a> Passage<'a> {
     /// Finds out what the gates ask for. `coming` is all that comes; without `now` nothing has any age.
     pub(crate) fn new<'r>(
-        store: &Store,
+        store: &'a Store,
         (from, to): (&'a RepositoryName, &'a RepositoryName),
         (gates, target): (&'a [Gate], Option<&'a Revision<'a>>),
         coming: impl Iterator<Item = (&'r SuiteName, &'r RecordKey)>,
         now: Option<Timestamp>,
     ) -> Result<Self, Error> {
-        let mut ages = Ages::default();
+        // Nothing may inherit the age of what was removed, or of another content.
+        let mut ages = Ages::new(CountedFrom::LastArrival);
         if let Some(longest) = gates.iter().filter_map(|gate| gate.minimum_age).max() {
             coming.for_each(|(suite, key)| ages.ask(suite, key, longest));
         }
-        let ages = now.map(|now| ages.find(store, from, now)).transpose()?;
+        let ages = now.map(|now| Ok::<_, Error>((now, ages.find(store, from, now)?))).transpose()?;
+        let lookup = Lookup::new(store.objects());
         let asks = gates.iter().any(|gate| gate.approvals.is_some());
         let approvals = asks.then(|| store.approvals(from)).transpose()?;
         let freeze = now.map(|now| store.freeze_of(to, now)).transpose()?.flatten();
-        Ok(Self { from, to, gates, target, ages, approvals, freeze, now })
+        Ok(Self { from, to, gates, target, snapshots: BTreeMap::new(), lookup, ages, approvals, freeze })
     }
 
     /// Returns whether nothing is asked of what comes.
@@ -59,23 +68,27 @@ impl<'a> Passage<'a> {
         self.approvals.as_ref().map(|approvals| approvals.of(record)).unwrap_or_default()
     }
 
-    /// Returns the rules that a version does not meet.
-    pub(crate) fn violations(&self, suite: &SuiteName, record: &Record) -> Result<Vec<GateViolation>, Error> {
+    /// Returns the rules that a version does not meet. Asking for what goes to one suite after the other is fastest.
+    pub(crate) fn violations(
+        &mut self,
+        suite: &SuiteName,
+        record: &Record,
+    ) -> Result<Vec<GateViolation>, Error> {
         let key = record.key();
-        let there = self.target.map(|target| target.versions(suite, &key.package)).transpose()?;
-        let there = there.iter().flatten().map(|other| other.key());
-        let alike = there.filter(|other| other.architecture == key.architecture);
-        let newest = alike.map(|other| other.version.clone()).max();
-        let arrival = Arrival {
-            record,
-            to: self.to,
-            newest: newest.as_ref(),
-            size: record.files()?.iter().map(|file| file.size).sum(),
-            source: Some((self.from, self.ages.as_ref().and_then(|ages| ages.since(suite, key)))),
-            approvals: self.approvals(record),
-            now: self.now,
+        let age =
+            self.ages.as_ref().and_then(|(now, ages)| Some(now.duration_since(ages.since(suite, key)?)));
+        // A clock that was wrong makes nothing younger than new.
+        let age = age.unwrap_or_default().max(SignedDuration::ZERO);
+        let approvals = self.approvals.as_ref().map(|approvals| approvals.of(record)).unwrap_or_default();
+        let source = Some(ArrivalSource { repository: self.from, age, approvals });
+        let there = || {
+            let Some(target) = self.target else { return Ok(Vec::new()) };
+            if !self.snapshots.contains_key(suite) {
+                self.snapshots.insert(suite.clone(), target.snapshot(suite)?);
+            }
+            let versions = self.snapshots.get(suite).map(|there| self.lookup.versions(there, &key.package));
+            Ok(versions.transpose()?.unwrap_or_default())
         };
-        let of_gates = self.gates.iter().flat_map(|gate| gate.violations(&arrival));
-        Ok(of_gates.chain(self.freeze.as_ref().map(|freeze| freeze.violation(self.to))).collect())
+        gate::judge(self.gates, &Arrival { record, to: self.to, source, freeze: self.freeze.as_ref() }, there)
     }
 }

@@ -216,7 +216,7 @@ impl ReleaseMove {
         let target = store.head(&self.repository)?;
         let coming = self.added.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
-        let passage = Passage::new(store, ends, (&gates, target.as_ref()), coming, Some(now))?;
+        let mut passage = Passage::new(store, ends, (&gates, target.as_ref()), coming, Some(now))?;
         if passage.is_open() {
             return Ok(Vec::new());
         }

@@ -124,15 +124,8 @@ fn seen(
 
 /// Whether a state was built upon the present one. What cannot be read was not.
 fn is_earlier(store: &Store, head: &Revision<'_>, later: CommitId) -> bool {
-    let (objects, mut next) = (store.objects(), Some(later));
-    while let Some(id) = next {
-        if id == head.id() {
-            return true;
-        }
-        let Ok(commit) = Commit::read(&objects, id) else { return false };
-        next = commit.parent.filter(|_| commit.sequence > head.commit().sequence);
-    }
-    false
+    let later = store.revision(head.repository(), later);
+    later.is_ok_and(|later| later.is_built_on(head.id(), head.commit().sequence).unwrap_or(false))
 }
 
 /// The last publication that has nothing but its tree left: it was shown, unless a process died while it was made.

@@ -1,13 +1,17 @@
 //! What must be so before a version comes into a repository.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use deb_parse::Version;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
+use crate::decisions::freezes::Freeze;
+use crate::error::Error;
 use crate::model::approval::Approval;
 use crate::model::class::WildPattern;
 use crate::model::gate_rule::{GateRule, GateViolation};
+use crate::model::in_words::{different_sizes_in_words, duration_in_words};
 use crate::model::name::RepositoryName;
 use crate::model::record::Record;
 
@@ -55,21 +59,52 @@ impl GatePattern {
     }
 }
 
-/// What is known of a version on its way into a suite.
+/// A version on its way into a suite.
 pub(crate) struct Arrival<'a> {
     pub(crate) record: &'a Record,
     /// The repository that it goes to.
     pub(crate) to: &'a RepositoryName,
-    /// The newest version of its package and architecture in the suite.
-    pub(crate) newest: Option<&'a Version>,
-    /// The bytes of its files.
-    pub(crate) size: u64,
-    /// For a promotion: where it comes from, and since when it is there, if anybody asked.
-    pub(crate) source: Option<(&'a RepositoryName, Option<Timestamp>)>,
-    /// Its approvals in the repository that it comes from, if anybody asked.
+    /// Where it is promoted from; `None` for what is added.
+    pub(crate) source: Option<ArrivalSource<'a>>,
+    /// The freeze of the repository that it goes to.
+    pub(crate) freeze: Option<&'a Freeze>,
+}
+
+/// Where a version is promoted from.
+pub(crate) struct ArrivalSource<'a> {
+    pub(crate) repository: &'a RepositoryName,
+    /// For how long it has been there; zero where nobody knows.
+    pub(crate) age: SignedDuration,
+    /// Its approvals there, if a gate asks for some.
     pub(crate) approvals: Vec<&'a Approval>,
-    /// The present time, where it is known.
-    pub(crate) now: Option<Timestamp>,
+}
+
+/// What the rules compare.
+struct Facts<'a> {
+    /// The newest version of the package for the architecture in the suite.
+    newest: Option<&'a Version>,
+    /// The bytes of all files.
+    size: u64,
+}
+
+/// Returns the rules that an arrival does not meet. `there` finds the versions of its package in the suite; it is called once at most, and
+/// only if a rule asks for these.
+///
+/// # Errors
+/// Those of `there`, and when the record does not tell its files.
+pub(crate) fn judge(
+    gates: &[Gate],
+    arrival: &Arrival<'_>,
+    there: impl FnOnce() -> Result<Vec<Arc<Record>>, Error>,
+) -> Result<Vec<GateViolation>, Error> {
+    let key = arrival.record.key();
+    let there = if gates.iter().any(|gate| gate.never_backwards) { there()? } else { Vec::new() };
+    let alike = there.iter().map(|other| other.key()).filter(|other| other.architecture == key.architecture);
+    let newest = alike.map(|other| &other.version).max();
+    let size = arrival.record.files()?.iter().map(|file| file.size).sum();
+    let facts = Facts { newest, size };
+    let of_gates = gates.iter().flat_map(|gate| gate.violations(arrival, &facts));
+    Ok(of_gates.chain(arrival.freeze.map(|freeze| freeze.violation(arrival.to))).collect())
 }
 
 impl Gate {
@@ -78,21 +113,22 @@ impl Gate {
         self.from.is_empty() || source.is_some_and(|source| self.from.contains(source))
     }
 
-    /// Returns the rules that an arrival does not meet.
-    pub(crate) fn violations(&self, arrival: &Arrival<'_>) -> Vec<GateViolation> {
-        let Arrival { record, to, .. } = arrival;
+    fn violations(&self, arrival: &Arrival<'_>, facts: &Facts<'_>) -> Vec<GateViolation> {
+        let Arrival { record, to, source, .. } = arrival;
         let key = record.key();
         let mut found = Vec::new();
         let mut breaks = |rule, reason| found.push(GateViolation { gate: Some(self.number), rule, reason });
-        if let Some((least, (from, since))) = self.minimum_age.zip(arrival.source)
-            && let Some(reason) = too_young(least, since, arrival.now)
+        if let Some((least, source)) = self.minimum_age.zip(source.as_ref())
+            && source.age < least
         {
+            let (age, from) = (duration_in_words(source.age), source.repository);
+            let least = duration_in_words(least);
             breaks(
                 GateRule::MinimumAge,
-                format!("{reason} in {from}, and {to} takes what is {} old", length(least)),
+                format!("it has been only {age} in {from}, and {to} takes what is {least} old"),
             );
         }
-        if let Some(newest) = arrival.newest.filter(|newest| self.never_backwards && **newest > key.version) {
+        if let Some(newest) = facts.newest.filter(|newest| self.never_backwards && **newest > key.version) {
             breaks(GateRule::NeverBackwards, format!("{to} already has the newer version {newest}"));
         }
         let version = key.version.to_string();
@@ -111,8 +147,8 @@ impl Gate {
         for field in self.require_fields.iter().filter(lacks) {
             breaks(GateRule::RequireFields, format!("it has no field {field}"));
         }
-        if let Some(most) = self.max_size.filter(|most| arrival.size > *most) {
-            let (size, most) = (bytes(arrival.size), bytes(most));
+        if let Some(most) = self.max_size.filter(|most| facts.size > *most) {
+            let (size, most) = different_sizes_in_words(facts.size, most);
             breaks(GateRule::MaxSize, format!("it has {size}, and {to} takes at most {most}"));
         }
         if let Some(reason) = self.approvals.and_then(|least| unapproved(least, arrival)) {
@@ -123,17 +159,16 @@ impl Gate {
 }
 
 /// Returns why a version has too few approvals, if it does.
-fn unapproved(least: NonZeroUsize, arrival: &Arrival<'_>) -> Option<String> {
-    let Arrival { to, approvals, source, .. } = arrival;
+fn unapproved(least: NonZeroUsize, Arrival { to, source, .. }: &Arrival<'_>) -> Option<String> {
     let number = least.get();
+    let people = if number == 1 { "somebody".to_owned() } else { format!("{number} people") };
+    let wanted = format!("and {to} takes what {people} approved");
+    let Some(ArrivalSource { repository: from, approvals, .. }) = source else {
+        return Some(format!("it comes from no repository, {wanted} in one"));
+    };
     if approvals.len() >= number {
         return None;
     }
-    let people = if number == 1 { "somebody".to_owned() } else { format!("{number} people") };
-    let wanted = format!("and {to} takes what {people} approved");
-    let Some((from, _)) = source else {
-        return Some(format!("it comes from no repository, {wanted} in one"));
-    };
     let names: Vec<String> = approvals.iter().map(|approval| approval.approver.to_string()).collect();
     Some(match names.as_slice() {
         [] => format!("nobody approved it in {from}, {wanted}"),
@@ -141,36 +176,8 @@ fn unapproved(least: NonZeroUsize, arrival: &Arrival<'_>) -> Option<String> {
     })
 }
 
-/// Returns how long a version was there, when that is not long enough. What nobody knows the age of has none.
-fn too_young(least: SignedDuration, since: Option<Timestamp>, now: Option<Timestamp>) -> Option<String> {
-    let age = since.zip(now).map_or(SignedDuration::ZERO, |(since, now)| now.duration_since(since));
-    (age < least).then(|| format!("it has been only {}", length(age.max(SignedDuration::ZERO))))
-}
-
 /// Returns the first pattern that one of the texts fits.
 fn first_match<'a>(patterns: &'a [GatePattern], texts: &[&str]) -> Option<&'a str> {
     let fits = |pattern: &&GatePattern| texts.iter().any(|text| pattern.pattern.matches(text));
     patterns.iter().find(fits).map(|pattern| pattern.text.as_str())
-}
-
-/// A length of time in its largest whole unit.
-fn length(time: SignedDuration) -> String {
-    let seconds = time.as_secs();
-    let (number, unit) = match seconds {
-        0..60 => (seconds, "second"),
-        60..3600 => (seconds / 60, "minute"),
-        3600..172_800 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A number of bytes in the largest unit that fits.
-fn bytes(number: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = units.into_iter().find(|(size, _)| number >= *size);
-    unit.map_or_else(
-        || format!("{number} bytes"),
-        |(size, unit)| format!("{}.{} {unit}", number / size, number % size * 10 / size),
-    )
 }

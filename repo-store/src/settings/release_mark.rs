@@ -2,7 +2,7 @@
 //!
 //! A package that was built for one release says so in its version, in one of many styles: `+deb12u1`, `~bookworm1`, `1debian12`,
 //! `~bpo12+1`, `.pgdg120+1`, `~jammy1`, `1jammy.2023`, `~ubuntu22.04.1`, `0ubuntu0.22.04.1`, `~22.04`, `~2204`, `~ubu2204`,
-//! `.d12`, `~u22`, `1u2204`, `+ubuntu22`, `-debian-12`, `-v22.04`, `~jammyppa1`, `-bookwormsec1`.
+//! `.d12`, `~u22`, `1u2204`, `+ubuntu22`, `-debian-12`, `-v22.04`, `~jammyppa1`, `-bookwormsec1`, `-1+22.04`, `-1.22.04`.
 //!
 //! `1.0+debian-10` is ambiguous: in Debian such a number is the tenth revision. It counts as a release only where nothing follows it and
 //! the release is one that is in use, from Debian 11 on.
@@ -53,8 +53,10 @@ pub(crate) fn mentions(version: &str) -> Vec<Mention> {
         let is_counter = || word.eq_ignore_ascii_case("debian") && number().len() < 2;
         let is_upstreams = before == '-' && at < revision && (!is_last() || is_counter());
         let in_revision = at >= revision && hyphen.is_some();
+        let behind_number = in_revision && version.get(revision..at).is_some_and(is_number);
         let named = match word {
             "~" if at >= revision => bare(behind).map(Named::Known),
+            "+" | "." if behind_number => bare_behind_number(word, behind).map(Named::Known),
             _ if letters == 0 || is_upstreams => None,
             word => {
                 let place = MarkPlace {
@@ -62,12 +64,12 @@ pub(crate) fn mentions(version: &str) -> Vec<Mention> {
                     in_revision,
                     in_upstream: at < revision,
                     behind_hyphen: version.get(..at).is_some_and(|start| start.contains('-')),
-                    behind_number: in_revision && version.get(revision..at).is_some_and(is_number),
+                    behind_number,
                 };
                 named(place, &word.to_ascii_lowercase(), behind)
             }
         };
-        // What is called by a number alone begins behind its tilde.
+        // What is called by a number alone begins behind its separator.
         let begin = if letters > 0 { at } else { at + 1 };
         found.extend(named.map(|named| Mention { at: begin, release: named.known() }));
         at += word.len();
@@ -331,6 +333,17 @@ fn bare(text: &str) -> Option<ReleaseName> {
         }
         _ => None,
     }
+}
+
+/// `1+22.04` and `1.22.04`: a number alone behind the number of a Debian revision. No counter there begins with a zero, so the month tells; one
+/// without a zero counts behind a plus, where few add a number to a revision, for a release of late.
+fn bare_behind_number(separator: &str, text: &str) -> Option<ReleaseName> {
+    let release = calendar(text)?.known()?;
+    let (year, month) = release.number().split_once('.')?;
+    let (_, behind) = digits(text.get(year.len() + 1..)?);
+    let is_mark = month.starts_with('0') || separator == "+" && names_october(text);
+    let ends = !behind.starts_with(|c: char| c.is_ascii_alphabetic());
+    (year.len() == 2 && is_mark && ends).then_some(release)
 }
 
 #[cfg(test)]

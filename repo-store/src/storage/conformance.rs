@@ -116,12 +116,18 @@ fn conformance(storage: &Storage) {
 
     let held = locks.acquire("gc").unwrap();
     assert!(locks.state("gc").is_held);
+    assert!(locks.try_acquire("gc").unwrap().is_none());
     held.mark(Timestamp::UNIX_EPOCH).unwrap();
     drop(held);
     let state = locks.state("gc");
     assert_eq!((state.is_held, state.marked), (false, Some(Timestamp::UNIX_EPOCH)));
     let shared = [locks.share("gc"), locks.share("gc")];
     assert!(shared.iter().all(Option::is_some));
+    assert!(locks.try_acquire("gc").unwrap().is_none());
+    let held = locks.try_acquire("hooks").unwrap();
+    assert!(held.is_some() && locks.try_acquire("hooks").unwrap().is_none());
+    drop(held);
+    assert!(locks.try_acquire("hooks").unwrap().is_some());
 }
 
 /// Writers count up a reference; each has its own handle, as separate processes do.

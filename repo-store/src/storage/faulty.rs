@@ -359,6 +359,10 @@ impl Locks for Faulty {
         self.with(Request::Lock, |storage| storage.locks().acquire(name))
     }
 
+    fn try_acquire(&self, name: &str) -> Result<Option<Box<dyn HeldLock>>, StorageError> {
+        self.with(Request::Lock, |storage| storage.locks().try_acquire(name))
+    }
+
     fn share(&self, name: &str) -> Option<Box<dyn HeldLock>> {
         self.0.storage.locks().share(name)
     }

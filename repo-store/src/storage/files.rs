@@ -533,7 +533,7 @@ pub(crate) struct Lock {
 impl Lock {
     /// Waits for the lock.
     pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, StorageError> {
-        Self::with(path, FlockOperation::LockExclusive).map_err(|error| StorageError::io("lock", path)(error))
+        Self::with(path, FlockOperation::LockExclusive, true).map_err(StorageError::io("lock", path))
     }
 
     /// Waits for the lock of a directory itself, which needs no right to write anything. A link to a directory is refused.
@@ -548,9 +548,18 @@ impl Lock {
         lock().map_err(StorageError::io("lock", path))
     }
 
-    /// Takes the lock if nobody holds it. Unlike [`acquire`](Self::acquire) it does not make the file.
+    /// Takes the lock if nobody holds it.
     pub(crate) fn try_acquire(path: &Utf8Path) -> Result<Option<Self>, StorageError> {
-        match Self::with(path, FlockOperation::NonBlockingLockExclusive) {
+        Self::without_waiting(path, true)
+    }
+
+    /// The same where the file is there already: it is not made.
+    pub(crate) fn try_acquire_existing(path: &Utf8Path) -> Result<Option<Self>, StorageError> {
+        Self::without_waiting(path, false)
+    }
+
+    fn without_waiting(path: &Utf8Path, create: bool) -> Result<Option<Self>, StorageError> {
+        match Self::with(path, FlockOperation::NonBlockingLockExclusive, create) {
             Ok(lock) => Ok(Some(lock)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(StorageError::io("lock", path)(error)),
@@ -583,8 +592,7 @@ impl Lock {
         own.ok().zip(there.ok()).is_some_and(|(own, there)| own == there)
     }
 
-    fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
-        let create = operation == FlockOperation::LockExclusive;
+    fn with(path: &Utf8Path, operation: FlockOperation, create: bool) -> std::io::Result<Self> {
         faults::before("lock", path)?;
         let file = regular(path, to_write(create).open(path))?;
         // The process that made it may have had another umask.

@@ -19,6 +19,12 @@ impl Key {
         Self(format!("{area}/{name}"))
     }
 
+    /// Returns whether it is in the area that a service writes which has no right to write anything else of the store. So files on their
+    /// way, and the lock, are in the directory of that area: what is mounted to be written is a file system of its own to rename(2).
+    pub(crate) fn is_apart(&self) -> bool {
+        self.0.starts_with("machines/")
+    }
+
     /// Reads a key, as [`as_str`](Self::as_str) returns it; `None` for text that no key has.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

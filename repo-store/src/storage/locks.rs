@@ -33,6 +33,12 @@ pub trait Locks: Send + Sync + fmt::Debug {
     /// When the lock cannot be had, however long one waits.
     fn acquire(&self, name: &str) -> Result<Box<dyn HeldLock>, StorageError>;
 
+    /// Takes a lock that nobody holds, and waits for nobody. `None` when somebody holds or shares it.
+    ///
+    /// # Errors
+    /// When the lock cannot be had, however long one waits.
+    fn try_acquire(&self, name: &str) -> Result<Option<Box<dyn HeldLock>>, StorageError>;
+
     /// Waits for a lock together with others that share it. `None` when nobody ever held it or this process may not.
     fn share(&self, name: &str) -> Option<Box<dyn HeldLock>>;
 

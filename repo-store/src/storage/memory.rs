@@ -54,6 +54,12 @@ struct NamedLock {
     marked: Option<Timestamp>,
 }
 
+impl NamedLock {
+    fn is_free(&self) -> bool {
+        !self.alone && self.sharing == 0
+    }
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -344,7 +350,19 @@ impl Drop for Held {
 
 impl Locks for Memory {
     fn acquire(&self, name: &str) -> Result<Box<dyn HeldLock>, StorageError> {
-        Ok(Box::new(Held::wait(self, name, true, |lock| !lock.alone && lock.sharing == 0)))
+        Ok(Box::new(Held::wait(self, name, true, NamedLock::is_free)))
+    }
+
+    fn try_acquire(&self, name: &str) -> Result<Option<Box<dyn HeldLock>>, StorageError> {
+        let mut locks = locked(&self.shared.locks);
+        let lock = locks.entry(name.to_owned()).or_default();
+        if !lock.is_free() {
+            return Ok(None);
+        }
+        lock.alone = true;
+        drop(locks);
+        let shared = Arc::clone(&self.shared);
+        Ok(Some(Box::new(Held { shared, name: name.to_owned(), alone: true })))
     }
 
     fn share(&self, name: &str) -> Option<Box<dyn HeldLock>> {

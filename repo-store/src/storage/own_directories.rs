@@ -8,7 +8,7 @@ use crate::storage::beneath::PathFault;
 use crate::storage::{StorageError, files};
 
 /// The directories of a storage, where there is something in them.
-pub(crate) const FOLDERS: [&str; 18] = [
+pub(crate) const FOLDERS: [&str; 19] = [
     "blobs",
     "cache",
     "damaged",
@@ -17,6 +17,7 @@ pub(crate) const FOLDERS: [&str; 18] = [
     "intents",
     "keyrings",
     "locks",
+    "machines",
     "manifests",
     "objects",
     "ops",

@@ -1,16 +1,18 @@
 //! Changes of several repositories: as a whole or not at all, also when others come in between.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::Utf8Path;
 use deb_parse::{Architecture, SuiteName};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::context::Context;
+use crate::context::{ActorSigner, ActorVerifier, Context};
 use crate::document::Kept;
 use crate::error::{ChangeError, Error, HistoryError};
-use crate::intent::{self, End, Intent, Part};
-use crate::maintenance::fsck::FsckOptions;
+use crate::intent::{self, End, Intent, RefChange};
+use crate::joint::{Step, transact_jointly};
+use crate::maintenance::fsck::{CopySource, FsckOptions, ProblemKind};
 use crate::maintenance::gc::GcOptions;
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
@@ -20,6 +22,7 @@ use crate::operations::import::AddOptions;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 use crate::tests::packages;
+use crate::transaction::Transaction;
 
 fn context(seconds: i64) -> Context {
     Context::new("tester", Timestamp::from_second(1_790_000_000 + seconds).unwrap())
@@ -77,6 +80,11 @@ impl World {
 
     /// Writes down what a release is to do, and does nothing of it.
     fn begin(&self) -> Intent {
+        self.begin_as(true)
+    }
+
+    /// The same. Earlier versions did not write the commit that takes a change back beforehand.
+    fn begin_as(&self, has_way_back: bool) -> Intent {
         let before = |repository| self.store.head(&name(repository)).unwrap();
         let (stable, beta) = (before("stable").unwrap(), before("beta").unwrap());
         let objects = self.store.objects();
@@ -97,14 +105,16 @@ impl World {
         let root = Commit::root(&context(9)).write(&objects).unwrap();
         let first = commit(root, 1, stable.commit()).write(&objects).unwrap();
         let second = commit(stable.id(), 2, beta.commit()).write(&objects).unwrap();
-        let (first, second) = [(name("oldstable"), None, first), (name("stable"), Some(stable.id()), second)]
-            .map(|(repository, before, after)| Part { repository, before, after })
-            .into();
+        let back = intent::taking_back(&self.store, first, &Commit::read(&objects, first).unwrap()).unwrap();
+        let back = back.filter(|_| has_way_back).map(|back| back.write(&objects).unwrap());
+        let first = RefChange { repository: name("oldstable"), before: None, after: first, back };
+        let (before, repository) = (Some(stable.id()), name("stable"));
+        let second = RefChange { repository, before, after: second, back: None };
         self.store.storage().objects().sync().unwrap();
-        let intent = Intent { parts: vec![first, second] };
-        let id = intent.parts[0].after.to_string();
+        let intent = Intent { changes: vec![first, second] };
+        let id = intent.changes[0].after.to_string();
         let mut kept = Kept::<Intent>::load(self.store.storage(), &id).unwrap();
-        kept.parts.clone_from(&intent.parts);
+        kept.changes.clone_from(&intent.changes);
         assert!(kept.save(self.store.storage()).unwrap());
         intent
     }
@@ -224,16 +234,27 @@ fn whoever_comes_next_completes_what_was_begun() {
 
 #[test]
 fn where_somebody_else_was_faster_everything_goes_back() {
+    everything_goes_back(true);
+}
+
+#[test]
+fn what_an_earlier_version_began_goes_back_as_well() {
+    everything_goes_back(false);
+}
+
+fn everything_goes_back(has_way_back: bool) {
     let world = World::new();
-    let begun = world.begin();
+    let begun = world.begin_as(has_way_back);
+    assert_eq!(begun.changes[0].back.is_some(), has_way_back);
     // Somebody who had begun before commits to the second repository; the first is changed by now.
-    let first = Intent { parts: begun.parts[..1].to_vec() };
+    let first = Intent { changes: begun.changes[..1].to_vec() };
     assert_eq!(first.complete(&world.store, "none").unwrap(), End::Done);
     let head = world.store.head(&name("stable")).unwrap().unwrap();
     let mut faster = head.commit().clone();
     (faster.parent, faster.sequence) = (Some(head.id()), 2);
     faster.operation = Operation::parse("hold nothing 1");
     let id = faster.write(&world.store.objects()).unwrap();
+    world.store.storage().objects().sync().unwrap();
     let key = Store::ref_key(&name("stable"));
     let (_, version) = world.store.storage().refs().get(&key).unwrap().unzip();
     let entry = crate::model::log_entry::LogEntry::of_commit(&faster, &name("stable"), id).to_line();
@@ -242,7 +263,7 @@ fn where_somebody_else_was_faster_everything_goes_back() {
     drop(world.store.storage().swap(&key, version.as_ref(), text.as_bytes(), announce).unwrap());
 
     assert_eq!(
-        begun.complete(&world.store, &begun.parts[0].after.to_string()).unwrap(),
+        begun.complete(&world.store, &begun.changes[0].after.to_string()).unwrap(),
         End::TakenBack(name("stable"))
     );
     assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 1.0"], &[]));
@@ -252,19 +273,80 @@ fn where_somebody_else_was_faster_everything_goes_back() {
         .map(|revision| revision.unwrap().commit().operation.to_string())
         .collect();
     assert!(history[0].starts_with("undo 1 ("), "{history:?}");
+    let head = world.store.head(&name("oldstable")).unwrap().unwrap();
+    assert!(begun.changes[0].back.is_none_or(|back| back == head.id()));
     // Who comes late finds the same end.
     assert_eq!(
-        begun.complete(&world.store, &begun.parts[0].after.to_string()).unwrap(),
+        begun.complete(&world.store, &begun.changes[0].after.to_string()).unwrap(),
         End::TakenBack(name("stable"))
     );
     assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 1.0"], &[]));
     world.assert_settled();
 }
 
+/// Signs with a word.
+#[derive(Debug)]
+struct Key;
+
+impl ActorSigner for Key {
+    fn sign(&self, text: &[u8], _: Timestamp) -> Result<String, apt_sign::Error> {
+        Ok(blake3::hash(text).to_string())
+    }
+}
+
+impl ActorVerifier for Key {
+    fn verify(&self, text: &[u8], signature: &str, _: Timestamp) -> Result<Vec<String>, apt_sign::Error> {
+        assert_eq!(signature, blake3::hash(text).to_string());
+        Ok(vec!["tester".to_owned()])
+    }
+}
+
+#[test]
+fn what_takes_a_change_back_is_signed_by_who_signed_the_change() {
+    let world = World::new();
+    let (store, key) = (&world.store, || Some(Arc::new(Key) as Arc<dyn ActorSigner>));
+    let signed = Context { signer: key(), ..context(10) };
+    let record = store.head(&name("beta")).unwrap().unwrap().records(&suite()).unwrap().remove(0);
+    let (oldstable, stable) = (name("oldstable"), name("stable"));
+    let insert = |transaction: &mut Transaction<'_>| {
+        transaction.insert(&suite(), &record)?;
+        Ok(Operation::parse("release from beta: hello 2.0 amd64"))
+    };
+    let insert_late = |transaction: &mut Transaction<'_>| {
+        // Somebody is faster.
+        world.add("stable", "other", "1.0", 9);
+        insert(transaction)
+    };
+    let steps = [
+        Step { repository: &oldstable, known: None, change: Box::new(insert) },
+        Step { repository: &stable, known: None, change: Box::new(insert_late) },
+    ];
+    let refused = transact_jointly(store, &signed, &steps).unwrap_err();
+    assert!(matches!(refused, Error::Change(ChangeError::Outdated { .. })), "{refused}");
+    assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 1.0", "other 1.0"], &[]));
+    let verified = store.verify_history(&oldstable, &Key).unwrap();
+    assert_eq!(verified.commits.len(), 3, "the first state, the change and its undo");
+    assert!(verified.is_sound(), "{verified:?}");
+    world.assert_settled();
+}
+
+#[test]
+fn a_change_of_one_repository_writes_no_intent() {
+    let world = World::new();
+    let intents = world.store.root().join("store/intents");
+    let plan = world.store.plan_release(&settings("beta"), &settings("stable"), None).unwrap();
+    assert_eq!(plan.apply(&world.store, None, &context(8)).unwrap().len(), 1);
+    assert!(!intents.exists());
+    world.release(9).unwrap();
+    world.add("beta", "other", "1.0", 10);
+    assert_eq!(world.release(11).unwrap().len(), 2);
+    assert!(intents.exists(), "a change of two writes one");
+}
+
 #[test]
 fn what_is_begun_survives_a_collection_and_a_backup() {
     let world = World::new();
-    world.begin();
+    let begun = world.begin();
     let options = GcOptions { grace: SignedDuration::ZERO, ..GcOptions::default() };
     world.store.collect_garbage(&options, &context(100_000)).unwrap();
     let (backup, restored) = (world.top().join("backup"), world.top().join("restored"));
@@ -272,6 +354,9 @@ fn what_is_begun_survives_a_collection_and_a_backup() {
     assert!(report.damaged.is_empty(), "{:?}", report.damaged);
     Store::restore(&backup, &restored, &context(100_002)).unwrap();
     for store in [&world.store, &Store::open(&restored).unwrap()] {
+        for commit in begun.changes.iter().flat_map(RefChange::commits) {
+            assert!(Commit::read(&store.objects(), commit).is_ok(), "{commit}");
+        }
         intent::complete_of(store, &name("stable")).unwrap();
         assert_eq!(state(store), expected(&["hello 2.0"], &["hello 2.0"], &["hello 1.0"]));
         let report = store.fsck(&FsckOptions::default(), &context(100_003)).unwrap();
@@ -280,10 +365,39 @@ fn what_is_begun_survives_a_collection_and_a_backup() {
 }
 
 #[test]
+fn an_intent_whose_commit_is_gone_is_told_of_and_repaired() {
+    for has_backup in [true, false] {
+        let world = World::new();
+        let begun = world.begin();
+        let backup = world.top().join("backup");
+        world.store.backup(&backup, &context(10)).unwrap();
+        let gone = begun.changes[1].after.to_string();
+        std::fs::remove_file(world.store.root().join(format!("store/objects/{}/{}", &gone[..2], &gone[2..])))
+            .unwrap();
+        let intent = format!("store/intents/{}", begun.changes[0].after);
+        let report = world.store.fsck(&FsckOptions::default(), &context(11)).unwrap();
+        assert!(
+            report.problems.iter().any(|found| found.path == *intent && found.kind == ProblemKind::Damaged),
+            "{:?}",
+            report.problems
+        );
+        let source = CopySource::Directory(&backup);
+        let sources = if has_backup { std::slice::from_ref(&source) } else { &[] };
+        let report = world.store.repair(&FsckOptions::default(), sources, &context(12)).unwrap();
+        assert!(report.remaining.problems.is_empty(), "{:?}", report.remaining.problems);
+        // The next who changes one of them is not stopped.
+        world.add("oldstable", "other", "1.0", 13);
+        let stable = if has_backup { "hello 2.0" } else { "hello 1.0" };
+        assert_eq!(world.state()["stable"], [stable], "{has_backup}");
+        world.assert_settled();
+    }
+}
+
+#[test]
 fn an_intent_that_is_damaged_is_moved_aside_by_a_repair() {
     let world = World::new();
     let begun = world.begin();
-    let path = world.store.root().join("store/intents").join(begun.parts[0].after.to_string());
+    let path = world.store.root().join("store/intents").join(begun.changes[0].after.to_string());
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("oldstable", "oldstablf", 1)).unwrap();
     let refused = world.store.transact(&name("stable"), &context(20), |_| Ok((Operation::Create, ())));

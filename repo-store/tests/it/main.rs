@@ -12,6 +12,7 @@ mod fixture;
 mod flat;
 mod forgery;
 mod fsck;
+mod gates;
 mod gc;
 mod holds;
 mod indices;

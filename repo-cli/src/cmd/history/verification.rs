@@ -23,11 +23,27 @@ pub(super) fn run(
         &serde_json::json!({ "history": commits, "whole": found.is_whole, "sound": found.is_sound() }),
         || print(&found, arguments, output),
     );
-    let unsigned = found.commits.iter().filter(|commit| matches!(commit.signature, CommitSignature::Missing));
-    let (all, unsigned) = (found.commits.len(), unsigned.count());
-    let end = if found.is_whole { "back to the first" } else { "back to where the history was shortened" };
-    output.say(&format!("{repository}: {} verified, {unsigned} unsigned, {end}", count(all, "commit")));
+    output.say(&format!("{repository}: {}", summary(&found)));
     Ok(if found.is_sound() { Outcome::Done } else { Outcome::Different })
+}
+
+/// Returns how many commits there are of each kind. Only a good signature verifies a commit.
+fn summary(found: &HistoryVerification) -> String {
+    let number = |is_such: fn(&CommitSignature) -> bool| {
+        found.commits.iter().filter(|commit| is_such(&commit.signature)).count()
+    };
+    let others = [
+        (number(|signature| matches!(signature, CommitSignature::Missing)), "unsigned"),
+        (number(|signature| matches!(signature, CommitSignature::Unknown(_))), "with an unknown signer"),
+        (number(|signature| matches!(signature, CommitSignature::Bad(_))), "with a bad signature"),
+        (number(|signature| matches!(signature, CommitSignature::OutOfOrder)), "out of order"),
+    ];
+    let others = others.into_iter().filter(|(number, _)| *number > 0);
+    let others: String = others.map(|(number, words)| format!(", {number} {words}")).collect();
+    let end = if found.is_whole { "back to the first" } else { "back to where the history was shortened" };
+    let all = count(found.commits.len(), "commit");
+    let verified = number(|signature| matches!(signature, CommitSignature::Good(_)));
+    format!("{verified} of {all} verified{others}, {end}")
 }
 
 /// Returns the word for programs, and what is told to people.

@@ -52,8 +52,9 @@ pub(super) fn usable(
     session: &Session,
     output: &Output,
 ) -> Result<Vec<Certificate>, Failure> {
-    let now = SystemTime::from(session.context().now);
     let (mut certificates, warnings) = keys.certificates()?;
+    // After they were read: another rotation may make a key meanwhile.
+    let now = SystemTime::from(session.context().now);
     warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
     if let Some(created) = certificates.iter().map(Certificate::created).find(|created| *created > now) {
         let created = Timestamp::try_from(created).unwrap_or(Timestamp::MAX);

@@ -1,42 +1,21 @@
 //! `restore --drill`: shows that a backup can be restored, and what would be lost by it.
 
+mod temporary;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions};
+use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
-use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::{RepositoryName, Store};
 use serde::Serialize;
 
+use self::temporary::Temporary;
 use super::{Restored, restore};
 use crate::args::Global;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count};
 use crate::session;
-
-/// A directory that is removed when it is dropped.
-struct Temporary(Utf8PathBuf);
-
-impl Temporary {
-    /// Makes a directory that nobody else can look into, as the keys will lie in it.
-    fn within(parent: &Utf8Path) -> Result<Self, Failure> {
-        let path = parent.join(format!("repo-cli-drill.{}", std::process::id()));
-        let make = || {
-            fs::create_dir(&path)?;
-            fs::set_permissions(&path, Permissions::from_mode(0o700))
-        };
-        make().map_err(Failure::io("create", &path))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // What is left of it is in a directory whose name tells what it is.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// How a repository that was restored compares with that of the store.
 #[derive(Serialize)]
@@ -71,7 +50,7 @@ pub(super) fn run(
             .map_err(|path| Failure::NotUtf8 { path: path.display().to_string() })?,
     };
     let temporary = Temporary::within(&parent)?;
-    let directory = temporary.0.join("store");
+    let directory = temporary.path().join("store");
     let Restored { store, json, is_whole } = restore(backup, &directory, global, output)?;
     // A drill on another machine has nothing to compare with.
     let current = session::find_store_root(global).ok().filter(|root| root.join("store/format").exists());
@@ -123,12 +102,11 @@ fn compare(
     (current, root): (&Store, &Utf8Path),
 ) -> Result<ComparedRepository, Failure> {
     let saved = restored.head(repository)?.map(|head| head.id());
+    let ids = current.history(repository).map(|revision| revision.map(|revision| revision.id()));
+    let ids = ids.collect::<Result<Vec<_>, _>>()?;
     let missing_changes = match saved {
-        None => Some(current.history(repository).count()),
-        Some(saved) => {
-            let ids = current.history(repository).map(|revision| revision.map(|revision| revision.id()));
-            ids.collect::<Result<Vec<_>, _>>()?.iter().position(|id| *id == saved)
-        }
+        None => Some(ids.len()),
+        Some(saved) => ids.iter().position(|id| *id == saved),
     };
     let mut compared = ComparedRepository {
         repository: repository.to_string(),

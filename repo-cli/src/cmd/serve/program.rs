@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use repo_serve::api::{Call, Finished, VerbError, Verbs};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::approver::TOKEN_HOLDER;
 use crate::session::Session;
@@ -19,6 +19,8 @@ use crate::session::Session;
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// How long it may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(10);
+/// How often it is asked whether it has ended.
+const TICK: Duration = Duration::from_millis(20);
 /// The most that it may print to standard output, and to standard error.
 const MOST_OUTPUT: u64 = 64 << 20;
 const MOST_ERRORS: u64 = 1 << 20;
@@ -89,6 +91,11 @@ fn run(mut command: Command, longest: Duration) -> Result<Finished, VerbError> {
             return Err(error);
         }
     };
+    // It may have closed both and go on.
+    if !has_ended_by(deadline, &child)? {
+        stop(&mut child);
+        return Err(VerbError::TooLong);
+    }
     let status = child.wait()?;
     match (status.code(), status.signal()) {
         (Some(status), _) => Ok(Finished { status, output, errors }),
@@ -122,19 +129,27 @@ fn receive(receiver: &Receiver<Result<Vec<u8>, VerbError>>, deadline: Instant) -
     }
 }
 
-/// Ends a verb and what it has started: as Ctrl-C does, and by force when that does not help.
+/// Ends a verb as Ctrl-C does, and by force when that does not help. What it has started ends with it.
 fn stop(child: &mut Child) {
     let group = Pid::from_child(child);
     let _ = kill_process_group(group, Signal::INT);
-    let begun = Instant::now();
-    while begun.elapsed() < GRACE {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let _ = has_ended_by(Instant::now() + GRACE, child);
     let _ = kill_process_group(group, Signal::KILL);
     let _ = child.wait();
+}
+
+/// Waits until a process has ended, and returns whether it has. It is still to be waited for: until then its number stays that of its group.
+fn has_ended_by(deadline: Instant, child: &Child) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    loop {
+        if waitid(WaitId::Pid(Pid::from_child(child)), options)?.is_some() {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        std::thread::sleep(TICK);
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +189,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_a_stopped_verb_has_started_ends_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let pid = directory.path().join("pid");
+        let script =
+            format!("trap 'exit 0' INT; (trap '' INT; exec sleep 600) & echo $! > {}; wait", pid.display());
+        assert!(matches!(shell(&script, Duration::from_secs(3)), Err(VerbError::TooLong)));
+        let pid = std::fs::read_to_string(pid).unwrap();
+        // It is gone, or nobody has waited for it yet.
+        let is_gone = || {
+            let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            state.map_or(true, |state| state.contains(") Z "))
+        };
+        let begun = Instant::now();
+        while !is_gone() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{pid} goes on");
+            std::thread::sleep(TICK);
+        }
+    }
+
     fn shell(script: &str, longest: Duration) -> Result<Finished, VerbError> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -195,6 +230,8 @@ mod tests {
         assert!(matches!(long, Err(VerbError::TooLong)), "{long:?}");
         let much = shell("exec yes >&2", Duration::from_secs(60));
         assert!(matches!(much, Err(VerbError::TooMuch)), "{much:?}");
+        let silent = shell("exec >&- 2>&-; sleep 600", Duration::from_millis(200));
+        assert!(matches!(silent, Err(VerbError::TooLong)), "{silent:?}");
         let killed = shell("kill -9 $$", Duration::from_secs(60));
         assert!(matches!(killed, Err(VerbError::Io(_))), "{killed:?}");
     }

@@ -116,7 +116,7 @@ fn is_sound(path: &Utf8Path, bytes: &[u8]) -> bool {
         Some(Area::Machines) => document::parse::<Machines>(bytes).is_some(),
         Some(Area::Upkeep) => document::parse::<Upkeep>(bytes).is_some(),
         Some(Area::Intents) => {
-            document::parse::<Intent>(bytes).is_some_and(|intent| !intent.parts.is_empty())
+            document::parse::<Intent>(bytes).is_some_and(|intent| !intent.changes.is_empty())
         }
         None => head(bytes).is_some(),
     }

@@ -98,8 +98,11 @@ impl Plan {
         let intents = self.captured.iter().filter(|(path, _)| Area::of(path) == Some(Area::Intents));
         let intents = intents.filter_map(|(_, bytes)| document::parse::<Intent>(bytes));
         // The states before are those of the reference, where there is one.
-        let to_come = intents.flat_map(|intent| intent.parts);
-        let to_come = to_come.map(|part| (part.after, part.before.map(|_| u64::MAX)));
+        let to_come = intents.flat_map(|intent| intent.changes);
+        let to_come = to_come.flat_map(|change| {
+            let oldest = change.before.map(|_| u64::MAX);
+            change.commits().map(move |commit| (commit, oldest))
+        });
         self.captured.iter().filter_map(of_reference).chain(to_come).collect()
     }
 

@@ -8,7 +8,6 @@ use deb_parse::{SuiteName, deb822};
 
 use super::contents::{Contents, Subject};
 use super::report::{Affected, Problem, ProblemKind};
-use crate::history::last_shown::noted_repositories;
 use crate::history::lost::is_reference_lost;
 use crate::model::commit::Commit;
 use crate::model::hold::Holds;
@@ -134,11 +133,6 @@ impl<'a> Graph<'a> {
     /// The publication that clients saw and that the current state of the repository was not built upon.
     pub(super) fn later_publication(&self, repository: &RepositoryName) -> Option<PublicationId> {
         later_publication(self.store, repository).ok().flatten()
-    }
-
-    /// The repositories with a note of what clients were shown last.
-    pub(super) fn noted_repositories(&self) -> BTreeSet<RepositoryName> {
-        noted_repositories(self.store)
     }
 
     /// The commit of that id, if it can be read.

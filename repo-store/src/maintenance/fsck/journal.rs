@@ -13,6 +13,7 @@ use crate::decisions::freezes::LastFreeze;
 use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::last_shown::noted_repositories;
 use crate::history::tags::tag_key;
 use crate::intent::Intent;
 use crate::maintenance::hook_spool::HookSpool;
@@ -39,6 +40,8 @@ pub(super) struct Journal {
     pub(super) logged_tags: BTreeMap<(RepositoryName, TagName), Option<CommitId>>,
     /// The number of the oldest state that each history keeps, of those that were shortened.
     pub(super) oldest: BTreeMap<RepositoryName, u64>,
+    /// The states that changes of several repositories may still lead to.
+    pub(super) to_come: BTreeSet<(RepositoryName, CommitId)>,
     log: Vec<u8>,
     announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
     /// The same in the order of the log.
@@ -175,7 +178,14 @@ impl Journal {
             Area::Approvals => Kept::<Approvals>::load(storage, name).map(|approvals| approvals.is_empty()),
             Area::Freezes => Kept::<LastFreeze>::load(storage, name).map(|last| last.0.is_none()),
             Area::Hooks => Kept::<HookSpool>::load(storage, name).map(|spool| spool.is_empty()),
-            Area::Intents => Kept::<Intent>::load(storage, name).map(|intent| intent.parts.is_empty()),
+            Area::Intents => Kept::<Intent>::load(storage, name).and_then(|intent| {
+                let named = intent.changes.iter();
+                let named =
+                    named.flat_map(|change| change.commits().map(|id| (change.repository.clone(), id)));
+                self.to_come.extend(named);
+                intent.check(store)?;
+                Ok(intent.changes.is_empty())
+            }),
             Area::Machines => {
                 Kept::<Machines>::load(storage, name).map(|machines| *machines == Machines::default())
             }
@@ -352,6 +362,7 @@ impl Journal {
     /// place of, and `has_records` has the repositories with a record of any publication.
     pub(super) fn check(
         &mut self,
+        store: &Store,
         graph: &Graph<'_>,
         published: &BTreeMap<RepositoryName, BTreeSet<CommitId>>,
         replaced: &BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
@@ -363,7 +374,7 @@ impl Journal {
             .chain(self.unreadable.keys())
             .chain(self.tags.keys().map(|(repository, _)| repository))
             .cloned()
-            .chain(graph.noted_repositories())
+            .chain(noted_repositories(store))
             .collect();
         self.check_tags();
         let mut unlogged = 0;

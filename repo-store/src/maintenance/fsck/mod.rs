@@ -243,7 +243,7 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
     let Shown { published, replaced } = follow(&mut graph, &journal, &records);
     let has_records = records.iter().filter(|(_, of)| !of.readable.is_empty() || !of.problems.is_empty());
     let has_records = has_records.map(|(repository, _)| repository.clone()).collect();
-    journal.check(&graph, &published, &replaced, &has_records);
+    journal.check(store, &graph, &published, &replaced, &has_records);
 
     let keys = options.keys.and_then(|look| look());
     let trees = Trees {
@@ -342,6 +342,9 @@ fn follow(graph: &mut Graph<'_>, journal: &Journal, records: &BTreeMap<Repositor
         graph.follow(repository, *head, journal.oldest.get(repository).copied());
     }
     for ((repository, _), commit) in &journal.tags {
+        graph.keep(repository, *commit);
+    }
+    for (repository, commit) in &journal.to_come {
         graph.keep(repository, *commit);
     }
     let mut shown = Shown::default();

@@ -18,10 +18,11 @@ use super::withdrawal::Withdrawn;
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem, ProblemKind};
 use crate::access::tokens::Tokens;
 use crate::context::Context;
-use crate::document::{self, Area};
+use crate::document::{self, Area, Kept};
 use crate::error::Error;
 use crate::history::horizon::{End, Ends};
 use crate::history::keyring_versions::KeyringVersions;
+use crate::intent::Intent;
 use crate::maintenance::fsck::examine;
 use crate::maintenance::fsck::linked_directories;
 use crate::maintenance::fsck::republish::publish_lost;
@@ -513,8 +514,18 @@ impl Repair<'_, '_> {
             }
             // The events themselves are in the history.
             Area::Hooks => Some(String::new()),
-            // What was begun cannot be known: each repository stays as it is.
-            Area::Intents => Some(String::new()),
+            Area::Intents => {
+                let intent = path.file_name().map(|name| Kept::<Intent>::load(self.store.storage(), name));
+                let is_whole = intent.is_some_and(|intent| {
+                    intent.is_ok_and(|intent| !intent.changes.is_empty() && intent.check(self.store).is_ok())
+                });
+                // Its commits were brought back.
+                if is_whole {
+                    return Ok(true);
+                }
+                // What was begun cannot be known: each repository stays as it is.
+                Some(String::new())
+            }
             // One that was withdrawn must not come back: what is not promoted yet is approved again.
             Area::Approvals => Some(String::new()),
             // Who wants it frozen hears of the damage, and freezes it again.

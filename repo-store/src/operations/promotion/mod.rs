@@ -358,7 +358,7 @@ impl PromotionPlan {
         let Request { gates, options, .. } = &self.request;
         let coming = self.changes.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
-        let passage = Passage::new(store, ends, (gates, target), coming, options.now)?;
+        let mut passage = Passage::new(store, ends, (gates, target), coming, options.now)?;
         if passage.is_open() {
             return Ok(());
         }

@@ -24,7 +24,7 @@ use crate::model::candidates;
 use crate::model::id::{BlobId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::record::Record;
-use crate::operations::age::Ages;
+use crate::operations::age::{Ages, CountedFrom};
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 
@@ -50,7 +50,7 @@ pub(crate) fn plan_retention(
         verdicts: BTreeMap::new(),
         held: BTreeMap::new(),
     };
-    let mut ages = Ages::default();
+    let mut ages = Ages::new(CountedFrom::FirstArrival);
     let mut waiting = Vec::new();
     for suite in head.commit().suites.keys() {
         let records = head.records(suite)?;

@@ -84,6 +84,10 @@ fn every_release_is_named_by_its_year_or_behind_a_hyphen_too() {
                 let styles = ["1.2-1~ubuntu#", "1.2-1~ubuntu-#", "1.2-1-ubuntu#", "1.2~ubuntu#", "1.2-1~ub#"];
                 versions.extend(styles.map(|style| style.replace('#', year)));
             }
+            if month == "04" {
+                let marks = ["1.2-1+#", "1.2-1.#", "1.2-0.1+#.1", "1.2-0.1.#+1"];
+                versions.extend(marks.map(|mark| mark.replace('#', number)));
+            }
             if year >= "20" {
                 versions.extend([format!("1.2-1ubuntu{number}"), format!("1.2-0ubuntu{number}.2")]);
             }
@@ -236,6 +240,11 @@ fn a_number_or_name_with_a_word_or_separator_beside_it_names_a_release() {
         ("1.0-1+deb12sec1", "bookworm"),
         ("1.0-1~deb12ppa2", "bookworm"),
         ("1.0-1~ubuntu22.04ppa1", "jammy"),
+        ("1.0-1+22.04", "jammy"),
+        ("1.0-1.22.04", "jammy"),
+        ("1.0-0.1.24.04.1", "noble"),
+        ("1:2.3-4+20.04+1", "focal"),
+        ("1.0-1+24.10", "oracular"),
     ] {
         assert_eq!(last(version), Some(series), "{version}");
     }
@@ -367,7 +376,17 @@ fn what_names_no_release_is_left_alone() {
         "1.0~2204-1",
         "1.0-1+2204",
         "1.0-1.2204",
-        "1.0-1.22.04",
+        // Not behind the number of a revision, or with a month that a counter could be.
+        "1.0.22.04",
+        "1.0+22.04-1",
+        "1.0-22.04.1",
+        "1.0-1.22.10",
+        "1.0-1+18.10",
+        "1.0-1.22.05",
+        "1.0-1.9.04",
+        "1.0-1+22.041",
+        "1.0-1+22.04rc1",
+        "1.0-1+2022.04",
         "1.0-1~12",
         "1.0+grub22.04",
         "1.0~28.04",

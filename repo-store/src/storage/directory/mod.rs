@@ -165,17 +165,30 @@ impl Directory {
 
     /// A lock for the thing of that name, held until dropped.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock, StorageError> {
+        self.lock_by(name, Lock::acquire)
+    }
+
+    /// Takes a lock if nobody holds it.
+    pub(crate) fn try_lock(&self, name: &str) -> Result<Option<Lock>, StorageError> {
+        self.lock_by(name, Lock::try_acquire)
+    }
+
+    fn lock_by<T>(
+        &self,
+        name: &str,
+        acquire: impl Fn(&Utf8Path) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
         // Some change what clients see before they write below the root.
         match self.session.get() {
             Some(_) => refuse_linked(&self.root)?,
             None => refuse_all_linked(&self.root)?,
         }
         let path = self.lock_path(name);
-        match Lock::acquire(&path) {
+        match acquire(&path) {
             // Nobody holds a lock in a directory that is gone.
             Err(StorageError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 files::create_directories(&self.root.join("locks"))?;
-                Lock::acquire(&path)
+                acquire(&path)
             }
             result => result,
         }

@@ -13,10 +13,6 @@ use crate::storage::log_store::LogStore;
 use crate::storage::ref_store::{RefStore, Swap, Version};
 use crate::storage::{Key, StorageError, faults, files, log};
 
-/// The area that a service writes which has no right to write anything else of the store. So files on their way, and the lock, are in
-/// its own directory: what is mounted to be written is a file system of its own to rename(2).
-const APART: &str = "machines/";
-
 /// A reference has the version that it holds: the ids of commits never return.
 impl RefStore for Directory {
     fn get(&self, key: &Key) -> Result<Option<(Vec<u8>, Version)>, StorageError> {
@@ -34,7 +30,7 @@ impl RefStore for Directory {
         let path = self.path_to_change(key)?;
         let parent = path.parent().unwrap_or(&self.root);
         files::sync_all(files::create_directories(parent)?)?;
-        let (temporary, _lock) = if key.as_str().starts_with(APART) {
+        let (temporary, _lock) = if key.is_apart() {
             (parent.join(files::UNFINISHED), Lock::of_directory(parent)?)
         } else {
             (self.writing()?.next_path(), self.lock_key(key)?)
@@ -49,7 +45,7 @@ impl RefStore for Directory {
 
     fn delete(&self, key: &Key, version: &Version) -> Result<Swap, StorageError> {
         let path = self.path_to_change(key)?;
-        let _lock = if key.as_str().starts_with(APART) {
+        let _lock = if key.is_apart() {
             Lock::of_directory(path.parent().unwrap_or(&self.root))?
         } else {
             self.writing()?;
@@ -109,6 +105,10 @@ impl LogStore for Directory {
 impl Locks for Directory {
     fn acquire(&self, name: &str) -> Result<Box<dyn HeldLock>, StorageError> {
         Ok(Box::new(self.lock(name)?))
+    }
+
+    fn try_acquire(&self, name: &str) -> Result<Option<Box<dyn HeldLock>>, StorageError> {
+        Ok(self.try_lock(name)?.map(|lock| Box::new(lock) as Box<dyn HeldLock>))
     }
 
     fn share(&self, name: &str) -> Option<Box<dyn HeldLock>> {

@@ -50,7 +50,7 @@ impl Session {
             }
             let lock = directory.join("lock");
             // Held while the directory is removed: its owner, if it is just starting, waits for it and then sees.
-            let held = match Lock::try_acquire(&lock) {
+            let held = match Lock::try_acquire_existing(&lock) {
                 Ok(None) => continue,
                 Ok(held) => held.filter(|held| held.is_at(&lock)),
                 Err(_) => None,

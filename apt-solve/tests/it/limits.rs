@@ -1,0 +1,98 @@
+//! Universes that are too hard, and text that is not one.
+
+use apt_solve::{Checker, Error, Limits, Universe, Verdict, View};
+use deb_parse::Architecture;
+use std::fmt::Write as _;
+
+fn universe(text: &str) -> Universe {
+    let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
+    let source = builder.add_source("suite");
+    builder.read(source, text.as_bytes()).unwrap();
+    builder.build()
+}
+
+/// `birds` packages of which each needs one of `holes` others, and no two the same: the classic hard case for SAT solvers.
+fn pigeons(birds: usize, holes: usize) -> String {
+    let mut text = String::from("Package: everything\nVersion: 1\nArchitecture: all\nDepends: ");
+    let all: Vec<_> = (0..birds).map(|bird| format!("bird{bird}")).collect();
+    text.push_str(&all.join(", "));
+    for bird in 0..birds {
+        let nests: Vec<_> = (0..holes).map(|hole| format!("nest{bird}.{hole}")).collect();
+        write!(
+            text,
+            "\n\nPackage: bird{bird}\nVersion: 1\nArchitecture: all\nDepends: {}",
+            nests.join(" | ")
+        )
+        .unwrap();
+        for hole in 0..holes {
+            let provides = format!("Provides: hole{hole}\nConflicts: hole{hole}");
+            write!(text, "\n\nPackage: nest{bird}.{hole}\nVersion: 1\nArchitecture: all\n{provides}")
+                .unwrap();
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn verdict(text: &str, limits: Limits) -> Verdict {
+    let universe = universe(text);
+    let everything = universe.packages_named("everything").next().unwrap();
+    Checker::new(&universe, View::Newest, limits).package(everything)
+}
+
+#[test]
+fn a_contradiction_that_is_hard_to_see_is_not_decided_and_never_fine() {
+    let verdict = verdict(&pigeons(9, 8), Limits::default().with_steps(100_000));
+    assert_eq!(verdict, Verdict::NotDecided);
+}
+
+#[test]
+fn the_same_contradiction_in_small_is_decided() {
+    assert_eq!(verdict(&pigeons(4, 4), Limits::default()), Verdict::Installable);
+    let Verdict::Broken(reason) = verdict(&pigeons(3, 2), Limits::default()) else { panic!() };
+    assert!(reason.facts().len() > 6, "{reason}");
+}
+
+#[test]
+fn many_providers_with_many_versioned_relations_end_within_the_limit() {
+    let mut text = String::new();
+    for at in 0..3_000 {
+        writeln!(
+            text,
+            "Package: pp{at}\nVersion: 1\nArchitecture: all\nProvides: vv (= {at})\nDepends: vv (= {})\n",
+            at + 1
+        )
+        .unwrap();
+    }
+    let universe = universe(&text);
+    let source = apt_source(&universe);
+    let limits = Limits::default().with_total_steps(100_000);
+    let report = Checker::new(&universe, View::Newest, limits).source(source);
+    assert_eq!(report.installable, 0);
+    assert_eq!(report.findings.len(), 3_000);
+    assert!(report.findings.iter().all(|finding| finding.verdict == Verdict::NotDecided));
+}
+
+fn apt_source(universe: &Universe) -> apt_solve::SourceId {
+    let first = universe.packages_named("pp0").next().unwrap();
+    universe.source_of(first).unwrap()
+}
+
+#[test]
+fn a_wrong_relation_is_refused_with_its_place() {
+    let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
+    let source = builder.add_source("prod");
+    let text = b"Package: aa\nVersion: 1\nArchitecture: all\nDepends: bb,\n cc (=> 1)\n";
+    let error = builder.read(source, &text[..]).unwrap_err();
+    assert!(matches!(&error, Error::Paragraph { source_name, .. } if source_name == "prod"));
+    insta::assert_snapshot!(std::error::Error::source(&error).unwrap().to_string(), @r#"line 5, column 7, field Depends: relation ">": the upstream version must start with a digit (Policy 5.6.12)"#);
+}
+
+#[test]
+fn packages_of_other_architectures_are_left_out() {
+    let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
+    let source = builder.add_source("prod");
+    let text =
+        b"Package: aa\nVersion: 1\nArchitecture: arm64\n\nPackage: aa\nVersion: 1\nArchitecture: amd64\n";
+    assert_eq!(builder.read(source, &text[..]).unwrap(), 1);
+}

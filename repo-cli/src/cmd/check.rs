@@ -1,0 +1,310 @@
+//! `check`: which packages of a repository cannot be installed, and why.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use apt_index::PackageKind;
+use apt_solve::{Builder, Checker, Limits, SourceId, Universe, Verdict, View};
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::deb::Compression;
+use deb_parse::{Architecture, SuiteName, deb822};
+use repo_store::{Build, Record, RepositorySettings, Revision};
+use serde::Serialize;
+
+use crate::args::{RowArguments, RowLimits as _};
+use crate::error::{Failure, Outcome};
+use crate::output::{Column, Output, count, joined};
+use crate::revision_spec::RevisionSpec;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CheckArguments {
+    /// A repository or one suite of it, in the present state or another: `prod`, `prod/bookworm`, `prod@41`, `prod@-1`
+    #[arg(value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
+    state: RevisionSpec,
+    /// Only this suite; may be given several times
+    #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
+    suites: Vec<SuiteName>,
+    /// Only machines of this architecture; may be given several times [default: each that the suite has packages for]
+    #[arg(long = "architecture", value_name = "NAME", value_parser = Architecture::parse)]
+    architectures: Vec<Architecture>,
+    /// What clients have besides: a Packages file, plain or compressed (.gz, .xz, .zst, .bz2); may be given several times
+    #[arg(long = "base", value_name = "FILE")]
+    base_files: Vec<Utf8PathBuf>,
+    /// What clients have besides: another repository of the store, with a suite if it is called otherwise; may be given several times
+    #[arg(long = "base-suite", value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
+    base_states: Vec<RevisionSpec>,
+    /// Let older versions meet dependencies too; apt takes the newest of each package only
+    #[arg(long)]
+    all_versions: bool,
+    #[command(flatten)]
+    rows: RowArguments,
+}
+
+/// What is checked for one suite and one kind of machine.
+#[derive(Serialize)]
+struct CheckedJson {
+    suite: String,
+    architecture: String,
+    /// How many packages can be installed.
+    installable: usize,
+    /// How many were not checked, for a newer version is there.
+    superseded: usize,
+    /// Why the essential packages cannot be installed together, if they cannot; the others were then checked without them.
+    essential: Option<String>,
+}
+
+/// A package that was not found to be installable.
+#[derive(Serialize)]
+struct FindingJson {
+    package: String,
+    version: String,
+    /// The architecture of the machines.
+    architecture: String,
+    suites: Vec<String>,
+    /// `broken`, or `not-decided`.
+    verdict: &'static str,
+    /// Why; nothing if it is not decided.
+    reason: Option<String>,
+}
+
+/// Package, version, architecture of the machines, and the reason if there is one.
+type Key = (String, deb_parse::Version, String, Option<String>);
+
+/// What was found in all suites.
+#[derive(Default)]
+struct Findings {
+    checked: Vec<CheckedJson>,
+    suites: BTreeMap<Key, Vec<SuiteName>>,
+}
+
+impl Findings {
+    fn is_empty(&self) -> bool {
+        self.suites.is_empty() && self.checked.iter().all(|checked| checked.essential.is_none())
+    }
+}
+
+pub(crate) fn run(
+    arguments: &CheckArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let state = &arguments.state;
+    let (repository, head) = state.resolve(session)?;
+    state.check_suites(repository, head.as_ref(), &arguments.suites)?;
+    let mut base = Base { files: &arguments.base_files, states: Vec::new() };
+    for spec in &arguments.base_states {
+        let (settings, revision) = spec.resolve(session)?;
+        spec.check_suites(settings, revision.as_ref(), &[])?;
+        if let Some(revision) = revision {
+            base.states.push((spec, spec.suites(settings, Some(&revision)), revision));
+        }
+    }
+    let view = if arguments.all_versions { View::AllVersions } else { View::Newest };
+    let mut findings = Findings::default();
+    if let Some(head) = &head {
+        let named = state.suites(repository, Some(head));
+        let is_asked = |suite: &&SuiteName| {
+            named.contains(suite) && (arguments.suites.is_empty() || arguments.suites.contains(suite))
+        };
+        for suite in head.commit().suites.keys().filter(is_asked) {
+            let records = binaries(head, suite)?;
+            for architecture in machines(&records, repository, suite) {
+                if arguments.architectures.is_empty() || arguments.architectures.contains(&architecture) {
+                    check(suite, &records, &architecture, &base, view, &mut findings)?;
+                }
+            }
+        }
+    }
+    print(&findings, view, arguments, output);
+    Ok(if findings.is_empty() { Outcome::Done } else { Outcome::Different })
+}
+
+/// Returns the packages of a suite that dpkg installs.
+fn binaries(revision: &Revision<'_>, suite: &SuiteName) -> Result<Vec<Arc<Record>>, Failure> {
+    let mut records = Vec::new();
+    for item in revision.records_in([suite])? {
+        let (record, _) = item?;
+        if record.kind() == PackageKind::Deb && record.key().architecture != Build::Source {
+            records.push(record);
+        }
+    }
+    Ok(records)
+}
+
+/// Returns the architectures of the machines that a suite is for: those it has packages of, or those it publishes if all its packages are
+/// for `all`.
+fn machines(records: &[Arc<Record>], settings: &RepositorySettings, suite: &SuiteName) -> Vec<Architecture> {
+    let mut found: Vec<Architecture> = Vec::new();
+    for record in records {
+        if let Build::For(architecture) = &record.key().architecture
+            && !architecture.is_all()
+            && !found.contains(architecture)
+        {
+            found.push(architecture.clone());
+        }
+    }
+    if found.is_empty() && !records.is_empty() {
+        found = settings.suite(suite).map(|suite| suite.architectures.clone()).unwrap_or_default();
+    }
+    found.sort();
+    found
+}
+
+/// What clients have besides.
+struct Base<'a> {
+    files: &'a [Utf8PathBuf],
+    /// States of repositories, and their suites.
+    states: Vec<(&'a RevisionSpec, Vec<SuiteName>, Revision<'a>)>,
+}
+
+impl Base<'_> {
+    /// Adds what the clients of a suite have.
+    fn add_to(&self, builder: &mut Builder, suite: &SuiteName) -> Result<(), Failure> {
+        for (spec, suites, revision) in &self.states {
+            let of_same_name = |one: &&SuiteName| spec.names_a_suite() || *one == suite;
+            for suite in suites.iter().filter(of_same_name) {
+                let source = builder.add_source(&spec.text);
+                add_records(builder, source, &binaries(revision, suite)?, &spec.text)?;
+            }
+        }
+        self.files.iter().try_for_each(|path| add_file(builder, path))
+    }
+}
+
+fn add_records(
+    builder: &mut Builder,
+    source: SourceId,
+    records: &[Arc<Record>],
+    name: &str,
+) -> Result<(), Failure> {
+    for record in records {
+        for paragraph in deb822::paragraphs(record.stanza()) {
+            builder.add(source, paragraph).map_err(|error| unusable(name.into(), &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn add_file(builder: &mut Builder, path: &Utf8Path) -> Result<(), Failure> {
+    let io = |source| Failure::Io { verb: "read", path: path.to_string(), source };
+    let file = File::open(path).map_err(io)?;
+    let source = builder.add_source(path.file_name().unwrap_or(path.as_str()));
+    let read = match Compression::of_name(path.as_str()) {
+        Compression::None => builder.read(source, file),
+        packed => {
+            let text = packed.reader(file, &deb_parse::Limits::default());
+            builder.read(source, text.map_err(|error| unusable(path.into(), &error))?)
+        }
+    };
+    read.map(|_| ()).map_err(|error| unusable(path.into(), &error))
+}
+
+/// Returns the failure about packages that cannot be read. The cause belongs to the message.
+fn unusable(path: Utf8PathBuf, error: &dyn std::error::Error) -> Failure {
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    Failure::UnusableFile { path, what: cause }
+}
+
+/// Checks one suite for one kind of machine.
+fn check(
+    suite: &SuiteName,
+    records: &[Arc<Record>],
+    architecture: &Architecture,
+    base: &Base<'_>,
+    view: View,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let mut builder = Universe::builder(architecture);
+    // The first of equal versions counts: that of the suite.
+    let source = builder.add_source(suite.as_str());
+    add_records(&mut builder, source, records, suite.as_str())?;
+    base.add_to(&mut builder, suite)?;
+    let universe = builder.build();
+    let report = Checker::new(&universe, view, Limits::default()).source(source);
+    for finding in report.findings {
+        let reason = match finding.verdict {
+            Verdict::Broken(reason) => Some(reason.to_string()),
+            _ => None,
+        };
+        let key = (finding.package.name, finding.package.version, architecture.to_string(), reason);
+        findings.suites.entry(key).or_default().push(suite.clone());
+    }
+    findings.checked.push(CheckedJson {
+        suite: suite.to_string(),
+        architecture: architecture.to_string(),
+        installable: report.installable,
+        superseded: report.superseded,
+        essential: report.essential.map(|reason| reason.to_string()),
+    });
+    Ok(())
+}
+
+const HEAD: [Column<'_>; 5] = [
+    Column::names("PACKAGE"),
+    Column::whole("VERSION"),
+    Column::words("ARCHITECTURE"),
+    Column::words("SUITES"),
+    Column::text("REASON"),
+];
+
+const NOT_DECIDED: &str = "not decided: too many possibilities";
+
+fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &Output) {
+    let state = arguments.state.text.as_str();
+    let found: Vec<FindingJson> = findings
+        .suites
+        .iter()
+        .map(|((package, version, architecture, reason), suites)| FindingJson {
+            package: package.clone(),
+            version: version.to_string(),
+            architecture: architecture.clone(),
+            suites: suites.iter().map(ToString::to_string).collect(),
+            verdict: if reason.is_some() { "broken" } else { "not-decided" },
+            reason: reason.clone(),
+        })
+        .collect();
+    let view_name = if view == View::Newest { "newest" } else { "all-versions" };
+    let json = serde_json::json!({
+        "state": state, "view": view_name, "checked": findings.checked, "findings": found,
+    });
+    output.result(&json, || {
+        let row = |one: &FindingJson| {
+            let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED).to_owned();
+            [&one.package, &one.version, &one.architecture, &joined(&one.suites), &reason].map(Clone::clone)
+        };
+        if !found.is_empty() {
+            let rows: Vec<_> = found.iter().map(row).collect();
+            output.table(&HEAD, &rows, arguments.rows.limit(output));
+        }
+        for one in &findings.checked {
+            if let Some(reason) = &one.essential {
+                let (suite, architecture) = (&one.suite, &one.architecture);
+                output.line(&format!("essential packages for {suite} ({architecture}): {reason}"));
+            }
+        }
+        summarize(findings, found.len(), view, output);
+    });
+    if findings.checked.is_empty() {
+        output.found_nothing(&format!("no packages in {state}"));
+    }
+}
+
+/// Prints a line with the numbers and the view.
+fn summarize(findings: &Findings, broken: usize, view: View, output: &Output) {
+    let installable: usize = findings.checked.iter().map(|checked| checked.installable).sum();
+    if findings.checked.is_empty() {
+        return;
+    }
+    let versions = match view {
+        View::Newest => "newest versions",
+        View::AllVersions => "all versions",
+    };
+    let can = count(installable, "package");
+    output.line(&match broken {
+        0 => format!("{can} can be installed ({versions})"),
+        _ => format!("{} cannot be installed, {can} can ({versions})", count(broken, "package")),
+    });
+}

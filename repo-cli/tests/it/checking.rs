@@ -1,0 +1,89 @@
+//! `check`: packages that cannot be installed.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+use testkit::Environment;
+
+use crate::store;
+
+/// Adds packages with these dependencies to `preprod`.
+fn add(environment: &Environment, repository: &str, packages: &[(&str, &str, &str)]) {
+    for (name, version, depends) in packages {
+        let file = environment.build(name, version, "amd64", |builder| match *depends {
+            "" => builder,
+            depends => builder.field("Depends", depends),
+        });
+        let _ = environment.run(&["add", repository, file.as_str()]).succeeds();
+    }
+}
+
+#[test]
+fn what_cannot_be_installed_is_found_with_the_reason() {
+    let environment = store();
+    add(
+        &environment,
+        "preprod",
+        &[
+            ("hello", "2.10", "libfoo (>= 2)"),
+            ("libfoo", "1.9", ""),
+            ("app", "1.0", "hello"),
+            ("alone", "1.0", ""),
+        ],
+    );
+    insta::assert_snapshot!(environment.run(&["check", "preprod"]), @"");
+    let json: Value = serde_json::from_str(&environment.json(&["check", "preprod"])).unwrap();
+    assert_eq!(json["view"], "newest");
+    assert_eq!(json["checked"][0]["installable"], 2);
+    assert_eq!(json["findings"][1]["package"], "hello");
+    assert_eq!(json["findings"][1]["verdict"], "broken");
+}
+
+#[test]
+fn what_clients_have_besides_comes_from_files_plain_or_compressed() {
+    let environment = store();
+    add(&environment, "preprod", &[("hello", "2.10", "libfoo (>= 2)")]);
+    let index = "Package: libfoo\nVersion: 2.1\nArchitecture: amd64\n";
+    let plain = environment.write("files/Packages", index);
+    let mut encoder = xz2::write::XzEncoder::new(Vec::new(), 1);
+    encoder.write_all(index.as_bytes()).unwrap();
+    let packed = environment.write("files/Packages.xz", encoder.finish().unwrap());
+    for base in [&plain, &packed] {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(environment.run(&["check", "preprod", "--base", base.as_str()]), @"");
+        }
+    }
+    let wrong = environment.write("files/wrong", "Package: libfoo\nVersion: x\nArchitecture: amd64\n");
+    let refused = environment.run(&["check", "preprod", "--base", wrong.as_str()]).ends_with(1);
+    assert!(refused.stderr.contains("files/wrong: line 2, field Version"), "{}", refused.stderr);
+    let missing = environment.run(&["check", "preprod", "--base", "nowhere"]).ends_with(1);
+    assert!(missing.stderr.contains("cannot read nowhere"), "{}", missing.stderr);
+}
+
+#[test]
+fn what_clients_have_besides_comes_from_another_repository_of_the_store() {
+    let environment = store();
+    add(&environment, "preprod", &[("hello", "2.10", "libfoo (>= 2)")]);
+    add(&environment, "prod", &[("libfoo", "2.0", "")]);
+    for base in ["prod", "prod/bookworm"] {
+        let _ = environment.run(&["check", "preprod", "--base-suite", base]).succeeds();
+    }
+    let _ = environment.run(&["check", "preprod", "--base-suite", "nothing"]).ends_with(1);
+}
+
+#[test]
+fn an_older_version_counts_only_when_asked_for() {
+    let environment = store();
+    add(
+        &environment,
+        "preprod",
+        &[("libfoo", "1.0", ""), ("libfoo", "2.0", ""), ("old", "1.0", "libfoo (<< 2)")],
+    );
+    insta::assert_snapshot!(environment.run(&["check", "preprod"]), @"");
+    insta::assert_snapshot!(environment.run(&["check", "preprod", "--all-versions"]), @"");
+}
+
+#[test]
+fn a_repository_without_packages_has_nothing_to_check() {
+    insta::assert_snapshot!(store().run(&["check", "prod"]), @"");
+}
