@@ -287,6 +287,12 @@ impl Config {
         self.file.serve.redirect_to_https
     }
 
+    /// Returns whether the server shows pages for people.
+    #[must_use]
+    pub fn shows_pages(&self) -> bool {
+        self.file.serve.pages
+    }
+
     /// Returns the proxies that are believed about where a request comes from.
     #[must_use]
     pub fn trusted_proxies(&self) -> Vec<Network> {

@@ -231,6 +231,8 @@ table! {
         api: Vec<Text<Listen>> [""] "\"http://127.0.0.1:8081\"";
         /// Size of the largest file that may be uploaded there; changing it needs a restart.
         max_upload: Option<Text<Size>> ["\"4 GiB\""] "\"16 GiB\"";
+        /// Whether `serve` shows pages for people at `/` and below `/-/`: repositories, suites, packages, changes with who made them and why, to those who may read the repository.
+        pages: bool ["false"] "true";
         /// Address at which `/metrics` is answered for Prometheus, and `/healthz`; without a login, so let it be one that only monitoring reaches. Changing it needs a restart.
         metrics: Option<Text<MetricsAddress>> [""] "\"127.0.0.1:9100\"";
         /// Where a line for each request goes: `journald`, standard error as text (`stderr`) or as JSON (`json`), or a file, as `combined:FILE` or `json:FILE`, which is opened again on SIGHUP. Changing it needs a restart.

@@ -56,6 +56,7 @@ impl Config {
                     listen: _,
                     trusted_proxies: _,
                     redirect_to_https: _,
+                    pages: _,
                     api: _,
                     max_upload: _,
                     tls,

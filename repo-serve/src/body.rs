@@ -36,6 +36,7 @@ pub(crate) struct Body {
 pub(crate) enum Content {
     Empty,
     Text(Cow<'static, str>),
+    Bytes(Bytes),
     File(Part),
 }
 
@@ -112,6 +113,7 @@ impl Body {
         match &self.content {
             Content::Empty => 0,
             Content::Text(text) => text.len() as u64,
+            Content::Bytes(bytes) => bytes.len() as u64,
             Content::File(part) => part.left,
         }
     }
@@ -135,6 +137,7 @@ impl hyper::body::Body for Body {
                 self.content = Content::Empty;
                 text
             }
+            Content::Bytes(bytes) => std::mem::take(bytes),
             Content::File(part) => ready!(part.poll_piece(cx))?,
         };
         self.sent += piece.len() as u64;

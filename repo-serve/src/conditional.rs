@@ -77,6 +77,11 @@ pub(crate) fn select(headers: &HeaderMap, is_get: bool, validators: &Validators,
     }
 }
 
+/// Returns whether a field such as `If-None-Match` lists an entity tag, or all.
+pub(crate) fn lists_etag(headers: &HeaderMap, name: impl AsHeaderName, etag: &str) -> bool {
+    lists(headers, name, etag, Comparison::Weak)
+}
+
 /// Cuts a time down to whole seconds.
 pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());

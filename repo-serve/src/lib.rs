@@ -5,6 +5,8 @@
 //!
 //! Requests below `/api/v1` that come in where the interface for programs is served go to [`api`] instead.
 //!
+//! Pages for people, at `/` and below `/-/`, come from a [`PageRenderer`] where there is one.
+//!
 //! What it does not do: compression, directory listings. Sites with more than plain needs put a proxy in front.
 //!
 //! ```
@@ -22,6 +24,7 @@
 //!     addresses: BTreeMap::new(),
 //!     callers: BTreeMap::new(),
 //!     pages: BTreeMap::new(),
+//!     renderer: None,
 //!     trusted_proxies: Vec::new(),
 //! };
 //! let server = Server::bind("127.0.0.1:0", site)?;
@@ -61,6 +64,7 @@ mod pages;
 mod password;
 mod path;
 mod random;
+mod renderer;
 mod respond;
 mod server;
 mod site;
@@ -78,6 +82,7 @@ pub use logged_request::{LONGEST_LOG_LINE, LoggedRequest};
 pub use network::{IpNetwork, IpNetworkError};
 pub use other_servers::hashes_for_other_servers;
 pub use pages::Page;
+pub use renderer::{Document, PageRenderer, PageRequest, Reads};
 pub use server::{Entrance, Event, Limits, ReloadHandle, Server, Serves, ShutdownHandle};
 pub use site::{Access, Login, OpenSite, Site, Way};
 pub use tls::validity::{CertificateAge, Validity};

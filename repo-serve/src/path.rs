@@ -52,6 +52,14 @@ impl RequestPath {
         self.elements().next().and_then(|first| std::str::from_utf8(first).ok()).unwrap_or_default()
     }
 
+    /// Returns the elements behind the first one, with an empty last one where the path ends in a slash; `None` when the path is hidden or an
+    /// element is not text.
+    pub(crate) fn behind_first(&self) -> Option<Vec<&str>> {
+        let elements = self.elements().skip(1).chain(self.is_directory.then_some(&b""[..]));
+        let texts: Option<Vec<&str>> = elements.map(|element| std::str::from_utf8(element).ok()).collect();
+        texts.filter(|_| !self.is_hidden)
+    }
+
     fn elements(&self) -> impl Iterator<Item = &[u8]> {
         self.path.split(|byte| *byte == b'/').filter(|element| !element.is_empty())
     }

@@ -3,6 +3,8 @@
 //! The order of the rules matters: what a client may not see must look the same whether it exists or not. So a repository's
 //! network and password come before the question whether there is such a file.
 
+mod page;
+
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
@@ -18,6 +20,7 @@ use hyper::header::{
     USER_AGENT, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use tokio::sync::Semaphore;
 
 use super::api::{self, Api};
 use super::body::{Body, Content, InFlight, Part};
@@ -60,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) buffers: Arc<Buffers>,
     /// One permit per password being checked: slow schemes must leave processors for serving.
     pub(crate) logins: Arc<Logins>,
+    /// One permit per page being rendered: these must leave processors for files.
+    pub(crate) rendering: Arc<Semaphore>,
     /// Whether clients on this machine are exempt from limits per client.
     pub(crate) exempt_loopback: bool,
 }
@@ -222,8 +227,11 @@ async fn answer(
         return Err(to_tls(authority.or(host).unwrap_or_default(), port, request.uri()));
     }
     let at_own_address = site.at_own_address(authority.or(host).unwrap_or_default(), &path);
-    if at_own_address.is_none() && path.names_repository(0) {
-        return Ok(list(shared, client, &site, request.headers()).await);
+    let is_root = at_own_address.is_none() && path.names_repository(0);
+    let (query, headers) = (request.uri().query(), request.headers());
+    let asked = page::Asked { client, path: &path, query, headers };
+    if let Some(answer) = page::answer(shared, &site, &asked, is_root).await {
+        return answer;
     }
     let (repository, depth) = at_own_address.unwrap_or((path.repository(), 1));
     let Some(access) = site.access.get(repository) else { return Err(Answer::not_found()) };
@@ -235,6 +243,7 @@ async fn answer(
         let_in(shared, &site, client, (repository, access), request.headers()).await.map_err(named)?;
     let mut answer = match path.inner(depth) {
         None => match site.pages.get(repository).filter(|_| path.names_repository(depth)) {
+            Some(_) if site.renderer.is_some() => page::to_page_of(repository, request.uri().path()),
             Some(page) => Answer::page(page.text(repository), access.is_restricted()),
             None => Answer::not_found(),
         },
@@ -287,17 +296,6 @@ fn to_tls(host: &str, port: u16, uri: &hyper::Uri) -> Answer {
     let rest = uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str);
     Answer::error(StatusCode::MOVED_PERMANENTLY, "use https\n")
         .with(LOCATION, text(format!("https://{host}{port}{rest}")))
-}
-
-/// Lists the repositories that the client may read with the login it sent, if any. Nothing tells of the others.
-async fn list(shared: &Arc<Shared>, client: IpAddr, site: &Arc<OpenSite>, headers: &HeaderMap) -> Answer {
-    let mut names = Vec::new();
-    for (name, access) in &site.access {
-        if !access.unlisted && let_in(shared, site, client, (name, access), headers).await.is_ok() {
-            names.push(name.as_str());
-        }
-    }
-    Answer::page(pages::list(&names), site.access.values().any(Access::is_restricted))
 }
 
 /// Looks for a way in that is open to the client, and checks the credentials that it asks for. Returns the user's name or the token's
@@ -506,7 +504,7 @@ impl Answer {
         headers.into_iter().fold(answer, |answer, (name, value)| answer.with(name, value))
     }
 
-    /// A page that is made from the configuration.
+    /// A text that is made from the configuration.
     fn page(text: String, restricted: bool) -> Self {
         let length = text.len();
         Self::new(StatusCode::OK, HeaderMap::with_capacity(6), Content::Text(text.into()))

@@ -190,8 +190,16 @@ impl Server {
         let (limits, logins) = (Limits::default(), Logins::new(processors / 2));
         let exempt_loopback = limits.exempt_loopback;
         let metrics = Metrics::new();
-        let shared =
-            Shared { site, api: None, log: None, metrics, buffers: Arc::default(), logins, exempt_loopback };
+        let shared = Shared {
+            site,
+            api: None,
+            log: None,
+            metrics,
+            buffers: Arc::default(),
+            logins,
+            rendering: Arc::new(Semaphore::new((processors / 2).max(1))),
+            exempt_loopback,
+        };
         let (stop, warn) = (watch::Sender::new(Stop::No), Arc::new(|_: &str| {}));
         let (reload, events) = (Arc::default(), Arc::new(|_: Event| {}));
         Ok(Self { entrances, metrics: None, shared, limits, stop, reload, renew: None, warn, events })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -11,7 +12,7 @@ use super::address::{self, Address};
 use super::client::TrustedProxies;
 use super::path::RequestPath;
 use super::tree::Tree;
-use super::{IpNetwork, Page, TokenFile, UserFile};
+use super::{IpNetwork, Page, PageRenderer, TokenFile, UserFile};
 
 /// A directory of published repositories.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Site {
     pub addresses: BTreeMap<String, Address>,
     /// What is told of the repositories at their roots.
     pub pages: BTreeMap<String, Page>,
+    /// What renders pages for people at `/` and below `/-/`, in place of these; `None` for none.
+    pub renderer: Option<Arc<dyn PageRenderer>>,
     /// The proxies that are believed about where a request comes from.
     pub trusted_proxies: Vec<IpNetwork>,
 }
@@ -38,6 +41,7 @@ pub struct OpenSite {
     pub(super) callers: BTreeMap<String, TokenFile>,
     addresses: BTreeMap<String, Address>,
     pub(super) pages: BTreeMap<String, Page>,
+    pub(super) renderer: Option<Arc<dyn PageRenderer>>,
     pub(super) proxies: TrustedProxies,
 }
 
@@ -106,9 +110,10 @@ impl OpenSite {
 impl Site {
     /// Opens it; nothing of what is asked for later can lead out of it.
     pub fn open(self) -> io::Result<OpenSite> {
-        let Self { root, access, callers, addresses, pages, trusted_proxies } = self;
+        let Self { root, access, callers, addresses, pages, renderer, trusted_proxies } = self;
         let tree = Tree::open(&root, access.keys().cloned())?;
-        Ok(OpenSite { tree, access, callers, addresses, pages, proxies: TrustedProxies(trusted_proxies) })
+        let proxies = TrustedProxies(trusted_proxies);
+        Ok(OpenSite { tree, access, callers, addresses, pages, renderer, proxies })
     }
 }
 
@@ -185,6 +190,11 @@ impl Access {
                 tokens.look_again();
             }
         }
+    }
+
+    /// Whether a name with a password, or a token, lets anybody in.
+    pub(super) fn has_logins(&self) -> bool {
+        self.logins().any(|login| !matches!(login, Login::None))
     }
 
     fn logins(&self) -> impl Iterator<Item = &Login> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate and those of ours it may use.
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("deb-parse", &[]),
     ("apt-sign", &[]),
     ("apt-index", &["deb-parse"]),
@@ -14,9 +14,19 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ("repo-config", &["deb-parse", "apt-index", "apt-sign", "repo-store"]),
     ("repo-serve", &[]),
     ("repo-hooks", &[]),
+    ("repo-pages", &[]),
     (
         "repo-cli",
-        &["deb-parse", "apt-index", "apt-sign", "repo-store", "repo-config", "repo-serve", "repo-hooks"],
+        &[
+            "deb-parse",
+            "apt-index",
+            "apt-sign",
+            "repo-store",
+            "repo-config",
+            "repo-serve",
+            "repo-hooks",
+            "repo-pages",
+        ],
     ),
 ];
 

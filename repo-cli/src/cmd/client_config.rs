@@ -3,7 +3,7 @@
 pub(crate) mod paste;
 mod pins;
 mod script;
-mod setup;
+pub(crate) mod setup;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

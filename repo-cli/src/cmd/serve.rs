@@ -16,12 +16,13 @@ use crate::hooks;
 use crate::output::{Output, Talk};
 use crate::schedule::Scheduler;
 use crate::serving::access_log::AccessLogQueue;
+use crate::serving::pages::StorePages;
 use crate::serving::service_manager::ServiceManager;
 use crate::serving::sightings::SightingQueue;
 use crate::session::Session;
 use crate::signals;
 use repo_serve::api::ApiSettings;
-use repo_serve::{Address, Certificate, Entrance, Page, Server, Serves, Site};
+use repo_serve::{Address, Certificate, Entrance, Page, PageRenderer, Server, Serves, Site};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArguments {
@@ -227,6 +228,7 @@ fn listening(
             callers: access::callers(config),
             addresses: addresses(config),
             pages: pages.collect(),
+            renderer: config.shows_pages().then(|| Arc::new(StorePages::of(config)) as Arc<dyn PageRenderer>),
             trusted_proxies: access::trusted_proxies(config),
         }
     };

@@ -74,6 +74,7 @@ impl Interface {
             callers: BTreeMap::from([("prod".to_owned(), tokens)]),
             addresses: BTreeMap::new(),
             pages: BTreeMap::new(),
+            renderer: None,
             trusted_proxies: Vec::new(),
         };
         let verbs = Arc::new(Planned::default());
@@ -86,7 +87,7 @@ impl Interface {
         let server = Server::with_entrances(vec![(listener, entrance)], site)
             .unwrap()
             .with_api(Arc::clone(&verbs) as Arc<dyn Verbs>, settings)
-            .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));
+            .with_log(move |entry| entries.lock().unwrap().push((Instant::now(), entry.clone())));
         let (address, handle) = (server.local_addr().unwrap(), server.shutdown_handle());
         let thread = Some(std::thread::spawn(|| server.run()));
         Self { served: Served { directory, address, handle, log, thread }, verbs }

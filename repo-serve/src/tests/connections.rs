@@ -246,6 +246,7 @@ fn stopping_before_it_began() {
         addresses: BTreeMap::new(),
         callers: BTreeMap::new(),
         pages: BTreeMap::new(),
+        renderer: None,
         trusted_proxies: Vec::new(),
     };
     let server = Server::bind("127.0.0.1:0", site).unwrap();

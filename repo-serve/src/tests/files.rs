@@ -263,6 +263,7 @@ fn a_missing_directory_fails_at_once() {
         addresses: BTreeMap::new(),
         callers: BTreeMap::new(),
         pages: BTreeMap::new(),
+        renderer: None,
         trusted_proxies: Vec::new(),
     };
     let error = Server::bind("127.0.0.1:0", site).err().unwrap();

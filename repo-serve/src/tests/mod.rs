@@ -10,6 +10,7 @@ mod files;
 mod fuzz_replay;
 mod monitoring;
 mod pages;
+mod rendered_pages;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Access, Address, IpNetwork, Limits, LogEntry, Page, Server, ShutdownHandle, Site};
+use super::{Access, Address, IpNetwork, Limits, LogEntry, Page, PageRenderer, Server, ShutdownHandle, Site};
 
 /// 2025-01-01 00:00:00 UTC, the mtime of every file of the tree.
 const MODIFIED: u64 = 1_735_689_600;
@@ -37,7 +38,8 @@ struct Served {
     directory: tempfile::TempDir,
     address: SocketAddr,
     handle: ShutdownHandle,
-    log: Arc<Mutex<Vec<LogEntry>>>,
+    /// Each request that ended, and when that was.
+    log: Arc<Mutex<Vec<(Instant, LogEntry)>>>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -61,6 +63,16 @@ impl Served {
 
     /// Behind proxies that are believed.
     fn behind(proxies: &[&str], access: BTreeMap<String, Access>, limits: Limits) -> Self {
+        Self::rendering(proxies, access, limits, None)
+    }
+
+    /// With pages for people.
+    fn rendering(
+        proxies: &[&str],
+        access: BTreeMap<String, Access>,
+        limits: Limits,
+        renderer: Option<Arc<dyn PageRenderer>>,
+    ) -> Self {
         let trusted_proxies = proxies.iter().map(|network| IpNetwork::parse(network).unwrap()).collect();
         let directory = tempfile::tempdir().unwrap();
         let page = |name: &String| Page {
@@ -78,11 +90,11 @@ impl Served {
         let entries = Arc::clone(&log);
         let server = Server::bind(
             "127.0.0.1:0",
-            Site { root, access, callers: BTreeMap::new(), addresses, pages, trusted_proxies },
+            Site { root, access, callers: BTreeMap::new(), addresses, pages, renderer, trusted_proxies },
         )
         .unwrap()
         .with_limits(limits)
-        .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));
+        .with_log(move |entry| entries.lock().unwrap().push((Instant::now(), entry.clone())));
         let (address, handle) = (server.local_addr().unwrap(), server.shutdown_handle());
         let thread = Some(std::thread::spawn(|| server.run()));
         Self { directory, address, handle, log, thread }
@@ -118,7 +130,8 @@ impl Served {
 
     /// The log, once it has this many entries.
     fn logged(&self, count: usize) -> Vec<LogEntry> {
-        let log = || self.log.lock().unwrap().clone();
+        let log =
+            || -> Vec<LogEntry> { self.log.lock().unwrap().iter().map(|(_, entry)| entry.clone()).collect() };
         soon(&format!("{count} entries"), || log().len() >= count);
         log()
     }

@@ -30,6 +30,7 @@ fn watched_within(limits: Limits) -> Watched {
         addresses: BTreeMap::new(),
         callers: BTreeMap::new(),
         pages: BTreeMap::new(),
+        renderer: None,
         trusted_proxies: Vec::new(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use apt_sign::Keyring;
 use deb_parse::{Architecture, Component, SuiteName};
 use repo_config::{KeyError, Url, without_repeats};
-use repo_store::{RepositorySettings, SuiteSettings};
+use repo_store::{RepositorySettings, Store, SuiteSettings};
 
 use crate::error::Failure;
 use crate::session::Session;
@@ -63,10 +63,10 @@ impl Setup {
         url: Url,
     ) -> Result<Self, Failure> {
         let blocks = if suites.is_empty() {
-            repository.suites.iter().map(|suite| Block::of(session, repository, &[suite])).collect()
+            repository.suites.iter().map(|suite| Block::of(&session.store, repository, &[suite])).collect()
         } else {
             let chosen = repository.suites.iter().filter(|suite| suites.contains(&suite.name));
-            Block::of(session, repository, &chosen.collect::<Vec<_>>()).map(|block| vec![block])
+            Block::of(&session.store, repository, &chosen.collect::<Vec<_>>()).map(|block| vec![block])
         };
         Self::new(session, repository, url, blocks?)
     }
@@ -85,7 +85,7 @@ impl Setup {
             return Err(Failure::NotFlat { repository: repository.name.clone() });
         };
         let paragraph = Paragraph {
-            types: types(session, repository, &suite.name)?,
+            types: types(&session.store, repository, &suite.name)?,
             suites: "./".to_owned(),
             components: Vec::new(),
             architectures: suite.architectures.clone(),
@@ -109,7 +109,7 @@ impl Setup {
             keyring_path: repository.name.keyring_path(),
             keyring: keyring(session, repository)?,
             keyring_package: repository.name.keyring_package().to_string(),
-            has_keyring_package: has_keyring_package(session, repository)?,
+            has_keyring_package: has_keyring_package(&session.store, repository)?,
             authority: authority(session, &url)?,
             url,
             needs_password: session.config.needs_password(&repository.name),
@@ -119,12 +119,12 @@ impl Setup {
 
     /// Returns where the client keeps the source entry.
     pub(super) fn sources_path(&self) -> String {
-        format!("/etc/apt/sources.list.d/{}.sources", self.name)
+        sources_path(&self.name)
     }
 
     /// Returns where the client keeps the login.
     pub(crate) fn auth_path(&self) -> String {
-        format!("/etc/apt/auth.conf.d/{}.conf", self.name)
+        auth_path(&self.name)
     }
 
     /// Returns where the client keeps the certificate of the authority.
@@ -137,15 +137,14 @@ impl Setup {
         format!("/etc/apt/apt.conf.d/50{}", self.name)
     }
 
-    /// Returns the address to which apt sends the login. Over plain HTTP apt sends it only when the scheme is named; and it compares the
-    /// beginning only, so without the slash `prod` would get the login of `prod-eu`.
+    /// Returns the address to which apt sends the login.
     pub(super) fn machine(&self) -> String {
-        format!("{}/", self.url)
+        machine(&self.url)
     }
 
     /// Returns the entry for `/etc/apt/auth.conf.d/` with a login.
     pub(crate) fn auth_entry(&self, user: &str, password: &str) -> String {
-        format!("machine {}\nlogin {user}\npassword {password}\n", self.machine())
+        auth_entry(&self.url, user, password)
     }
 
     /// Returns the source entry of a block that names the key by its path.
@@ -164,13 +163,13 @@ impl Setup {
 
 impl Block {
     fn of(
-        session: &Session,
+        store: &Store,
         repository: &RepositorySettings,
         suites: &[&SuiteSettings],
     ) -> Result<Self, Failure> {
         let mut kinds: Vec<(&'static str, Vec<&SuiteSettings>)> = Vec::new();
         for &suite in suites {
-            let types = types(session, repository, &suite.name)?;
+            let types = types(store, repository, &suite.name)?;
             match kinds.iter_mut().find(|(of, _)| *of == types) {
                 Some((_, chosen)) => chosen.push(suite),
                 None => kinds.push((types, vec![suite])),
@@ -206,9 +205,46 @@ impl Block {
     }
 }
 
+/// Returns where a client keeps the source entry of a repository, by the name that it has there.
+pub(crate) fn sources_path(client_name: &str) -> String {
+    format!("/etc/apt/sources.list.d/{client_name}.sources")
+}
+
+/// Returns where a client keeps the login for a repository, by the name that it has there.
+pub(crate) fn auth_path(client_name: &str) -> String {
+    format!("/etc/apt/auth.conf.d/{client_name}.conf")
+}
+
+/// Returns the address to which apt sends the login. Over plain HTTP apt sends it only when the scheme is named; and it compares the
+/// beginning only, so without the slash `prod` would get the login of `prod-eu`.
+fn machine(url: &Url) -> String {
+    format!("{url}/")
+}
+
+/// Returns the entry for `/etc/apt/auth.conf.d/` with a login for the repository at an address.
+pub(crate) fn auth_entry(url: &Url, user: &str, password: &str) -> String {
+    format!("machine {}\nlogin {user}\npassword {password}\n", machine(url))
+}
+
+/// Returns the source entry for machines of each suite, with the key named by its path.
+///
+/// # Errors
+/// When the record of what is published cannot be read.
+pub(crate) fn source_entries(
+    store: &Store,
+    repository: &RepositorySettings,
+    url: &Url,
+) -> Result<Vec<(SuiteName, String)>, Failure> {
+    let signed_by = format!(" {}", repository.name.keyring_path());
+    let entry = |suite: &SuiteSettings| {
+        Ok((suite.name.clone(), Block::of(store, repository, &[suite])?.entry(url, &signed_by)))
+    };
+    repository.suites.iter().map(entry).collect()
+}
+
 /// Returns whether clients find the package with the keys.
-fn has_keyring_package(session: &Session, repository: &RepositorySettings) -> Result<bool, Failure> {
-    let versions = session.store.keyring_versions(&repository.name)?;
+pub(crate) fn has_keyring_package(store: &Store, repository: &RepositorySettings) -> Result<bool, Failure> {
+    let versions = store.keyring_versions(&repository.name)?;
     Ok(versions.iter().any(|version| version.published.is_some()))
 }
 
@@ -245,11 +281,7 @@ fn architectures(suites: &[&SuiteSettings]) -> Vec<Architecture> {
 }
 
 /// What clients can fetch: apt complains about a suite that does not list what it is told to fetch.
-fn types(
-    session: &Session,
-    repository: &RepositorySettings,
-    suite: &SuiteName,
-) -> Result<&'static str, Failure> {
-    let has_sources = session.store.publishes_sources(&repository.name, std::slice::from_ref(suite))?;
+fn types(store: &Store, repository: &RepositorySettings, suite: &SuiteName) -> Result<&'static str, Failure> {
+    let has_sources = store.publishes_sources(&repository.name, std::slice::from_ref(suite))?;
     Ok(if has_sources { "deb deb-src" } else { "deb" })
 }
