@@ -201,7 +201,9 @@ pub(crate) fn list(
     }
     let json = |(approval, state): &(&Approval, State)| {
         let mut json = approval_json(approval);
-        json["state"] = state.as_str().into();
+        if let Some(fields) = json.as_object_mut() {
+            fields.insert("state".to_owned(), state.as_str().into());
+        }
         json
     };
     output.result(&serde_json::json!({ "approvals": all.iter().map(json).collect::<Vec<_>>() }), || {

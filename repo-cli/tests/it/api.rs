@@ -13,6 +13,10 @@ use testkit::{Environment, Port, Server};
 use crate::http::{self, Answer};
 use crate::{configure, store};
 
+/// All scopes that a token can have.
+pub(crate) const SCOPES: [&str; 10] =
+    ["read", "add", "promote", "remove", "rollback", "tag", "publish", "hold", "approve", "tokens"];
+
 /// A store whose interface is served.
 pub(crate) struct Interface {
     pub(crate) environment: Environment,
@@ -522,8 +526,7 @@ fn hostile_requests_are_refused_and_change_nothing() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);
     let api = Interface::new(environment);
-    let all = ["read", "add", "promote", "remove", "rollback", "tag", "publish", "hold", "approve", "tokens"];
-    let token = api.token("prod", "all", &all);
+    let token = api.token("prod", "all", &SCOPES);
     let commits = api.commits("prod");
     let prod = "/repositories/prod";
     // Arguments that look like options are values.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use testkit::Output;
 
-use crate::api::Interface;
+use crate::api::{Interface, SCOPES};
 use crate::store;
 
 /// A served store, and a machine elsewhere with a token for it.
@@ -86,8 +86,7 @@ fn what_is_read_reads_the_same_here_and_there() {
 
 #[test]
 fn what_is_changed_is_changed_on_the_server() {
-    let all = ["read", "add", "promote", "remove", "rollback", "tag", "publish", "hold", "approve", "tokens"];
-    let remote = Remote::new(Interface::new(store()), "prod", &all);
+    let remote = Remote::new(Interface::new(store()), "prod", &SCOPES);
     let environment = &remote.api.environment;
     let files = ["aa", "bb", "cc"].map(|name| environment.package(name, "1.0", "all").into_string());
     let added = remote.run(&["add", "prod", &files[0], &files[1], &files[2]]).succeeds();
