@@ -440,10 +440,14 @@ fn a_repeated_request_is_carried_out_once() {
     let tokens = "/repositories/prod/tokens";
     assert_eq!(code(&api.post(&ci, tokens, key, &token), 400), "E-API-REQUEST");
     let made = done(api.post(&ci, tokens, "", &token))["token"].as_str().unwrap().to_owned();
+    // A directory for each token that has sent a key.
     let kept = api.environment.root().join("store/cache/api");
-    for entry in kept.read_dir_utf8().unwrap() {
-        assert!(!fs::read_to_string(entry.unwrap().path()).unwrap().contains(&made));
-    }
+    let of_tokens = kept.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
+    let answers = of_tokens.flat_map(|of_token| of_token.read_dir_utf8().unwrap());
+    let answers: Vec<String> =
+        answers.map(|answer| fs::read_to_string(answer.unwrap().path()).unwrap()).collect();
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert!(answers.iter().all(|answer| !answer.contains(&made)), "{answers:?}");
     let _ = api.environment.run(&["fsck"]).succeeds();
 }
 
