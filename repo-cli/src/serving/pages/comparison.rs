@@ -47,8 +47,8 @@ fn comparison(
     let rows = grouped(lacked);
     let waiting = |Grouped { what, architectures, suites }: &Grouped<Lacked>| Waiting {
         package: Line::new(what.0.as_str()),
-        version: Line::new(&what.1.to_string()),
-        present: what.2.as_ref().map(|version| Line::new(&version.to_string())),
+        version: Line::new(what.1.as_ref()),
+        present: what.2.as_ref().map(|version| Line::new(version.as_ref())),
         architectures: Line::new(architectures),
         suites: vec![Line::new(suites)],
         is_held: what.3,

@@ -140,7 +140,7 @@ impl StorePages {
             (Place::Suite(name, suite), Some(after)) => suite::has(name, suite, after, &shown)?,
             _ => true,
         };
-        let publications = shown.iter().map(|(name, shown)| (name.clone(), shown.publication.id.clone()));
+        let publications = shown.iter().map(|(name, shown)| (name.clone(), shown.publication.id));
         let key = cache::Key {
             place: place.clone(),
             after: after.clone(),
@@ -159,7 +159,7 @@ impl StorePages {
             }
             Place::Suite(name, suite) => match (SuiteName::parse(suite), self.described(name)) {
                 (Ok(suite), Some(described)) => {
-                    suite::page(described, shown.get(&described.settings.name), &suite, after)?
+                    suite::page(described, shown.get(&described.settings.name), &suite, after.as_deref())?
                         .map(|page| page.html())
                 }
                 _ => None,

@@ -80,7 +80,7 @@ fn version(record: &Arc<Record>, recent: &Recent, base: &str) -> PackageVersion 
     let file =
         files.first().map(|file| format!("{base}/{}", utf8_percent_encode(file.path.as_str(), ENCODED)));
     PackageVersion {
-        version: Line::new(&key.version.to_string()),
+        version: Line::new(key.version.as_ref()),
         architecture: Line::new(key.architecture.as_str()),
         component: Line::new(record.component().as_str()),
         suites: Vec::new(),

@@ -70,7 +70,7 @@ fn found(name: &RepositoryName, shown: &Shown<'_>, wanted: &str) -> Result<Vec<(
         let hit = Hit {
             repository: Line::new(name.as_str()),
             package: Line::new(key.package.as_str()),
-            version: Line::new(&key.version.to_string()),
+            version: Line::new(key.version.as_ref()),
             suites: suite_lines(&suites),
             synopsis: synopsis(record.field("Description").unwrap_or_default()),
         };

@@ -18,7 +18,7 @@ pub(super) fn page(
     described: &Described,
     shown: Option<&Shown<'_>>,
     suite: &SuiteName,
-    after: Option<String>,
+    after: Option<&str>,
 ) -> Result<Option<SuitePage>, Failure> {
     let Some(settings) = described.settings.suite(suite) else { return Ok(None) };
     let (mut packages, mut goes_on) = (Vec::new(), false);
@@ -26,7 +26,7 @@ pub(super) fn page(
     for item in shown.map(|shown| shown.revision.records_in([suite])).transpose()?.into_iter().flatten() {
         let (record, _) = item?;
         let name = &record.key().package;
-        if after.as_ref().is_some_and(|after| name.as_str() <= after.as_str()) {
+        if after.is_some_and(|after| name.as_str() <= after) {
             continue;
         }
         if versions.last().is_some_and(|last| last.key().package != *name) {
@@ -43,7 +43,7 @@ pub(super) fn page(
     Ok(Some(SuitePage {
         repository: Line::new(described.settings.name.as_str()),
         suite: repository::suite_summary(settings, shown)?,
-        after: after.as_deref().map(Line::new),
+        after: after.map(Line::new),
         packages,
         goes_on,
     }))
@@ -74,7 +74,7 @@ fn listed(versions: &[Arc<Record>]) -> Option<ListedPackage> {
     older.dedup();
     Some(ListedPackage {
         name: Line::new(newest.key().package.as_str()),
-        version: Line::new(&version.to_string()),
+        version: Line::new(version.as_ref()),
         architectures: lines(with_version.clone().map(|record| &record.key().architecture)),
         older: older.len().saturating_sub(1) as u64,
         size: with_version.map(|record| record.size()).max().unwrap_or_default(),
