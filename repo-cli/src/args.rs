@@ -165,7 +165,7 @@ fn gate_rule(text: &str) -> Result<GateRule, InvalidValue> {
     })
 }
 
-fn reason(text: &str) -> Result<String, InvalidValue> {
+pub(crate) fn reason(text: &str) -> Result<String, InvalidValue> {
     if text.trim().is_empty() { Err("a reason is needed".to_owned().into()) } else { Ok(text.to_owned()) }
 }
 
@@ -263,6 +263,17 @@ pub(crate) enum Command {
     Unhold(cmd::hold::UnholdArguments),
     /// List the versions that are kept out of a repository, and why
     Holds(cmd::hold::HoldsArguments),
+    /// Approve versions for promotion: what a gate with `approvals` asks for
+    Approve(cmd::approve::ApproveArguments),
+    /// List who has approved which versions in a repository
+    Approvals(cmd::approve::ApprovalsArguments),
+    /// Let nothing into a repository and remove nothing from it for a while
+    ///
+    /// It stops `add`, `incoming`, `promote`, `release`, `remove` and `retention`, and ends by itself. `rollback`, `undo`, `remove --undo` and
+    /// publishing are never stopped. What cannot wait takes --override freeze --reason TEXT.
+    Freeze(cmd::freeze::FreezeArguments),
+    /// End the freeze of a repository
+    Thaw(cmd::freeze::ThawArguments),
     /// List the changes of a repository
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
@@ -338,7 +349,8 @@ impl Command {
             | Self::Search(_)
             | Self::Show(_)
             | Self::History(_)
-            | Self::Holds(_) => false,
+            | Self::Holds(_)
+            | Self::Approvals(_) => false,
             Self::Fsck(_) | Self::Gc(_) => self.writes(),
             _ => true,
         }
@@ -357,6 +369,9 @@ impl Command {
             Self::Tag(arguments) => arguments.writes(),
             Self::Hold(arguments) => arguments.writes(),
             Self::Unhold(arguments) => arguments.writes(),
+            Self::Approve(arguments) => arguments.writes(),
+            Self::Freeze(arguments) => arguments.writes(),
+            Self::Thaw(arguments) => arguments.writes(),
             Self::Retention(arguments) => arguments.writes(),
             Self::Gc(arguments) => arguments.writes(),
             Self::Publish(arguments) => arguments.writes(),
@@ -374,6 +389,7 @@ impl Command {
             | Self::Check(_)
             | Self::History(_)
             | Self::Holds(_)
+            | Self::Approvals(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Serve(_)
@@ -454,8 +470,9 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 23] = [
+    const READING: [&str; 24] = [
         "access list",
+        "approvals",
         "check",
         "client-config",
         "completions",

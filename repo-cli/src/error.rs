@@ -14,10 +14,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{ConfigError, EditError, KeyError};
-use repo_store::{HolderName, HookName, ImportError, PublishError, RepositoryName, StorageError};
+use repo_store::{Approver, HolderName, HookName, ImportError, PublishError, RepositoryName, StorageError};
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
+use crate::output::joined;
 use crate::package_names::Meant;
 use crate::progress::INTERRUPTED;
 
@@ -263,6 +264,16 @@ pub(crate) enum Failure {
         names: Vec<String>,
         /// The held package that was probably meant by the first of them.
         meant: Option<String>,
+    },
+    /// Approvals that were to be taken back, and were not given.
+    #[error("{approver} has approved no {} in {repository}", joined(.versions))]
+    NoApproval {
+        /// The repository.
+        repository: RepositoryName,
+        /// Who takes them back.
+        approver: Approver,
+        /// What was asked for.
+        versions: Vec<String>,
     },
     /// Something the operating system refused.
     #[error("cannot {verb} {path}")]
@@ -556,6 +567,7 @@ impl Failure {
             Self::Pattern { .. } => "E-PATTERN",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
+            Self::NoApproval { .. } => "E-NO-APPROVAL",
             Self::Remote(_) | Self::Server { .. } => "E-SERVER",
             Self::NotRemote { .. } => "E-NOT-REMOTE",
             Self::MadeTogether { .. } => "E-MADE-TOGETHER",

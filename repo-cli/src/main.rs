@@ -2,6 +2,7 @@
 
 mod access;
 mod actor_key;
+mod approver;
 mod args;
 mod clock;
 mod cmd;

@@ -1,6 +1,7 @@
 //! States and times as people write them: `@41`, `@-1`, `yesterday`, `2 hours ago`, `2026-11-26 20:16`.
 
 use jiff::{SignedDuration, Timestamp};
+use repo_config::FromText as _;
 
 /// Returns the text of a revision as the store reads it: times are made absolute, in UTC, and a leading `@` is left out. What is no
 /// time, such as a tag, stays as it is.
@@ -24,6 +25,22 @@ fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
     end_of(&format!("{day}T{time}"), rest)
 }
 
+/// Returns a time that is given as a day, which means its end, as a day and a time in UTC, as in RFC 3339, or as what follows from now on, such
+/// as `36h`; `None` for any other text.
+pub(crate) fn to_come(text: &str, now: Timestamp) -> Option<Timestamp> {
+    if let Ok(time) = text.parse() {
+        return Some(time);
+    }
+    if let Ok(length) = SignedDuration::from_text(text) {
+        return now.checked_add(length).ok();
+    }
+    match text.strip_suffix(" UTC").unwrap_or(text).split_once(' ') {
+        Some((day, time)) if time.len() == "20:16".len() => end_of(&format!("{day}T{time}"), ":00Z"),
+        Some((day, time)) => end_of(&format!("{day}T{time}"), "Z"),
+        None => end_of(text, "T23:59:59Z"),
+    }
+}
+
 fn end_of(start: &str, rest: &str) -> Option<Timestamp> {
     format!("{start}{rest}").parse().ok()
 }
@@ -45,6 +62,25 @@ fn duration(text: &str) -> Option<SignedDuration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_to_come_are_read() {
+        let now = "2026-11-26T20:16:30Z".parse().unwrap();
+        for (text, expected) in [
+            ("2026-11-30", Some("2026-11-30T23:59:59Z")),
+            ("2026-11-30 08:00", Some("2026-11-30T08:00:00Z")),
+            ("2026-11-30 08:00:05 UTC", Some("2026-11-30T08:00:05Z")),
+            ("2026-11-30T08:00:00+01:00", Some("2026-11-30T07:00:00Z")),
+            ("36h", Some("2026-11-28T08:16:30Z")),
+            ("14d", Some("2026-12-10T20:16:30Z")),
+            ("Friday", None),
+            ("2026-13-01", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|time| time.parse().unwrap());
+            assert_eq!(to_come(text, now), expected, "{text}");
+        }
+    }
 
     #[test]
     fn times_become_absolute_and_all_else_stays() {

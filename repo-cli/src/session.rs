@@ -727,10 +727,14 @@ pub(crate) fn current_directory() -> Result<Utf8PathBuf, Failure> {
 /// The person, behind `sudo` too; the name in the database of users, which jobs without an environment have as well.
 pub(crate) fn actor(global: &Global) -> String {
     let behind_sudo = || std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
-    let id = nix::unistd::getuid();
-    let in_database = || nix::unistd::User::from_uid(id).ok().flatten().map(|user| user.name);
     let given = global.actor.clone().filter(|name| !name.is_empty());
-    given.or_else(behind_sudo).or_else(in_database).unwrap_or_else(|| format!("uid {id}"))
+    given.or_else(behind_sudo).unwrap_or_else(|| login_name(rustix::process::getuid().as_raw()))
+}
+
+/// Returns the login name of a user, or the number where the system knows no name.
+pub(crate) fn login_name(number: u32) -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(number));
+    user.ok().flatten().map_or_else(|| format!("uid {number}"), |user| user.name)
 }
 
 /// Notes what was done to look after the store, for `status`, if its owner did it: a file of another, root's above all, would be in the

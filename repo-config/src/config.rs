@@ -570,6 +570,8 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
                 "forbid_maintainers",
                 "require_fields",
                 "max_size",
+                "approvals",
+                "together",
                 "gate",
             ],
             Contradiction::Hook { fault: HookFault::UnknownRepository { .. }, .. } => {

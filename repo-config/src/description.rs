@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use repo_store::{HookName, RepositoryName};
 
 use crate::drop_folders::AfterTaking;
-use crate::file::{All, File, OnUnknownRelease, Publish};
+use crate::file::{All, File, OnUnknownRelease, Publish, Together};
 use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
 use crate::monitoring::{AccessLog, MetricsAddress};
@@ -180,6 +180,7 @@ kinds! {
     All: Kind::Word(&["folded", "apart"]);
     OnUnknownRelease: Kind::Word(&["refuse", "everywhere"]);
     Publish: Kind::Word(&["auto", "manual"]);
+    Together: Kind::Word(&["source"]);
     Text<Condition>: Kind::Text("network, `users:FILE`, `tokens` or `public`");
     Text<BackupTime>: Kind::Text("`after-change`, `hourly`, `daily HH:MM` or `weekly DAY HH:MM`");
     Text<Recurrence>: Kind::Text("`hourly`, `daily HH:MM` or `weekly DAY HH:MM`");

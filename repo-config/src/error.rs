@@ -466,6 +466,11 @@ pub enum GateFault {
         /// The setting.
         key: &'static str,
     },
+    /// Nothing can be approved before it is in some repository.
+    #[error(
+        "approvals without `from`, in every repository: nothing could be added anywhere to be approved there"
+    )]
+    ApprovedNowhere,
     /// A name that no field can have.
     #[error("require_fields: no field can be named `{field}`")]
     NotAField {

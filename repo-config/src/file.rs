@@ -518,7 +518,19 @@ table! {
         require_fields: Vec<String> ["[]"] "[\"Vcs-Git\"]";
         /// The most that the files of a package may have.
         max_size: Option<Text<Size>> [""] "\"500 MiB\"";
+        /// How many people must have approved a version in the repository that it is promoted from (`approve`). What is added nobody can have approved, so it is refused.
+        approvals: Option<NonZeroUsize> [""] "2";
+        /// With `"source"`, all packages that were built from a version of a source come together, or none, as far as the repository that they are promoted from has them.
+        together: Option<Together> [""] "\"source\"";
     }
+}
+
+/// What comes together or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Together {
+    /// All that was built from one version of a source.
+    Source,
 }
 
 /// Patterns; an empty one would fit nothing.

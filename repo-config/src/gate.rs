@@ -30,6 +30,9 @@ impl Config {
                     }
                 }
             }
+            if table.approvals.is_some() && table.from.is_empty() && self.is_for_all(&table.to) {
+                wrong(GateFault::ApprovedNowhere);
+            }
             if table.asks_nothing() {
                 wrong(GateFault::NoRule);
             }
@@ -55,6 +58,14 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Returns whether a gate for these repositories is one for all that there are.
+    fn is_for_all(&self, to: &[Text<RepositoryName>]) -> bool {
+        let is_named = |name: &RepositoryName| to.iter().any(|Text(named)| named == name);
+        to.is_empty() || self.file.repositories.keys().all(|Text(name)| is_named(name))
+    }
+}
+
 impl GateTable {
     fn asks_nothing(&self) -> bool {
         let Self {
@@ -66,6 +77,8 @@ impl GateTable {
             forbid_maintainers,
             require_fields,
             max_size,
+            approvals,
+            together,
         } = self;
         minimum_age.is_none()
             && !*never_backwards
@@ -73,6 +86,8 @@ impl GateTable {
             && forbid_maintainers.is_empty()
             && require_fields.is_empty()
             && max_size.is_none()
+            && approvals.is_none()
+            && together.is_none()
     }
 }
 
@@ -87,6 +102,8 @@ fn gate(number: usize, table: &GateTable) -> Gate {
     gate.forbid_maintainers = patterns(&table.forbid_maintainers);
     gate.require_fields.clone_from(&table.require_fields);
     gate.max_size = table.max_size.as_ref().map(|Text(size)| size.0);
+    gate.approvals = table.approvals;
+    gate.whole_sources = table.together.is_some();
     gate
 }
 
@@ -128,7 +145,10 @@ mod tests {
             "max_size = '0 MiB'",
             "minimum_age = 'soon'",
             "max_size = '1 MiB'\ninstallable = true",
-            "max_size = '1 MiB'\napprovals = 2",
+            "max_size = '1 MiB'\nattested = true",
+            "approvals = 0",
+            "approvals = 1",
+            "to = ['preprod', 'prod']\napprovals = 1",
         ] {
             let refused = of(&format!("[[gate]]\n{bad}")).unwrap_err();
             assert!(refused.line().is_some(), "{bad}: {refused}");

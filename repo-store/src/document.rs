@@ -31,10 +31,14 @@ pub(crate) enum Area {
     Intents,
     /// The machines that were seen reading each repository.
     Machines,
+    /// What was approved in each repository.
+    Approvals,
+    /// The last freeze of each repository.
+    Freezes,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Histories,
         Self::Keyrings,
         Self::Upkeep,
@@ -42,6 +46,8 @@ impl Area {
         Self::Hooks,
         Self::Intents,
         Self::Machines,
+        Self::Approvals,
+        Self::Freezes,
     ];
 
     /// Returns its name in a storage.
@@ -54,6 +60,8 @@ impl Area {
             Self::Hooks => "hooks",
             Self::Intents => "intents",
             Self::Machines => "machines",
+            Self::Approvals => "approvals",
+            Self::Freezes => "freezes",
         }
     }
 
@@ -67,7 +75,12 @@ impl Area {
     /// Returns whether a document of this kind is called like the repository that it is about.
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines => true,
+            Self::Histories
+            | Self::Keyrings
+            | Self::Tokens
+            | Self::Machines
+            | Self::Approvals
+            | Self::Freezes => true,
             Self::Upkeep | Self::Hooks | Self::Intents => false,
         }
     }
@@ -76,7 +89,12 @@ impl Area {
     /// that would be told again.
     pub(crate) fn is_saved(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents => true,
+            Self::Histories
+            | Self::Keyrings
+            | Self::Tokens
+            | Self::Intents
+            | Self::Approvals
+            | Self::Freezes => true,
             // Machines that go on reading are seen again within a day.
             Self::Upkeep | Self::Hooks | Self::Machines => false,
         }

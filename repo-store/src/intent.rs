@@ -217,6 +217,7 @@ pub(crate) fn taking_back(store: &Store, id: CommitId, done: &Commit) -> Result<
         holds: before.holds,
         together: BTreeMap::new(),
         gate_override: None,
+        approved: Vec::new(),
         suites,
         signature: None,
     }))

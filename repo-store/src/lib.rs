@@ -43,6 +43,7 @@ extern crate self as repo_store;
 
 mod access;
 mod context;
+mod decisions;
 mod document;
 mod error;
 #[cfg(any(test, feature = "testing"))]
@@ -70,6 +71,8 @@ pub use access::sighting::{SeenRequest, Sighting};
 pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::{ActorSigner, ActorVerifier, Context};
+pub use decisions::approvals::{ApprovalPlan, Approvals};
+pub use decisions::freezes::Freeze;
 pub use error::{
     AccessError, ChangeError, Error, HistoryError, ImportError, MaintenanceError, PublishError, RouteFault,
     SettingsError,
@@ -93,6 +96,7 @@ pub use maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport, Why};
 pub use maintenance::hook_spool::{DeliveryState, HookDelivery, MOST_WAITING, RetryLock};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
+pub use model::approval::{Approval, Approved, Approver, ApproverId};
 pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;

@@ -2,14 +2,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::{Component, SuiteName};
+use jiff::Timestamp;
 
 use crate::context::Context;
+use crate::decisions::freezes::Freeze;
 use crate::document::Kept;
 use crate::error::{ChangeError, Error, HistoryError};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::versioned_head;
 use crate::intent;
+use crate::model::approval::{Approval, Approved};
 use crate::model::commit::Commit;
 use crate::model::edit;
 use crate::model::edit::Edit;
@@ -56,6 +59,10 @@ pub struct Transaction<'a> {
     replaced_holds: Option<Holds>,
     /// The rules of gates that do not count for something that comes in.
     gate_override: Option<GateOverride>,
+    /// The freeze of the repository, for what meets its gates.
+    freeze: Option<Freeze>,
+    /// Who approved what comes in, where a gate asks for that.
+    approved: Vec<Approved>,
     /// The suites that may be created; `None` for any.
     known: Option<BTreeSet<SuiteName>>,
     /// The versions of the keyring package, once somebody asked for them.
@@ -203,6 +210,8 @@ impl<'a> Transaction<'a> {
             narrowed: BTreeMap::new(),
             replaced_holds: None,
             gate_override: None,
+            freeze: None,
+            approved: Vec::new(),
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
             known: None,
@@ -437,6 +446,7 @@ impl<'a> Transaction<'a> {
         self.narrowed.clear();
         self.replaced_holds = None;
         self.gate_override = None;
+        self.approved.clear();
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
             match before {
                 Some(before) => self.snapshots.insert(suite, before),
@@ -553,6 +563,25 @@ impl<'a> Transaction<'a> {
         })
     }
 
+    /// Has what comes in meet the freeze of the repository, if it is frozen at that time.
+    pub(crate) fn meet_freeze(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.freeze = self.store.freeze_of(&self.repository, now)?;
+        Ok(())
+    }
+
+    /// Refuses to change a repository that is frozen at that time, unless somebody decided that this does not count, which the history
+    /// then says.
+    pub(crate) fn pass_freeze(
+        &mut self,
+        gate_override: Option<&GateOverride>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let passed = self.store.pass_freeze(&self.repository, gate_override, now)?;
+        let reason = gate_override.map_or("", |given| &given.reason);
+        self.note_override(&passed.into_iter().collect(), reason);
+        Ok(())
+    }
+
     /// Returns the rules of gates that a record does not meet on its way into a suite. What is there already came in before.
     pub(crate) fn gate_violations(
         &mut self,
@@ -560,7 +589,7 @@ impl<'a> Transaction<'a> {
         record: &Record,
         gates: &[Gate],
     ) -> Result<Vec<GateViolation>, Error> {
-        if gates.is_empty() || self.same_there(suite, record)? {
+        if gates.is_empty() && self.freeze.is_none() || self.same_there(suite, record)? {
             return Ok(Vec::new());
         }
         let (snapshot, lookup) = (self.snapshots.get(suite), &mut self.lookup);
@@ -568,7 +597,11 @@ impl<'a> Transaction<'a> {
             let versions = snapshot.map(|snapshot| lookup.versions(snapshot, &record.key().package));
             Ok(versions.transpose()?.unwrap_or_default())
         };
-        gate::judge(gates, &Arrival { record, to: &self.repository, source: None }, there)
+        gate::judge(
+            gates,
+            &Arrival { record, to: &self.repository, source: None, freeze: self.freeze.as_ref() },
+            there,
+        )
     }
 
     /// Records which gate rules were overridden.
@@ -577,6 +610,11 @@ impl<'a> Transaction<'a> {
             let known = self.gate_override.iter().flat_map(|known| known.rules.iter().copied());
             self.gate_override = Some(GateOverride::new(known.chain(rules.iter().copied()), reason));
         }
+    }
+
+    /// Has the history say who approved what comes in.
+    pub(crate) fn note_approvals<'r>(&mut self, approvals: impl IntoIterator<Item = &'r Approval>) {
+        self.approved = Approved::of(approvals);
     }
 
     /// The error of a gate that does not let a package in.
@@ -704,6 +742,7 @@ impl<'a> Transaction<'a> {
             operation,
             holds: holds.write(&objects)?,
             gate_override: self.gate_override,
+            approved: self.approved,
             together: BTreeMap::new(),
             suites: after,
             signature: None,

@@ -1,4 +1,11 @@
 //! Tests of `apt-solve` as its users see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
 mod brute_force;
 mod cases;

@@ -39,7 +39,7 @@ struct AddArguments {
     #[command(flatten)]
     token: TokenArguments,
     /// What the token may do through the interface for programs, such as `add` or `promote:hello*`: read, add, promote, remove, rollback,
-    /// tag, publish, hold or tokens, the first ones with a pattern for names of packages; may be given several times. With scopes, only
+    /// tag, publish, hold, approve or tokens, the first ones with a pattern for names of packages; may be given several times. With scopes, only
     /// `read` lets the token read by apt [default: it reads by apt and does nothing else]
     #[arg(long = "scope", value_name = "SCOPE", value_parser = TokenScope::parse)]
     scopes: Vec<TokenScope>,

@@ -14,8 +14,8 @@ pub(super) struct GateJson {
     package: String,
     version: String,
     architecture: String,
-    /// The number of the gate in the configuration.
-    gate: usize,
+    /// The number of the gate in the configuration; null for a freeze.
+    gate: Option<usize>,
     rule: &'static str,
     reason: String,
     /// `refused` for what was named, `skipped` for what a pattern means, `overridden` for what comes all the same.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
 use jiff::Timestamp;
-use repo_store::{Record, Revision, Selector};
+use repo_store::{Approved, Record, Revision, Selector};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Output, RowLimit, package_rows};
+use crate::output::{Column, Output, RowLimit, joined, package_rows};
 use crate::package_count::ChangeCount;
 use crate::package_names;
 use crate::session::Session;
@@ -50,6 +50,9 @@ struct CommitJson {
     /// The rules of gates that did not count, and why.
     #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
     gate_override: Option<String>,
+    /// Who had approved what came in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approved: Vec<ApprovedJson>,
     added: usize,
     removed: usize,
     /// The same in packages, each counted once, whatever the number of its suites and architectures.
@@ -58,6 +61,15 @@ struct CommitJson {
     /// The changes of the package asked for, with a sign for what was done: rows of a table.
     #[serde(skip)]
     rows: Vec<([String; 4], char)>,
+}
+
+/// What one approver approved at one time.
+#[derive(Serialize)]
+struct ApprovedJson {
+    approver: String,
+    name: String,
+    date: String,
+    packages: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -127,7 +139,12 @@ fn print(entries: &[CommitJson], output: &Output) {
         let [number, commit, time, actor] = entry.cells();
         let changes = entry.count.signs();
         let lifted = entry.gate_override.as_ref().map(|lifted| format!(" (override {lifted})"));
-        [number, commit, time, actor, changes, entry.operation.clone() + &lifted.unwrap_or_default()]
+        let mut names: Vec<&str> = entry.approved.iter().map(|one| one.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let approved = (!names.is_empty()).then(|| format!(" (approved by {})", joined(&names)));
+        let more = approved.into_iter().chain(lifted).collect::<String>();
+        [number, commit, time, actor, changes, entry.operation.clone() + &more]
     };
     let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
     output.table(
@@ -171,6 +188,15 @@ fn print_changes(entries: &[CommitJson], names_packages: bool, output: &Output) 
     );
 }
 
+fn approved_json(approved: &Approved) -> ApprovedJson {
+    ApprovedJson {
+        approver: approved.approver.id.to_string(),
+        name: approved.approver.to_string(),
+        date: clock::rfc_3339(approved.time),
+        packages: approved.packages.clone(),
+    }
+}
+
 /// The state and what it brought and removed; `None` when nothing that was asked for.
 fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option<CommitJson>, Failure> {
     let commit = revision.commit();
@@ -182,6 +208,7 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         actor: commit.actor.clone(),
         operation: commit.operation.to_string(),
         gate_override: commit.gate_override.as_ref().map(ToString::to_string),
+        approved: commit.approved.iter().map(approved_json).collect(),
         added: 0,
         removed: 0,
         count: ChangeCount::default(),

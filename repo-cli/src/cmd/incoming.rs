@@ -13,6 +13,7 @@ use repo_store::{
 };
 
 use super::add::{self, PlacementArguments};
+use super::freeze;
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
@@ -163,8 +164,20 @@ fn take(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let mut all = Taken { report: empty(), left: Vec::new(), problems: Vec::new() };
-    let mut failed = None;
+    let (mut failed, mut is_frozen) = (None, false);
     for batch in batches {
+        if let Some(frozen) = freeze::of(&batch.repository, session)? {
+            // The files wait for its end. Where a program looks again and again, `status` tells of them.
+            if arguments.once {
+                output.say(&format!(
+                    "nothing is taken into {}, for it is {}",
+                    batch.repository,
+                    freeze::words(&frozen)
+                ));
+            }
+            is_frozen = true;
+            continue;
+        }
         let repository = &session.repository_to_add_to(batch.repository.as_str(), arguments.change)?;
         let taken = look(batch, repository, arguments, session)?;
         taken.problems.iter().for_each(|problem| output.error(problem));
@@ -177,7 +190,7 @@ fn take(
         all.report.refused.extend(taken.report.refused);
         all.report.committed.commit = taken.report.committed.commit.or(all.report.committed.commit);
     }
-    if output.is_json() && batches.len() > 1 {
+    if output.is_json() && (batches.len() > 1 || is_frozen) {
         // Failures were reported with each.
         add::give_incoming(&all.report, &all.left, arguments.change.dry_run, output);
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod add;
+pub(crate) mod approve;
 pub(crate) mod backup;
 mod changes;
 pub(crate) mod check;
@@ -10,6 +11,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 mod configured;
 pub(crate) mod diff;
+pub(crate) mod freeze;
 pub(crate) mod fsck;
 mod gates;
 pub(crate) mod gc;
@@ -130,6 +132,10 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::Hold(arguments) => hold::hold(&arguments, &session()?, output),
         Command::Unhold(arguments) => hold::unhold(&arguments, &session()?, output),
         Command::Holds(arguments) => hold::holds(&arguments, &session()?, output),
+        Command::Approve(arguments) => approve::run(&arguments, &session()?, output),
+        Command::Approvals(arguments) => approve::list(&arguments, &session()?, output),
+        Command::Freeze(arguments) => freeze::freeze(&arguments, &session()?, output),
+        Command::Thaw(arguments) => freeze::thaw(&arguments, &session()?, output),
         Command::Hooks(arguments) => hooks::run(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),

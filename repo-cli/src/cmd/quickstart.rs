@@ -136,7 +136,7 @@ pub(crate) fn run(
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     let access_log = arguments.log.then_some(AccessLog::Stderr);
     let sightings = SightingQueue::of(&session, output)?;
-    serve::run_until_interrupted(server, access_log.as_ref(), sightings, output)?;
+    serve::run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), output)?;
     Ok(outcome)
 }
 

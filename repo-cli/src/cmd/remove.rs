@@ -5,7 +5,7 @@ use super::changes::{self, Action};
 use super::client_config::quoted;
 use super::hold;
 use super::promote::{check_matched, print_changes};
-use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
+use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::only_names::OnlyNames;
@@ -34,6 +34,8 @@ pub(crate) struct RemoveArguments {
     only: OnlyNames,
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    gates: OverrideArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -113,6 +115,7 @@ fn take_out(
 ) -> Result<(SuiteRecords, Option<CommitId>, Option<CommitId>), Failure> {
     let make = || {
         let plan = session.store.plan_removal(repository, &arguments.selectors, &arguments.suites)?;
+        let plan = plan.despite(arguments.gates.gate_override());
         check_plan(arguments, repository, plan.changes(), plan.base())?;
         if !plan.unmatched().is_empty() {
             complete(arguments, repository, session, output)?;
@@ -128,6 +131,8 @@ fn take_out(
             let before = before.map_or(0, |before| before.records());
             losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64 });
         }
+        let gate_override = arguments.gates.gate_override();
+        session.store.pass_freeze(&repository.name, gate_override.as_ref(), session.context().now)?;
         if arguments.change.dry_run {
             guard::foretell(&repository.name, &losses, arguments.yes, output);
             return Ok(None);

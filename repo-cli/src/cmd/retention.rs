@@ -1,7 +1,7 @@
 use repo_store::{CommitId, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
-use super::changes;
+use super::{changes, freeze};
 use crate::args::{ChangeArguments, RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, RowLimit, package_rows};
@@ -76,10 +76,11 @@ fn retain(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let rules = session.config.retention(&repository.name);
+    let frozen = freeze::of(&repository.name, session)?;
     let make = || Ok(session.store.plan_retention(repository, &rules, session.context().now)?);
     let (plan, commit) = carry_out(make, |plan: &RetentionPlan| {
         let refused = !plan.drastic().is_empty() && !arguments.yes;
-        if arguments.change.dry_run || plan.is_empty() || refused {
+        if arguments.change.dry_run || plan.is_empty() || refused || frozen.is_some() {
             return Ok(None);
         }
         Ok(plan.apply(&session.store, &session.context())?.commit)
@@ -97,6 +98,11 @@ fn retain(
     if refused {
         output.error(&Failure::Drastic { repository: name.clone(), suites: drastic.clone() });
         return Ok(Outcome::Refused);
+    }
+    if let Some(frozen) = frozen.filter(|_| !dry_run && !plan.is_empty()) {
+        // It is for a job that comes again.
+        output.say(&format!("{name}: {what} stay, for it is {}", freeze::words(&frozen)));
+        return Ok(Outcome::Done);
     }
     let done = match (plan.is_empty(), dry_run) {
         (true, _) => format!("{name}: nothing to remove"),

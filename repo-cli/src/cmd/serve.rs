@@ -133,7 +133,7 @@ pub(crate) fn run(
     let _scheduler = everything.then(|| Scheduler::start(session, output.talk())).transpose()?;
     // Where only the interface for programs is, no machine fetches anything.
     let sightings = if addresses.is_empty() { None } else { SightingQueue::of(session, output)? };
-    run_until_interrupted(server, access_log.as_ref(), sightings, output)
+    run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), output)
 }
 
 /// A socket that listens, and what is spoken on it.
@@ -282,11 +282,11 @@ fn page(config: &Config, repository: &RepositorySettings) -> Page {
 pub(crate) fn run_until_interrupted(
     mut server: Server,
     access_log: Option<&AccessLog>,
-    sightings: Option<SightingQueue>,
+    sightings: Option<&SightingQueue>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let access_log = access_log.map(|target| AccessLogQueue::open(target, output.talk())).transpose()?;
-    let (lines, seen) = (access_log.clone(), sightings.clone());
+    let (lines, seen) = (access_log.clone(), sightings.cloned());
     server = server.with_log(move |entry| {
         lines.iter().for_each(|lines| lines.put(entry));
         seen.iter().for_each(|seen| seen.put(entry));
@@ -303,7 +303,7 @@ pub(crate) fn run_until_interrupted(
     output.print_result();
     let served = server.run().map_err(Failure::io("serve", "requests"));
     access_log.iter().for_each(AccessLogQueue::end);
-    sightings.iter().for_each(SightingQueue::end);
+    sightings.into_iter().for_each(SightingQueue::end);
     served?;
     output.say("stopped");
     Ok(Outcome::Done)

@@ -164,6 +164,11 @@ const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E-FINGERPRINT", "not a fingerprint", "copy the fingerprint from `repo-cli key list`"),
     (
+        "E-FROZEN",
+        "the repository is frozen",
+        "wait for its end, give `--override freeze --reason TEXT`, or end it with `repo-cli thaw`",
+    ),
+    (
         "E-GATED",
         "a gate of the repository does not let a version in",
         "correct what the message names, or give `--override RULE --reason TEXT`",
@@ -330,6 +335,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "name a repository and its folders, or add `[[incoming]]` to `repo.toml`",
     ),
     ("E-NO-HISTORY", "the repository has no state yet", "add a package first"),
+    (
+        "E-NO-APPROVAL",
+        "an approval that is to be withdrawn was not given by the one who withdraws it",
+        "run `repo-cli approvals REPOSITORY`",
+    ),
     ("E-NO-HOLD", "no hold matches", "run `repo-cli holds REPOSITORY`"),
     (
         "E-NO-KEY",

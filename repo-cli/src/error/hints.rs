@@ -89,6 +89,7 @@ impl Failure {
             Self::NoHold { repository, meant: Some(meant), .. } => {
                 Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
             }
+            Self::NoApproval { repository, .. } => Some(format!("run repo-cli approvals {repository}")),
             Self::NoHold { repository, .. } => Some(format!("run repo-cli holds {repository}")),
             Self::MadeTogether { repository } => Some(format!(
                 "run repo-cli undo {repository} where the store is, or go back to an earlier state with rollback"
@@ -368,10 +369,22 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
+        Error::Change(ChangeError::Frozen { repository, .. }) => {
+            return Some(format!(
+                "wait, give --override freeze --reason TEXT, or end the freeze with repo-cli thaw {repository}"
+            ));
+        }
         Error::Change(ChangeError::Gated { violations, .. }) => {
             let rules: BTreeSet<GateRule> = violations.iter().map(|violation| violation.rule).collect();
             let words: Vec<String> = rules.iter().map(|rule| format!("--override {rule}")).collect();
-            return Some(format!("to let it in all the same, give {} --reason TEXT", words.join(" ")));
+            let remedies = [
+                (GateRule::Approvals, "have it approved with repo-cli approve, or "),
+                (GateRule::Together, "take the rest along with --whole-source, or "),
+            ];
+            let remedies = remedies.into_iter().filter(|(rule, _)| rules.contains(rule));
+            let first: String = remedies.map(|(_, remedy)| remedy).collect();
+            let words = words.join(" ");
+            return Some(format!("{first}to let it in all the same, give {words} --reason TEXT"));
         }
         Error::Access(AccessError::UnknownMachine { name, known, .. }) if !known.is_empty() => {
             return Some(nearest::hint(name, known, "machines"));

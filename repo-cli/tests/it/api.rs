@@ -13,6 +13,10 @@ use testkit::{Environment, Port, Server};
 use crate::http::{self, Answer};
 use crate::{configure, store};
 
+/// All scopes that a token can have.
+pub(crate) const SCOPES: [&str; 10] =
+    ["read", "add", "promote", "remove", "rollback", "tag", "publish", "hold", "approve", "tokens"];
+
 /// A store whose interface is served.
 pub(crate) struct Interface {
     pub(crate) environment: Environment,
@@ -26,7 +30,7 @@ impl Interface {
     }
 
     /// With more in the configuration.
-    fn with(environment: Environment, more: &str) -> Self {
+    pub(crate) fn with(environment: Environment, more: &str) -> Self {
         configure(&environment, &format!("[serve]\napi = \"127.0.0.1:0\"\nmax_upload = \"1 MiB\"\n{more}"));
         let server = environment.serve();
         let line = server.printed().lines().find_map(|line| {
@@ -55,7 +59,7 @@ impl Interface {
         self.send(token, ("GET", path), "", b"")
     }
 
-    fn post(&self, token: &str, path: &str, more: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&self, token: &str, path: &str, more: &str, body: &Value) -> Answer {
         self.send(token, ("POST", path), more, body.to_string().as_bytes())
     }
 
@@ -483,6 +487,7 @@ fn what_is_read_is_what_the_verbs_print() {
         ("diff?from=1", &["diff", "prod@1", "prod"]),
         ("history?limit=1", &["history", "prod", "--limit", "1"]),
         ("holds", &["holds", "prod"]),
+        ("approvals", &["approvals", "prod"]),
         ("tags", &["tag", "prod"]),
         ("keys", &["key", "export"]),
     ] {
@@ -521,8 +526,7 @@ fn hostile_requests_are_refused_and_change_nothing() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);
     let api = Interface::new(environment);
-    let all = ["read", "add", "promote", "remove", "rollback", "tag", "publish", "hold", "tokens"];
-    let token = api.token("prod", "all", &all);
+    let token = api.token("prod", "all", &SCOPES);
     let commits = api.commits("prod");
     let prod = "/repositories/prod";
     // Arguments that look like options are values.
@@ -533,6 +537,7 @@ fn hostile_requests_are_refused_and_change_nothing() {
         ("rollbacks", json!({ "to": "--yes" })),
         ("rollbacks", json!({ "to": "@-1 --yes", "suites": ["--yes"] })),
         ("holds", json!({ "versions": ["--reason=x"] })),
+        ("approvals", json!({ "versions": ["--withdraw"] })),
         ("tokens", json!({ "holder": "--scope=read", "scopes": ["add"] })),
     ] {
         let answer = api.post(&token, &format!("{prod}/{path}"), "", &body);

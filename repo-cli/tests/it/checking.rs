@@ -31,8 +31,16 @@ fn what_cannot_be_installed_is_found_with_the_reason() {
             ("alone", "1.0", ""),
         ],
     );
-    insta::assert_snapshot!(environment.run(&["check", "preprod"]), @"");
-    let json: Value = serde_json::from_str(&environment.json(&["check", "preprod"])).unwrap();
+    insta::assert_snapshot!(environment.run(&["check", "preprod"]), @"
+    status: 3
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    REASON
+    app      1.0      amd64         bookworm  app 1.0 needs hello; hello 2.10 needs libfoo (>= 2), which nothing provides; libfoo 1.9 is there
+    hello    2.10     amd64         bookworm  hello 2.10 needs libfoo (>= 2), which nothing provides; libfoo 1.9 is there
+    2 packages cannot be installed, 2 packages can (newest versions)
+    ");
+    let json = environment.run(&["check", "preprod", "--json"]).ends_with(3).stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["view"], "newest");
     assert_eq!(json["checked"][0]["installable"], 2);
     assert_eq!(json["findings"][1]["package"], "hello");
@@ -50,12 +58,16 @@ fn what_clients_have_besides_comes_from_files_plain_or_compressed() {
     let packed = environment.write("files/Packages.xz", encoder.finish().unwrap());
     for base in [&plain, &packed] {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(environment.run(&["check", "preprod", "--base", base.as_str()]), @"");
+            insta::assert_snapshot!(environment.run(&["check", "preprod", "--base", base.as_str()]), @"
+            status: 0
+            ---- stdout
+            1 package can be installed (newest versions)
+            ");
         }
     }
     let wrong = environment.write("files/wrong", "Package: libfoo\nVersion: x\nArchitecture: amd64\n");
     let refused = environment.run(&["check", "preprod", "--base", wrong.as_str()]).ends_with(1);
-    assert!(refused.stderr.contains("files/wrong: line 2, field Version"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("files/wrong: line 2, column 10, field Version"), "{}", refused.stderr);
     let missing = environment.run(&["check", "preprod", "--base", "nowhere"]).ends_with(1);
     assert!(missing.stderr.contains("cannot read nowhere"), "{}", missing.stderr);
 }
@@ -79,11 +91,25 @@ fn an_older_version_counts_only_when_asked_for() {
         "preprod",
         &[("libfoo", "1.0", ""), ("libfoo", "2.0", ""), ("old", "1.0", "libfoo (<< 2)")],
     );
-    insta::assert_snapshot!(environment.run(&["check", "preprod"]), @"");
-    insta::assert_snapshot!(environment.run(&["check", "preprod", "--all-versions"]), @"");
+    insta::assert_snapshot!(environment.run(&["check", "preprod"]), @"
+    status: 3
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    REASON
+    old      1.0      amd64         bookworm  old 1.0 needs libfoo (<< 2), which nothing provides; libfoo 2.0 is there; libfoo 1.0 would do, but is not the newest
+    1 package cannot be installed, 1 package can (newest versions)
+    ");
+    insta::assert_snapshot!(environment.run(&["check", "preprod", "--all-versions"]), @"
+    status: 0
+    ---- stdout
+    3 packages can be installed (all versions)
+    ");
 }
 
 #[test]
 fn a_repository_without_packages_has_nothing_to_check() {
-    insta::assert_snapshot!(store().run(&["check", "prod"]), @"");
+    insta::assert_snapshot!(store().run(&["check", "prod"]), @"
+    status: 0
+    ---- stderr
+    no packages in prod
+    ");
 }

@@ -235,3 +235,38 @@ fn a_release_meets_the_gates_and_what_was_overridden_is_in_the_history() {
     let history = environment.run(&["history", "prod"]).succeeds();
     assert!(history.stdout.contains("override forbid_versions: asked for"), "{history}");
 }
+
+#[test]
+fn what_was_built_from_a_source_comes_together_or_not_at_all() {
+    let environment = store();
+    configure(&environment, "[[gate]]\nto = [\"prod\"]\ntogether = \"source\"\nmax_size = \"8 KiB\"\n");
+    for name in ["shop-web", "shop-worker"] {
+        add(&environment, name, "1.0", "Source: shop\nHomepage: https://example.org/\n");
+    }
+    add(&environment, "alone", "1.0", "");
+    let promote = |names: &[&str]| {
+        environment.run(&[&["promote", "--from", "preprod", "--to", "prod"], names].concat())
+    };
+    let refused = promote(&["shop-web", "alone", "--dry-run"]).ends_with(1);
+    let reason = "shop-worker 1.0 all from the same source shop 1.0 would stay behind";
+    assert!(refused.stderr.contains(reason) && refused.stderr.contains("--whole-source"), "{refused}");
+    assert!(refused.stdout.contains("alone"), "what is whole comes: {refused}");
+    let _ = promote(&["shop-web", "shop-worker"]).succeeds();
+    // The second is stopped by another rule, so the first stays as well; also when everything is asked for.
+    let digits: String =
+        (0..1200_u32).map(|number| format!("{:08x}", number.wrapping_mul(2_654_435_761))).collect();
+    add(&environment, "shop-web", "2.0", "Source: shop\nHomepage: https://example.org/\n");
+    let large = format!("Source: shop\nHomepage: https://example.org/\nX-Digits: {digits}\n");
+    add(&environment, "shop-worker", "2.0", &large);
+    let mut all = foreseen(&environment, &["--all"]);
+    all.sort();
+    let expected = [("shop-web", "together"), ("shop-worker", "max_size")];
+    let skipped = expected.map(|(name, rule)| (name.to_owned(), rule.to_owned(), "skipped".to_owned()));
+    assert_eq!(all, skipped);
+    let _ = environment.run(&["release", "prod", "--from", "preprod", "--dry-run"]).ends_with(1);
+    let _ = promote(&["shop-web", "--override", "together", "--reason", "urgent"]).succeeds();
+    let list = environment.run(&["list", "prod", "shop-web"]).succeeds();
+    assert!(list.stdout.contains("2.0"), "{list}");
+    let history: Value = serde_json::from_str(&environment.json(&["history", "prod"])).unwrap();
+    assert_eq!(history["history"][0]["override"], "together: urgent");
+}

@@ -194,6 +194,23 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["unhold", "prod", "nothing"]),
             case(1, &["unhold", &hostile_name, "hostile"]),
         ],
+        "freeze" => vec![
+            case(0, &["freeze", "preprod", "--until", "1h", "--reason", &format!("r{HOSTILE}"), "--dry-run"]),
+            case(0, &["freeze", "preprod", "--until", "1h", "--reason", &format!("r{HOSTILE}")]),
+            case(1, &["add", "preprod", environment.package("frozen", "1.0", "all").as_str()]),
+            case(0, &["thaw", "preprod"]),
+            case(1, &["freeze", &hostile_name, "--until", "1h", "--reason", "x"]),
+            case(2, &["freeze", "preprod", "--until", &hostile_name, "--reason", "x"]),
+        ],
+        "thaw" => vec![case(0, &["thaw", "preprod"]), case(1, &["thaw", &hostile_name])],
+        "approve" => vec![
+            case(0, &["approve", "preprod", "hostile=1.0"]),
+            case(0, &["approve", "preprod", "hostile=1.0", "--withdraw"]),
+            case(1, &["approve", "preprod", "hostile=1.0", "--withdraw"]),
+            case(1, &["approve", "preprod", "nothing=1.0"]),
+            case(2, &["approve", "preprod", &hostile_name]),
+        ],
+        "approvals" => vec![case(0, &["approvals", "preprod"]), case(1, &["approvals", &hostile_name])],
         "holds" => vec![case(0, &["holds", "prod"]), case(1, &["holds", &hostile_name])],
         "sign again" => {
             vec![

@@ -1,6 +1,8 @@
 //! Machines that read a repository: current, behind, on what was rolled back, or refusing a signature; told by `serve` and by the logs of others.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use testkit::{Apt, Environment, Port, Server};
@@ -179,8 +181,15 @@ fn only_a_server_of_files_says_that_it_records_no_machines() {
     }
     for (more, is_told) in [(&["--listen", "127.0.0.1:0"][..], true), (&["--only", "api"], false)] {
         let talk = fs::File::create(environment.path("talk")).unwrap();
-        let server = Server::start(environment.command().arg("serve").args(more).stderr(talk));
-        assert_eq!(server.interrupt().0, Some(0));
+        let mut command = environment.command();
+        command.args(["--json", "serve"]).args(more).stdout(Stdio::piped()).stderr(talk);
+        let mut server = command.spawn().unwrap();
+        // The document comes behind every warning.
+        let mut line = String::new();
+        let read = BufReader::new(server.stdout.take().unwrap()).read_line(&mut line);
+        server.kill().unwrap();
+        let _ = server.wait().unwrap();
+        assert!(read.unwrap() > 0);
         let said = fs::read_to_string(environment.path("talk")).unwrap();
         assert_eq!(said.contains("machines are not recorded"), is_told, "{more:?}: {said}");
     }

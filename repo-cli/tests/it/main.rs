@@ -3,6 +3,7 @@
 
 mod api;
 mod api_description;
+mod approvals;
 mod backups;
 mod bad_input;
 mod beginning;
@@ -26,6 +27,7 @@ mod emptied_files;
 mod foreign_backups;
 
 mod formats;
+mod freezes;
 mod gates;
 mod gone;
 mod good_backups;

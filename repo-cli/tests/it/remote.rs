@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use testkit::Output;
 
-use crate::api::Interface;
+use crate::api::{Interface, SCOPES};
 use crate::store;
 
 /// A served store, and a machine elsewhere with a token for it.
@@ -49,6 +49,7 @@ fn what_is_read_reads_the_same_here_and_there() {
         &["history", "prod", "--limit", "1"],
         &["history", "prod", "hello"],
         &["holds", "prod"],
+        &["approvals", "prod"],
         &["tag", "prod"],
         &["key", "export", "--repository", "prod"],
         &["status", "--repository", "prod"],
@@ -85,8 +86,7 @@ fn what_is_read_reads_the_same_here_and_there() {
 
 #[test]
 fn what_is_changed_is_changed_on_the_server() {
-    let all = ["read", "add", "promote", "remove", "rollback", "tag", "publish", "hold", "tokens"];
-    let remote = Remote::new(Interface::new(store()), "prod", &all);
+    let remote = Remote::new(Interface::new(store()), "prod", &SCOPES);
     let environment = &remote.api.environment;
     let files = ["aa", "bb", "cc"].map(|name| environment.package(name, "1.0", "all").into_string());
     let added = remote.run(&["add", "prod", &files[0], &files[1], &files[2]]).succeeds();
@@ -108,6 +108,8 @@ fn what_is_changed_is_changed_on_the_server() {
     let _ = remote.run(&["tag", "prod", "before"]).succeeds();
     let _ = remote.run(&["hold", "prod", "xx=1.0", "--reason=--yes"]).succeeds();
     let _ = remote.run(&["unhold", "prod", "xx=1.0"]).succeeds();
+    let _ = remote.run(&["approve", "prod", "bb=1.0", "--whole-source"]).succeeds();
+    let _ = remote.run(&["approve", "prod", "bb=1.0", "--withdraw"]).succeeds();
     let plan = remote.run(&["rollback", "prod", "--to", "1", "--dry-run", "--json"]).succeeds();
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
     let base = format!("--base={}", plan["base"].as_str().unwrap());

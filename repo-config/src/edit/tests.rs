@@ -121,7 +121,26 @@ fn settings_that_cannot_stand_alone_are_set_and_taken_out_together() {
         set("schedule.backup", "/b"),
         set("repositories", "{ t = { label = 'x' } }"),
     ];
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    schedule.backup.to: the configuration would be wrong: /repo.toml: schedule.backup: missing field `when`
+    schedule.backup: repo.toml
+    +[schedule.backup]
+    +to = "/b"
+    +when = "after-change"
+    schedule: repo.toml
+    +[schedule]
+    +incoming = true
+    +gc = 'daily 03:00'
+    +[schedule.backup]
+    +to = '/b'
+    +when = 'hourly'
+    gc: x.toml
+    -grace = "3d"
+    +grace = '5d'
+    schedule.backup: no setting named `schedule.backup.wen`
+    schedule.backup: `schedule.backup` is a table: name a setting in it
+    repositories: `repositories` is a table: name a setting in it
+    "#);
     let set = |edit: &mut Edit, value: &str| edit.set("schedule.backup", value);
     let unset = |value: &str| {
         files.difference(|edit| {
@@ -130,7 +149,11 @@ fn settings_that_cannot_stand_alone_are_set_and_taken_out_together() {
             edit.unset("schedule.backup")
         })
     };
-    insta::assert_snapshot!(unset(both), @"");
+    insta::assert_snapshot!(unset(both), @r#"
+    repo.toml
+    +[schedule]
+    +gc = "hourly"
+    "#);
     // However it is written.
     for text in [
         "[schedule]\ngc = 'hourly'\nbackup = { to = '/b', when = 'hourly' }\n",

@@ -22,8 +22,8 @@ const LONGEST_QUERY: usize = 8192;
 pub struct Call {
     /// The verb and its arguments.
     pub arguments: Vec<String>,
-    /// Who does it, as the history shows it.
-    pub actor: String,
+    /// The holder of the token with which it is asked for.
+    pub holder: String,
     /// Whether the result is a JSON document; otherwise it is text for people.
     pub json: bool,
 }
@@ -351,7 +351,7 @@ impl Route {
             let text = match (parameter.name, parameter.kind) {
                 (_, Kind::Flag) => return (parameter, Given::Flag(true)),
                 (_, Kind::Number) => "7",
-                ("versions", _) => "hello=1.0",
+                ("version" | "versions", _) => "hello=1.0",
                 ("scopes", _) => "add",
                 ("expires", _) => "90d",
                 ("state" | "from" | "to", _) if self.path.ends_with("/diff") => "3",

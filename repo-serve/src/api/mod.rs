@@ -383,8 +383,11 @@ impl Api {
             None => None,
         };
         let arguments = request.arguments(&asked.names, asked.base.as_deref(), asked.caller.expires);
-        let call =
-            Call { arguments: arguments.into_words([]), actor: actor(&asked.caller), json: !asked.plain };
+        let call = Call {
+            arguments: arguments.into_words([]),
+            holder: asked.caller.name.clone(),
+            json: !asked.plain,
+        };
         let finished = match self.run(call).await {
             Ok(finished) => finished,
             Err(failed) => return Err(failed.end(fresh)),
@@ -449,7 +452,7 @@ impl Api {
             None => None,
         };
         let arguments = request.arguments(&asked.names, None, None).with_options(&["--keep-going"]);
-        let group = Group { token: asked.caller.id.clone(), actor: actor(&asked.caller), arguments };
+        let group = Group { token: asked.caller.id.clone(), holder: asked.caller.name.clone(), arguments };
         let api = Arc::clone(self);
         let carried_out = async move {
             let share = match queue::add(&api, group, (place, received.path.into_string())).await {
@@ -499,7 +502,7 @@ impl Api {
         let options: Vec<&str> = readable.iter().map(String::as_str).collect();
         let arguments = request.arguments(&Names::Any, None, None).with_options(&options);
         let plain = accepts_plain(head.headers)?;
-        let call = Call { arguments: arguments.into_words([]), actor: actor(&caller), json: !plain };
+        let call = Call { arguments: arguments.into_words([]), holder: caller.name.clone(), json: !plain };
         let finished = still_here(pulse, self.run(call)).await.map_err(|failed| failed.refusal)?;
         Ok(if plain { plain_answer(&finished) } else { document_answer(finished, false)?.0 })
     }
@@ -685,10 +688,6 @@ fn fingerprint(head: &Head<'_>, body: &blake3::Hash) -> blake3::Hash {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
     }
     hasher.update(body.as_bytes()).finalize()
-}
-
-fn actor(caller: &Caller) -> String {
-    format!("token {}", caller.name)
 }
 
 fn plain_answer(finished: &Finished) -> Answer {

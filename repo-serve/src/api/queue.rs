@@ -28,8 +28,8 @@ const MOST_TOGETHER: usize = 500;
 pub(super) struct Group {
     /// The id of the token.
     pub(super) token: String,
-    /// Who adds, as the history shows it.
-    pub(super) actor: String,
+    /// The holder of the token.
+    pub(super) holder: String,
     /// The verb with its options and the repository.
     pub(super) arguments: Arguments,
 }
@@ -118,7 +118,7 @@ pub(super) async fn add(
 async fn add_together(api: &Api, group: &Group, uploads: Vec<Waiting>) {
     let files = uploads.iter().map(|upload| upload.file.clone());
     let arguments = group.arguments.clone().into_words(files);
-    let call = Call { arguments, actor: group.actor.clone(), json: true };
+    let call = Call { arguments, holder: group.holder.clone(), json: true };
     let document = api.run(call).await.and_then(|Finished { status, output, .. }| {
         serde_json::from_slice::<Value>(&output).map_err(|error| {
             let problem = format!("`add` ended with status {status} and no document: {error}");

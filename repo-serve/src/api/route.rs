@@ -574,6 +574,60 @@ pub const ROUTES: &[Route] = &[
         ..CHANGING
     },
     Route {
+        path: "/repositories/{repository}/approvals",
+        verb: &["approvals"],
+        summary: "Lists who has approved which versions in a repository.",
+        parameters: &[REPOSITORY, LIMIT],
+        ..READING
+    },
+    Route {
+        path: "/repositories/{repository}/approvals",
+        verb: &["approve"],
+        summary: "Approves versions, as the holder of the token.",
+        scope: Some(Scope::Approve),
+        takes_names: true,
+        parameters: &[
+            REPOSITORY,
+            parameter(
+                "versions",
+                Kind::Texts,
+                Argument::Positional,
+                true,
+                "The versions, each as `PACKAGE=VERSION`.",
+            ),
+            parameter(
+                "whole_source",
+                Kind::Flag,
+                Argument::Option("--whole-source"),
+                false,
+                "Everything that was built from the sources of these names too.",
+            ),
+            DRY_RUN,
+        ],
+        ..CHANGING
+    },
+    Route {
+        method: Method::Delete,
+        path: "/repositories/{repository}/approvals/{version}",
+        verb: &["approve", "--withdraw"],
+        summary: "Takes back what the holder of the token has approved.",
+        scope: Some(Scope::Approve),
+        body: RequestBody::Nothing,
+        takes_names: true,
+        parameters: &[
+            REPOSITORY,
+            parameter(
+                "version",
+                Kind::Text,
+                Argument::Positional,
+                true,
+                "The version, as `PACKAGE=VERSION`.",
+            ),
+            DRY_RUN,
+        ],
+        ..CHANGING
+    },
+    Route {
         path: "/repositories/{repository}/keys",
         verb: &["key", "export"],
         summary: "Shows the public keys that sign a repository.",

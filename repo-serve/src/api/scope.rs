@@ -22,13 +22,15 @@ pub enum Scope {
     Publish,
     /// Holds versions, and ends holds.
     Hold,
+    /// Approves versions, and takes approvals back.
+    Approve,
     /// Makes, lists and revokes tokens.
     Tokens,
 }
 
 impl Scope {
     /// All scopes, in the order in which documents list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Read,
         Self::Add,
         Self::Promote,
@@ -37,6 +39,7 @@ impl Scope {
         Self::Tag,
         Self::Publish,
         Self::Hold,
+        Self::Approve,
         Self::Tokens,
     ];
 
@@ -52,6 +55,7 @@ impl Scope {
             Self::Tag => "tag",
             Self::Publish => "publish",
             Self::Hold => "hold",
+            Self::Approve => "approve",
             Self::Tokens => "tokens",
         }
     }

@@ -23,6 +23,7 @@ const STATUSES: &[(u16, &[&str])] = &[
         404,
         &[
             "E-BEFORE-HISTORY",
+            "E-NO-APPROVAL",
             "E-NO-HISTORY",
             "E-NO-HOLD",
             "E-NO-MATCH",
@@ -42,6 +43,7 @@ const STATUSES: &[(u16, &[&str])] = &[
             "E-CHANGED-SINCE",
             "E-CONFLICT",
             "E-EXISTS",
+            "E-FROZEN",
             "E-GATED",
             "E-GUARDED",
             "E-HELD",

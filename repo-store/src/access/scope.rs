@@ -27,13 +27,15 @@ pub enum ScopeKind {
     Publish,
     /// Holds versions, and ends holds.
     Hold,
+    /// Approves versions, and takes approvals back.
+    Approve,
     /// Makes, lists and revokes tokens.
     Tokens,
 }
 
 impl ScopeKind {
     /// All kinds, in the order in which they are listed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Read,
         Self::Add,
         Self::Promote,
@@ -42,6 +44,7 @@ impl ScopeKind {
         Self::Tag,
         Self::Publish,
         Self::Hold,
+        Self::Approve,
         Self::Tokens,
     ];
 
@@ -57,6 +60,7 @@ impl ScopeKind {
             Self::Tag => "tag",
             Self::Publish => "publish",
             Self::Hold => "hold",
+            Self::Approve => "approve",
             Self::Tokens => "tokens",
         }
     }
@@ -64,7 +68,7 @@ impl ScopeKind {
     /// Returns whether the kind is about packages, so that a pattern can limit it. The others concern all of a repository.
     #[must_use]
     pub fn takes_names(self) -> bool {
-        matches!(self, Self::Add | Self::Promote | Self::Remove | Self::Hold)
+        matches!(self, Self::Add | Self::Promote | Self::Remove | Self::Hold | Self::Approve)
     }
 }
 

@@ -3,6 +3,7 @@
 use apt_index::RelPath;
 use deb_parse::{Architecture, Component, SuiteName};
 
+use crate::decisions::freezes::Freeze;
 use crate::model::gate_rule::GateViolation;
 use crate::model::hold::Hold;
 use crate::model::name::RepositoryName;
@@ -76,6 +77,14 @@ pub enum ChangeError {
         repository: RepositoryName,
         /// Since when, by whom, and which suites.
         hold: Box<Hold>,
+    },
+    /// A repository that is frozen.
+    #[error("{repository} is {freeze}")]
+    Frozen {
+        /// The repository.
+        repository: RepositoryName,
+        /// The freeze.
+        freeze: Box<Freeze>,
     },
     /// Something that a gate of the repository does not let in.
     #[error("{repository} does not take {key}: {}", .violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
@@ -165,6 +174,7 @@ impl ChangeError {
             Self::Present { .. } => "E-PRESENT",
             Self::Held { .. } => "E-HELD",
             Self::Gated { .. } => "E-GATED",
+            Self::Frozen { .. } => "E-FROZEN",
             Self::PathConflict { .. } => "E-PATH-CONFLICT",
             Self::OtherComponent { .. } => "E-OTHER-COMPONENT",
             Self::ReservedName { .. } => "E-RESERVED-NAME",

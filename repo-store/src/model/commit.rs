@@ -5,6 +5,7 @@ use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
 
 use crate::context::Context;
+use crate::model::approval::Approved;
 use crate::model::gate_rule::GateOverride;
 use crate::model::id::{CommitId, HoldsId, SnapshotId};
 use crate::model::name::RepositoryName;
@@ -22,6 +23,8 @@ use crate::storage::StorageError;
 /// Operation: add hello 2.10-3 amd64
 /// Holds: <id>                  (absent when nothing is held)
 /// Override: minimum_age: why   (absent when every gate was met)
+/// Approved:                    (absent when no gate asked for approvals)
+///  <when and by whom> <packages>
 /// Together:                    (absent when only this repository was changed)
 ///  stable <commit before, or ->
 /// Suites:
@@ -46,6 +49,8 @@ pub struct Commit {
     pub holds: Option<HoldsId>,
     /// The rules of gates that did not count, and why; `None` when all were met.
     pub gate_override: Option<GateOverride>,
+    /// Who had approved what came in, where a gate asked for that.
+    pub approved: Vec<Approved>,
     /// The repositories that were changed as a whole, this one among them, each with its state before. Empty when only this one was.
     pub together: BTreeMap<RepositoryName, Option<CommitId>>,
     /// The content of each suite.
@@ -65,6 +70,7 @@ impl Commit {
             operation: Operation::Create,
             holds: None,
             gate_override: None,
+            approved: Vec::new(),
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
             signature: None,
@@ -128,6 +134,12 @@ impl Commit {
         if let Some(gate_override) = &self.gate_override {
             let _ = writeln!(text, "Override: {gate_override}");
         }
+        if !self.approved.is_empty() {
+            text.push_str("Approved:\n");
+        }
+        for approved in &self.approved {
+            let _ = writeln!(text, " {}", approved.to_line());
+        }
         if !self.together.is_empty() {
             text.push_str("Together:\n");
         }
@@ -146,10 +158,11 @@ impl Commit {
 
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let paragraph = deb822::paragraphs(text).next()?;
-        let pairs = |field: &str| {
+        let lines = |field: &str| {
             let lines = paragraph.get_str(field).unwrap_or_default().lines().map(str::trim_start);
-            lines.filter(|line| !line.is_empty()).map(|line| line.split_once(' '))
+            lines.filter(|line| !line.is_empty())
         };
+        let pairs = |field: &str| lines(field).map(|line| line.split_once(' '));
         let suites = pairs("Suites").map(|pair| {
             let (suite, snapshot) = pair?;
             Some((SuiteName::parse(suite).ok()?, snapshot.parse().ok()?))
@@ -167,6 +180,7 @@ impl Commit {
             operation: Operation::parse(paragraph.get_str("Operation")?),
             holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
             gate_override: paragraph.get_str("Override").and_then(GateOverride::parse),
+            approved: lines("Approved").map(Approved::parse).collect::<Option<_>>()?,
             together: together.collect::<Option<_>>()?,
             suites: suites.collect::<Option<_>>()?,
             signature: paragraph.get_str("Signature").map(signature),
@@ -204,6 +218,7 @@ mod tests {
             operation: Operation::Other("init".to_owned()),
             holds: None,
             gate_override: None,
+            approved: Vec::new(),
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
             signature: None,
@@ -213,6 +228,8 @@ mod tests {
         commit.holds = Some(HoldsId::of(b"z"));
         commit.gate_override =
             Some(GateOverride::new([GateRule::MaxSize, GateRule::MinimumAge], "urgent: yes\nSuites: x"));
+        let line = "2026-03-01T07:00:00Z user 1000\tann\thello 1.0, lib 2.0";
+        commit.approved = vec![Approved::parse(line).unwrap()];
         commit.suites.insert(SuiteName::parse("bookworm").unwrap(), SnapshotId::of(b"y"));
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         let mut whole = commit.clone();
@@ -226,7 +243,7 @@ mod tests {
         let prod = repository("prod");
         assert_eq!(signed.signed_text(&prod), commit.signed_text(&prod));
         assert_ne!(signed.signed_text(&prod), signed.signed_text(&repository("beta")));
-        assert_snapshot!(commit.to_text(), @"
+        assert_snapshot!(commit.to_text().replace('\t', " | "), @"
         Parent: 3ae7d805f6789a6402acb70ad4096a85a56bf6804eaf25c0493ac697548d30b5
         Sequence: 1
         Date: 2026-03-01T07:08:09Z
@@ -234,6 +251,8 @@ mod tests {
         Operation: init
         Holds: 1104908ab930e671002c7cd7f3fc921570b1bf64ecfa12fe363585c630eaca6b
         Override: minimum_age max_size: urgent: yes Suites: x
+        Approved:
+         2026-03-01T07:00:00Z user 1000 | ann | hello 1.0, lib 2.0
         Suites:
          bookworm 08112a9e334ce73042b531c25668cf5cb12a1ee040a4326afeac065461079a06
         ");
@@ -249,6 +268,7 @@ mod tests {
             operation: Operation::Other("\u{1b}[2J\n\n".to_owned()),
             holds: None,
             gate_override: None,
+            approved: Vec::new(),
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
             signature: None,

@@ -20,17 +20,26 @@ pub enum GateRule {
     RequireFields,
     /// Its files are not larger than that.
     MaxSize,
+    /// So many people approved it.
+    Approvals,
+    /// All that was built from its source comes with it.
+    Together,
+    /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::Freeze) does.
+    Freeze,
 }
 
 impl GateRule {
     /// Every rule.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::MinimumAge,
         Self::NeverBackwards,
         Self::ForbidVersions,
         Self::ForbidMaintainers,
         Self::RequireFields,
         Self::MaxSize,
+        Self::Approvals,
+        Self::Together,
+        Self::Freeze,
     ];
 
     /// Returns the word for it.
@@ -43,6 +52,9 @@ impl GateRule {
             Self::ForbidMaintainers => "forbid_maintainers",
             Self::RequireFields => "require_fields",
             Self::MaxSize => "max_size",
+            Self::Approvals => "approvals",
+            Self::Together => "together",
+            Self::Freeze => "freeze",
         }
     }
 
@@ -63,8 +75,8 @@ impl fmt::Display for GateRule {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct GateViolation {
-    /// The number of the gate in the configuration.
-    pub gate: usize,
+    /// The number of the gate in the configuration; `None` for a freeze.
+    pub gate: Option<usize>,
     /// The rule.
     pub rule: GateRule,
     /// One sentence for people.

@@ -1,5 +1,6 @@
 //! What a repository consists of, as values and as objects: names, records, snapshots, commits.
 
+pub(crate) mod approval;
 pub(crate) mod candidates;
 pub(crate) mod chunk;
 pub(crate) mod class;

@@ -78,6 +78,10 @@ pub enum Operation {
     },
     /// Versions are no longer kept out.
     Unhold(PackageSummary),
+    /// Somebody approved versions. It makes no commit.
+    Approve(PackageSummary),
+    /// Somebody took approvals back. It makes no commit.
+    WithdrawApproval(PackageSummary),
     /// A state was published. It makes no commit.
     Publish(PublicationId),
     /// A state was given a name. It makes no commit.
@@ -210,6 +214,11 @@ impl Operation {
                 Self::Hold { packages: PackageSummary::parse(packages)?, reason }
             }
             "unhold" => Self::Unhold(PackageSummary::parse(rest)?),
+            "approve" => Self::Approve(PackageSummary::parse(rest)?),
+            "withdraw" => {
+                let packages = rest.strip_prefix("the approval of ")?;
+                Self::WithdrawApproval(PackageSummary::parse(packages)?)
+            }
             "publish" => Self::Publish(PublicationId::parse(rest)?),
             "tag" => Self::Tag(TagName::parse(rest).ok()?),
             "delete" => Self::DeleteTag(TagName::parse(rest.strip_prefix("tag ")?).ok()?),
@@ -256,6 +265,8 @@ impl fmt::Display for Operation {
                 reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
             }
             Self::Unhold(packages) => with_packages(f, "unhold", packages),
+            Self::Approve(packages) => with_packages(f, "approve", packages),
+            Self::WithdrawApproval(packages) => with_packages(f, "withdraw the approval of", packages),
             Self::Publish(id) => write!(f, "publish {id}"),
             Self::Tag(name) => write!(f, "tag {name}"),
             Self::DeleteTag(name) => write!(f, "delete tag {name}"),
@@ -306,6 +317,8 @@ mod tests {
             (packages(), prop::option::of("[a-z][a-z :,.]{0,20}[a-z]"))
                 .prop_map(|(packages, reason)| Operation::Hold { packages, reason }),
             packages().prop_map(Operation::Unhold),
+            packages().prop_map(Operation::Approve),
+            packages().prop_map(Operation::WithdrawApproval),
             (0_i64..4_000_000_000).prop_map(|seconds| {
                 let time = jiff::Timestamp::from_second(seconds).unwrap();
                 Operation::Publish(

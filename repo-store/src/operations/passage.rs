@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::decisions::approvals::Approvals;
+use crate::decisions::freezes::Freeze;
 use crate::error::Error;
 use crate::history::revision::Revision;
+use crate::model::approval::Approval;
 use crate::model::gate_rule::GateViolation;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
@@ -27,6 +30,10 @@ pub(crate) struct Passage<'a> {
     lookup: Lookup<'a>,
     /// The present time, and since when everything that comes is in the source; `None` when nothing has any age.
     ages: Option<(Timestamp, Found)>,
+    /// The approvals in the repository that it leads from, if a gate asks for some.
+    approvals: Option<Approvals>,
+    /// The freeze of the repository that it leads to.
+    freeze: Option<Freeze>,
 }
 
 impl<'a> Passage<'a> {
@@ -45,7 +52,20 @@ impl<'a> Passage<'a> {
         }
         let ages = now.map(|now| Ok::<_, Error>((now, ages.find(store, from, now)?))).transpose()?;
         let lookup = Lookup::new(store.objects());
-        Ok(Self { from, to, gates, target, snapshots: BTreeMap::new(), lookup, ages })
+        let asks = gates.iter().any(|gate| gate.approvals.is_some());
+        let approvals = asks.then(|| store.approvals(from)).transpose()?;
+        let freeze = now.map(|now| store.freeze_of(to, now)).transpose()?.flatten();
+        Ok(Self { from, to, gates, target, snapshots: BTreeMap::new(), lookup, ages, approvals, freeze })
+    }
+
+    /// Returns whether nothing is asked of what comes.
+    pub(crate) fn is_open(&self) -> bool {
+        self.gates.is_empty() && self.freeze.is_none()
+    }
+
+    /// Returns the approvals that a version has, if a gate asks for some.
+    pub(crate) fn approvals(&self, record: &Record) -> Vec<&Approval> {
+        self.approvals.as_ref().map(|approvals| approvals.of(record)).unwrap_or_default()
     }
 
     /// Returns the rules that a version does not meet. Asking for what goes to one suite after the other is fastest.
@@ -59,7 +79,8 @@ impl<'a> Passage<'a> {
             self.ages.as_ref().and_then(|(now, ages)| Some(now.duration_since(ages.since(suite, key)?)));
         // A clock that was wrong makes nothing younger than new.
         let age = age.unwrap_or_default().max(SignedDuration::ZERO);
-        let source = Some(ArrivalSource { repository: self.from, age });
+        let approvals = self.approvals.as_ref().map(|approvals| approvals.of(record)).unwrap_or_default();
+        let source = Some(ArrivalSource { repository: self.from, age, approvals });
         let there = || {
             let Some(target) = self.target else { return Ok(Vec::new()) };
             if !self.snapshots.contains_key(suite) {
@@ -68,6 +89,6 @@ impl<'a> Passage<'a> {
             let versions = self.snapshots.get(suite).map(|there| self.lookup.versions(there, &key.package));
             Ok(versions.transpose()?.unwrap_or_default())
         };
-        gate::judge(self.gates, &Arrival { record, to: self.to, source }, there)
+        gate::judge(self.gates, &Arrival { record, to: self.to, source, freeze: self.freeze.as_ref() }, there)
     }
 }

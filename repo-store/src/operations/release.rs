@@ -12,6 +12,7 @@ use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::intent;
 use crate::joint::{Step, transact_jointly};
+use crate::model::approval::Approval;
 use crate::model::difference::Difference;
 use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::Hold;
@@ -24,6 +25,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
+use crate::operations::promotion::together;
 use crate::settings::RepositorySettings;
 use crate::settings::gate::Gate;
 use crate::store::Store;
@@ -130,10 +132,15 @@ impl ReleasePlan {
     ) -> Result<BTreeMap<RepositoryName, CommitId>, Error> {
         let mut lifted = self.pass_gates(store, gate_override, context.now)?;
         let reason = gate_override.map_or("", |given| &given.reason);
-        let moves: Vec<(&ReleaseMove, BTreeSet<GateRule>)> =
-            self.moves.iter().map(|one| (one, lifted.remove(&one.repository).unwrap_or_default())).collect();
-        let steps: Vec<Step<'_>> =
-            moves.iter().map(|(one, rules)| one.step(store, &self.request, (rules, reason))).collect();
+        let mut moves: Vec<(&ReleaseMove, Vec<Approval>, BTreeSet<GateRule>)> = Vec::new();
+        for one in &self.moves {
+            let rules = lifted.remove(&one.repository).unwrap_or_default();
+            moves.push((one, one.approvals(store, &self.request)?, rules));
+        }
+        let steps: Vec<Step<'_>> = moves
+            .iter()
+            .map(|(one, approvals, rules)| one.step(store, &self.request, approvals, (rules, reason)))
+            .collect();
         transact_jointly(store, context, &steps)
     }
 
@@ -188,20 +195,41 @@ impl ReleaseMove {
         request.old.iter().chain([&request.to]).find(|one| one.name == self.repository)
     }
 
-    /// Returns what would come and does not meet a gate of the repository.
-    fn gated(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
+    /// Returns the gates that are asked of what would come.
+    fn gates(&self, request: &Request) -> Vec<Gate> {
         let gates = self.settings(request).map(|settings| settings.gates.as_slice()).unwrap_or_default();
-        let gates: Vec<Gate> = gates.iter().filter(|gate| gate.is_for(Some(&self.from))).cloned().collect();
-        if gates.is_empty() {
+        gates.iter().filter(|gate| gate.is_for(Some(&self.from))).cloned().collect()
+    }
+
+    /// Returns the approvals of what would come, if a gate asks for some.
+    fn approvals(&self, store: &Store, request: &Request) -> Result<Vec<Approval>, Error> {
+        if self.gates(request).iter().all(|gate| gate.approvals.is_none()) {
             return Ok(Vec::new());
         }
+        let approvals = store.approvals(&self.from)?;
+        Ok(self.added.iter().flat_map(|(_, record)| approvals.of(record)).cloned().collect())
+    }
+
+    /// Returns what would come and does not meet a gate of the repository.
+    fn gated(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
+        let gates = self.gates(request);
         let target = store.head(&self.repository)?;
         let coming = self.added.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
         let mut passage = Passage::new(store, ends, (&gates, target.as_ref()), coming, Some(now))?;
+        if passage.is_open() {
+            return Ok(Vec::new());
+        }
+        let torn = match store.head(&self.from)? {
+            Some(source) => {
+                together::torn(&gates, (&source, &self.repository), self.added.as_map(), target.as_ref())?
+            }
+            None => BTreeMap::new(),
+        };
         let mut gated = Vec::new();
         for (suite, record) in self.added.iter() {
-            let violations = passage.violations(suite, record)?;
+            let mut violations = passage.violations(suite, record)?;
+            violations.extend(torn.get(record.key()).cloned());
             if !violations.is_empty() {
                 gated.push((Arc::clone(record), violations));
             }
@@ -213,6 +241,7 @@ impl ReleaseMove {
         &'s self,
         store: &'s Store,
         request: &Request,
+        approvals: &'s [Approval],
         (lifted, reason): (&'s BTreeSet<GateRule>, &'s str),
     ) -> Step<'s> {
         let settings = self.settings(request);
@@ -227,6 +256,7 @@ impl ReleaseMove {
                 transaction.insert(suite, record)?;
             }
             transaction.note_override(lifted, reason);
+            transaction.note_approvals(approvals);
             // Last: what was withdrawn from the source meanwhile must not be released.
             if store.head(&self.from)?.map(|head| head.id()) != self.source {
                 return Err(ChangeError::Outdated { repository: self.from.clone() }.into());

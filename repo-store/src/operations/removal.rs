@@ -8,6 +8,7 @@ use deb_parse::SuiteName;
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::selector::Selector;
+use crate::model::gate_rule::GateOverride;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
@@ -52,6 +53,8 @@ pub struct RemovalPlan {
     selectors: Vec<Selector>,
     #[serde(skip)]
     suites: Vec<SuiteName>,
+    #[serde(skip)]
+    gate_override: Option<GateOverride>,
 }
 
 impl RemovalPlan {
@@ -79,13 +82,20 @@ impl RemovalPlan {
         &self.unmatched
     }
 
+    /// Returns the same plan with somebody's decision that a freeze does not count for it.
+    pub fn despite(self, gate_override: Option<GateOverride>) -> Self {
+        Self { gate_override, ..self }
+    }
+
     /// Takes out what is planned. The files stay in the store and in the pool: a rollback brings them back.
     ///
     /// # Errors
-    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made.
+    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made, and
+    /// [`Frozen`](crate::ChangeError::Frozen) when it is frozen and nobody decided that this does not count.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
+            transaction.pass_freeze(self.gate_override.as_ref(), context.now)?;
             for (suite, record) in self.changes.iter() {
                 transaction.withdraw(suite, record.key())?;
             }
@@ -99,7 +109,8 @@ impl RemovalPlan {
     /// # Errors
     /// When the store cannot be read.
     pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
-        Self::make(store, &self.repository, &self.selectors, &self.suites)
+        let plan = Self::make(store, &self.repository, &self.selectors, &self.suites)?;
+        Ok(plan.despite(self.gate_override.clone()))
     }
 
     fn make(
@@ -131,6 +142,7 @@ impl RemovalPlan {
             unmatched: unmatched.map(|(selector, _)| selector.clone()).collect(),
             selectors: selectors.to_vec(),
             suites: suites.to_vec(),
+            gate_override: None,
         })
     }
 }

@@ -1,11 +1,14 @@
 //! What must be so before a version comes into a repository.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use deb_parse::Version;
 use jiff::SignedDuration;
 
+use crate::decisions::freezes::Freeze;
 use crate::error::Error;
+use crate::model::approval::Approval;
 use crate::model::class::WildPattern;
 use crate::model::gate_rule::{GateRule, GateViolation};
 use crate::model::in_words::{different_sizes_in_words, duration_in_words};
@@ -34,6 +37,11 @@ pub struct Gate {
     pub require_fields: Vec<String>,
     /// The most bytes that the files of a package may have together.
     pub max_size: Option<u64>,
+    /// How many people must have approved it in the repository that it is promoted from. What is added nobody can approve before.
+    pub approvals: Option<NonZeroUsize>,
+    /// Whether all that the repository it is promoted from has of a version of a source comes together, or nothing of it. It is not asked of what
+    /// is added.
+    pub whole_sources: bool,
 }
 
 /// A pattern as it stands in the configuration.
@@ -58,6 +66,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) to: &'a RepositoryName,
     /// Where it is promoted from; `None` for what is added.
     pub(crate) source: Option<ArrivalSource<'a>>,
+    /// The freeze of the repository that it goes to.
+    pub(crate) freeze: Option<&'a Freeze>,
 }
 
 /// Where a version is promoted from.
@@ -65,6 +75,8 @@ pub(crate) struct ArrivalSource<'a> {
     pub(crate) repository: &'a RepositoryName,
     /// For how long it has been there; zero where nobody knows.
     pub(crate) age: SignedDuration,
+    /// Its approvals there, if a gate asks for some.
+    pub(crate) approvals: Vec<&'a Approval>,
 }
 
 /// What the rules compare.
@@ -91,7 +103,8 @@ pub(crate) fn judge(
     let newest = alike.map(|other| &other.version).max();
     let size = arrival.record.files()?.iter().map(|file| file.size).sum();
     let facts = Facts { newest, size };
-    Ok(gates.iter().flat_map(|gate| gate.violations(arrival, &facts)).collect())
+    let of_gates = gates.iter().flat_map(|gate| gate.violations(arrival, &facts));
+    Ok(of_gates.chain(arrival.freeze.map(|freeze| freeze.violation(arrival.to))).collect())
 }
 
 impl Gate {
@@ -100,14 +113,11 @@ impl Gate {
         self.from.is_empty() || source.is_some_and(|source| self.from.contains(source))
     }
 
-    fn violations(
-        &self,
-        Arrival { record, to, source }: &Arrival<'_>,
-        facts: &Facts<'_>,
-    ) -> Vec<GateViolation> {
+    fn violations(&self, arrival: &Arrival<'_>, facts: &Facts<'_>) -> Vec<GateViolation> {
+        let Arrival { record, to, source, .. } = arrival;
         let key = record.key();
         let mut found = Vec::new();
-        let mut breaks = |rule, reason| found.push(GateViolation { gate: self.number, rule, reason });
+        let mut breaks = |rule, reason| found.push(GateViolation { gate: Some(self.number), rule, reason });
         if let Some((least, source)) = self.minimum_age.zip(source.as_ref())
             && source.age < least
         {
@@ -141,8 +151,29 @@ impl Gate {
             let (size, most) = different_sizes_in_words(facts.size, most);
             breaks(GateRule::MaxSize, format!("it has {size}, and {to} takes at most {most}"));
         }
+        if let Some(reason) = self.approvals.and_then(|least| unapproved(least, arrival)) {
+            breaks(GateRule::Approvals, reason);
+        }
         found
     }
+}
+
+/// Returns why a version has too few approvals, if it does.
+fn unapproved(least: NonZeroUsize, Arrival { to, source, .. }: &Arrival<'_>) -> Option<String> {
+    let number = least.get();
+    let people = if number == 1 { "somebody".to_owned() } else { format!("{number} people") };
+    let wanted = format!("and {to} takes what {people} approved");
+    let Some(ArrivalSource { repository: from, approvals, .. }) = source else {
+        return Some(format!("it comes from no repository, {wanted} in one"));
+    };
+    if approvals.len() >= number {
+        return None;
+    }
+    let names: Vec<String> = approvals.iter().map(|approval| approval.approver.to_string()).collect();
+    Some(match names.as_slice() {
+        [] => format!("nobody approved it in {from}, {wanted}"),
+        names => format!("only {} approved it in {from}, {wanted}", names.join(" and ")),
+    })
 }
 
 /// Returns the first pattern that one of the texts fits.

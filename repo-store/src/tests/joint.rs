@@ -98,6 +98,7 @@ impl World {
             holds: None,
             together: together.clone(),
             gate_override: None,
+            approved: Vec::new(),
             suites: suites.suites.clone(),
             signature: None,
         };

@@ -12,6 +12,7 @@ use camino::Utf8PathBuf;
 use repo_serve::api::{Call, Finished, VerbError, Verbs};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use crate::approver::TOKEN_HOLDER;
 use crate::session::Session;
 
 /// How long a verb may take.
@@ -53,11 +54,15 @@ impl Program {
     fn command(&self, call: &Call) -> Command {
         // As it was started, whatever has been installed since.
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("repo-cli").arg(format!("--root={}", self.root)).arg(format!("--actor={}", call.actor));
+        command
+            .arg0("repo-cli")
+            .arg(format!("--root={}", self.root))
+            .arg(format!("--actor=token {}", call.holder));
         command.arg("--color=never").args(call.json.then_some("--json")).args(&call.arguments);
         for name in NOT_PASSED_ON {
             command.env_remove(name);
         }
+        command.env(TOKEN_HOLDER, &call.holder);
         command
     }
 }
@@ -160,7 +165,7 @@ mod tests {
         for route in ROUTES {
             for words in route.examples() {
                 let program = Program { root: "store".into(), longest: LONGEST };
-                let call = Call { arguments: words, actor: "token ci".to_owned(), json: true };
+                let call = Call { arguments: words, holder: "ci".to_owned(), json: true };
                 let command = program.command(&call);
                 let words = std::iter::once("repo-cli".as_ref()).chain(command.get_args());
                 let read = Arguments::command().try_get_matches_from(words);
@@ -172,7 +177,7 @@ mod tests {
     #[test]
     fn a_verb_gets_no_argument_from_the_environment_of_the_server() {
         let program = Program { root: "store".into(), longest: LONGEST };
-        let call = Call { arguments: vec!["status".to_owned()], actor: "token ci".to_owned(), json: true };
+        let call = Call { arguments: vec!["status".to_owned()], holder: "ci".to_owned(), json: true };
         let command = program.command(&call);
         let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
         let arguments = Arguments::command();

@@ -14,6 +14,7 @@ use repo_store::{
 use super::{Kind, Subject, machines};
 use crate::access;
 use crate::clock;
+use crate::cmd::freeze;
 use crate::cmd::key::check;
 use crate::error::{Failure, chain};
 use crate::output::{bytes, count};
@@ -157,6 +158,9 @@ fn repository(
         subject.say(format!("{packages} in {suites}"));
         subject.figure("changed_seconds", head.commit().date.as_second());
         subject.say(format!("changed {} by {}", ago(head.commit().date, now), head.commit().actor));
+    }
+    if let Some(frozen) = freeze::of(name, session)? {
+        subject.say(freeze::words(&frozen));
     }
     if let Some(problem) = access::unusable_tokens(&session.config, name) {
         subject.attention(problem, Some("repo-cli fsck --repair --from BACKUP".to_owned()));

@@ -10,6 +10,8 @@ use deb_parse::PackageName;
 use super::plan::{Plan, files_below, mutable_areas, reference_of};
 use crate::access::machines::Machines;
 use crate::access::tokens::Tokens;
+use crate::decisions::approvals::Approvals;
+use crate::decisions::freezes::LastFreeze;
 use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
@@ -106,6 +108,10 @@ fn is_sound(path: &Utf8Path, bytes: &[u8]) -> bool {
         Some(Area::Tokens) => {
             document::parse::<Tokens>(bytes).is_some_and(|tokens| !tokens.entries().is_empty())
         }
+        Some(Area::Approvals) => {
+            document::parse::<Approvals>(bytes).is_some_and(|approvals| !approvals.is_empty())
+        }
+        Some(Area::Freezes) => document::parse::<LastFreeze>(bytes).is_some_and(|last| last.0.is_some()),
         Some(Area::Hooks) => document::parse::<HookSpool>(bytes).is_some(),
         Some(Area::Machines) => document::parse::<Machines>(bytes).is_some(),
         Some(Area::Upkeep) => document::parse::<Upkeep>(bytes).is_some(),
@@ -166,6 +172,8 @@ pub(super) fn keep_lost(store: &Store, plan: &mut Plan, backup: &StorePaths) -> 
             Some(Area::Tokens) => {
                 is_intact(&own_log) && !told.holders.iter().any(|(of, _)| *of == repository)
             }
+            // The last approval may have been withdrawn, and the freeze ended.
+            Some(Area::Approvals | Area::Freezes) => true,
             Some(_) => false,
             None if path.starts_with("store/tags") => names
                 .next()

@@ -8,6 +8,8 @@ use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
 use crate::access::machines::Machines;
 use crate::access::tokens::Tokens;
+use crate::decisions::approvals::Approvals;
+use crate::decisions::freezes::LastFreeze;
 use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
@@ -173,6 +175,8 @@ impl Journal {
             }),
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
             Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
+            Area::Approvals => Kept::<Approvals>::load(storage, name).map(|approvals| approvals.is_empty()),
+            Area::Freezes => Kept::<LastFreeze>::load(storage, name).map(|last| last.0.is_none()),
             Area::Hooks => Kept::<HookSpool>::load(storage, name).map(|spool| spool.is_empty()),
             Area::Intents => Kept::<Intent>::load(storage, name).and_then(|intent| {
                 let named = intent.changes.iter();

@@ -526,6 +526,10 @@ impl Repair<'_, '_> {
                 // What was begun cannot be known: each repository stays as it is.
                 Some(String::new())
             }
+            // One that was withdrawn must not come back: what is not promoted yet is approved again.
+            Area::Approvals => Some(String::new()),
+            // Who wants it frozen hears of the damage, and freezes it again.
+            Area::Freezes => Some(String::new()),
             // Machines that go on reading are seen again.
             Area::Machines => Some(String::new()),
             // Who knows nothing of the last backup makes another one.

@@ -1,6 +1,7 @@
 //! Taking packages from one repository to another.
 
 mod siblings;
+pub(crate) mod together;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +15,9 @@ use crate::error::{ChangeError, Error};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::selector::Selector;
+use crate::model::approval::Approval;
 use crate::model::difference::Difference;
-use crate::model::gate_rule::{GateOverride, GateViolation};
+use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::Hold;
 use crate::model::id::CommitId;
 use crate::model::lookup::Lookup;
@@ -89,6 +91,9 @@ pub struct PromotionPlan {
     gated: Vec<(Arc<Record>, Vec<GateViolation>)>,
     #[serde(skip)]
     overridden: Vec<(Arc<Record>, Vec<GateViolation>)>,
+    /// The approvals of what comes, where a gate asks for some.
+    #[serde(skip)]
+    approvals: Vec<Approval>,
     #[serde(skip)]
     siblings: Vec<Arc<Record>>,
     #[serde(skip)]
@@ -240,6 +245,7 @@ impl PromotionPlan {
                 let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
                 transaction.note_override(&rules.collect(), &given.reason);
             }
+            transaction.note_approvals(&self.approvals);
             if dry_run {
                 transaction.clear();
             }
@@ -280,6 +286,7 @@ impl PromotionPlan {
             held: Vec::new(),
             gated: Vec::new(),
             overridden: Vec::new(),
+            approvals: Vec::new(),
             siblings: Vec::new(),
             request: request.clone(),
         };
@@ -336,6 +343,7 @@ impl PromotionPlan {
             plan.leave_out_held(target)?;
         }
         plan.leave_out_gated(store, target.as_ref())?;
+        plan.leave_out_torn(&source, target.as_ref())?;
         // Where everything is asked for, what stays behind is there or held.
         if !options.everything {
             plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), target.as_ref())?;
@@ -348,12 +356,12 @@ impl PromotionPlan {
     /// Takes out what gates of the target do not let in, unless somebody decided that the rules do not count.
     fn leave_out_gated(&mut self, store: &Store, target: Option<&Revision<'_>>) -> Result<(), Error> {
         let Request { gates, options, .. } = &self.request;
-        if gates.is_empty() {
-            return Ok(());
-        }
         let coming = self.changes.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
         let mut passage = Passage::new(store, ends, (gates, target), coming, options.now)?;
+        if passage.is_open() {
+            return Ok(());
+        }
         let lifts = |violation: &GateViolation| {
             options.gate_override.as_ref().is_some_and(|given| given.lifts(violation.rule))
         };
@@ -367,6 +375,7 @@ impl PromotionPlan {
                     if !broken.is_empty() {
                         overridden.insert(key.clone(), (Arc::clone(&record), broken));
                     }
+                    self.approvals.extend(passage.approvals(&record).into_iter().cloned());
                     kept.push(record);
                 } else {
                     gated.insert(key.clone(), (Arc::clone(&record), broken));
@@ -375,6 +384,36 @@ impl PromotionPlan {
             *records = kept;
         }
         (self.gated, self.overridden) = (gated.into_values().collect(), overridden.into_values().collect());
+        Ok(())
+    }
+
+    /// Takes out the rest of each source that something stays behind of, where a gate asks for that.
+    fn leave_out_torn(&mut self, source: &Revision<'_>, target: Option<&Revision<'_>>) -> Result<(), Error> {
+        let Request { gates, options, .. } = &self.request;
+        let torn = together::torn(gates, (source, &self.repository), self.changes.as_map(), target)?;
+        let is_lifted = options.gate_override.as_ref().is_some_and(|given| given.lifts(GateRule::Together));
+        let mut found = BTreeMap::new();
+        for (_, records) in self.changes.lists_mut() {
+            for record in records.iter() {
+                if let Some(violation) = torn.get(record.key()) {
+                    found.insert(record.key().clone(), (Arc::clone(record), violation.clone()));
+                }
+            }
+            if !is_lifted {
+                records.retain(|record| !torn.contains_key(record.key()));
+            }
+        }
+        if !is_lifted {
+            self.approvals.retain(|approval| !torn.contains_key(&approval.key));
+        }
+        let list = if is_lifted { &mut self.overridden } else { &mut self.gated };
+        for (key, (record, violation)) in found {
+            match list.iter_mut().find(|(known, _)| *known.key() == key) {
+                Some((_, violations)) => violations.push(violation),
+                None => list.push((record, vec![violation])),
+            }
+        }
+        list.sort_by(|(a, _), (b, _)| a.key().cmp(b.key()));
         Ok(())
     }
 

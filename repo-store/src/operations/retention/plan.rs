@@ -56,10 +56,11 @@ impl RetentionPlan {
     ///
     /// # Errors
     /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
-    /// then.
+    /// then. [`Frozen`](crate::ChangeError::Frozen) while the repository is frozen.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
+            transaction.pass_freeze(None, context.now)?;
             let mut gone = HashSet::new();
             for (suite, verdict) in self.going() {
                 transaction.remove(suite, verdict.record.key())?;

@@ -1,0 +1,198 @@
+//! The freeze of a repository: until when nothing changes in it, who decided that, and why.
+//!
+//! Its document has one line, also after the freeze has ended by itself:
+//!
+//! ```text
+//! <since> <until> TAB <who> TAB <why>
+//! ```
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::context::Context;
+use crate::document::{Area, Document, Kept};
+use crate::error::{ChangeError, Error};
+use crate::model::commit::one_line;
+use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
+use crate::model::log_entry::LogEntry;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::store::Store;
+
+/// Somebody's decision that nothing comes into a repository, and nothing is removed from it, for some time.
+///
+/// Going back is never stopped: rollbacks, undoing, and bringing back what was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Freeze {
+    /// When it was decided.
+    pub since: Timestamp,
+    /// When it ends by itself.
+    pub until: Timestamp,
+    /// Who decided it.
+    pub actor: String,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+impl Freeze {
+    /// Returns whether the repository is frozen at that time.
+    #[must_use]
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        now < self.until
+    }
+
+    /// Returns what a version on its way into the repository does not meet.
+    pub(crate) fn violation(&self, repository: &RepositoryName) -> GateViolation {
+        GateViolation { gate: None, rule: GateRule::Freeze, reason: format!("{repository} is {self}") }
+    }
+}
+
+impl fmt::Display for Freeze {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "frozen until {} by {}: {}", self.until, self.actor, self.reason)
+    }
+}
+
+/// The last freeze of a repository, if there is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LastFreeze(pub(crate) Option<Freeze>);
+
+impl Document for LastFreeze {
+    const AREA: Area = Area::Freezes;
+    const KIND: &'static str = "freeze of";
+
+    fn from_lines(lines: &[&str]) -> Option<Self> {
+        let [line] = lines else { return lines.is_empty().then(Self::default) };
+        let mut parts = line.splitn(3, '\t');
+        let (since, until) = parts.next()?.split_once(' ')?;
+        let (since, until) = (since.parse().ok()?, until.parse().ok()?);
+        let (actor, reason) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        Some(Self(Some(Freeze { since, until, actor, reason })))
+    }
+
+    fn to_lines(&self) -> Vec<String> {
+        let line = |Freeze { since, until, actor, reason }: &Freeze| {
+            format!("{since} {until}\t{}\t{}", one_line(actor), one_line(reason))
+        };
+        self.0.iter().map(line).collect()
+    }
+}
+
+/// See [`Store::freeze_of`].
+pub(crate) fn freeze_of(
+    store: &Store,
+    repository: &RepositoryName,
+    now: Timestamp,
+) -> Result<Option<Freeze>, Error> {
+    let last = Kept::<LastFreeze>::of(store.storage(), repository)?.into_document();
+    Ok(last.0.filter(|freeze| freeze.is_in_force(now)))
+}
+
+/// See [`Store::pass_freeze`].
+pub(crate) fn pass(
+    store: &Store,
+    repository: &RepositoryName,
+    gate_override: Option<&GateOverride>,
+    now: Timestamp,
+) -> Result<Option<GateRule>, Error> {
+    let Some(freeze) = freeze_of(store, repository, now)? else { return Ok(None) };
+    if gate_override.is_some_and(|given| given.lifts(GateRule::Freeze)) {
+        return Ok(Some(GateRule::Freeze));
+    }
+    Err(ChangeError::Frozen { repository: repository.clone(), freeze: Box::new(freeze) }.into())
+}
+
+/// See [`Store::freeze`].
+pub(crate) fn freeze(
+    store: &Store,
+    repository: &RepositoryName,
+    until: Timestamp,
+    reason: &str,
+    context: &Context,
+) -> Result<Freeze, Error> {
+    let (actor, reason) = (one_line(&context.actor), one_line(reason));
+    let freeze = Freeze { since: context.now, until, actor, reason };
+    let operation = Operation::Other(format!("freeze until {until}: {}", freeze.reason));
+    change(store, repository, &operation, context, |_| Some(LastFreeze(Some(freeze.clone()))))?;
+    Ok(freeze)
+}
+
+/// See [`Store::thaw`].
+pub(crate) fn thaw(
+    store: &Store,
+    repository: &RepositoryName,
+    context: &Context,
+) -> Result<Option<Freeze>, Error> {
+    let last = change(store, repository, &Operation::Other("thaw".to_owned()), context, |last| {
+        let is_frozen = last.0.as_ref().is_some_and(|freeze| freeze.is_in_force(context.now));
+        is_frozen.then(LastFreeze::default)
+    })?;
+    Ok(last.0.filter(|freeze| freeze.is_in_force(context.now)))
+}
+
+/// Puts another freeze in the place of the last one, if there is to be another, and returns the last. The log has it before it counts.
+fn change(
+    store: &Store,
+    repository: &RepositoryName,
+    operation: &Operation,
+    context: &Context,
+    change: impl Fn(&LastFreeze) -> Option<LastFreeze>,
+) -> Result<LastFreeze, Error> {
+    loop {
+        let kept = Kept::<LastFreeze>::of(store.storage(), repository)?;
+        let Some(new) = change(&kept) else { return Ok(kept.into_document()) };
+        let commit = store.head(repository)?.map(|head| head.id());
+        let line = LogEntry::unchanged(repository, commit, operation.clone(), context).to_line();
+        if kept.replaced_by(new).save_announced(store.storage(), || store.storage().log().append(&line))? {
+            context.progress.logged(&line);
+            return Ok(kept.into_document());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Memory;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_freeze_ends_at_its_time_or_by_hand() {
+        let store = Store::with_storage("archive".into(), Memory::default());
+        let prod = RepositoryName::parse("prod").unwrap();
+        let context = |second| Context::new("ann", at(second));
+        let frozen = store.freeze(&prod, at(100), "end of\nthe year", &context(10)).unwrap();
+        assert_eq!(store.freeze_of(&prod, at(99)).unwrap(), Some(frozen.clone()));
+        assert_eq!(frozen.to_string(), "frozen until 1970-01-01T00:01:40Z by ann: end of the year");
+        assert_eq!(store.freeze_of(&prod, at(100)).unwrap(), None);
+        let refused = store.pass_freeze(&prod, None, at(50)).unwrap_err();
+        assert_eq!(refused.code(), "E-FROZEN");
+        let other = GateOverride::new([GateRule::MinimumAge], "urgent");
+        assert!(store.pass_freeze(&prod, Some(&other), at(50)).is_err());
+        let given = GateOverride::new([GateRule::Freeze], "urgent");
+        assert_eq!(store.pass_freeze(&prod, Some(&given), at(50)).unwrap(), Some(GateRule::Freeze));
+        assert_eq!(store.pass_freeze(&prod, Some(&given), at(100)).unwrap(), None);
+        // A later decision replaces it.
+        let longer = store.freeze(&prod, at(200), "still", &context(20)).unwrap();
+        assert_eq!(store.thaw(&prod, &context(30)).unwrap(), Some(longer));
+        assert_eq!(
+            (store.thaw(&prod, &context(30)).unwrap(), store.freeze_of(&prod, at(50)).unwrap()),
+            (None, None)
+        );
+        let told: Vec<String> =
+            store.operations().unwrap().iter().map(|entry| entry.operation.to_string()).collect();
+        assert_eq!(
+            told,
+            [
+                "freeze until 1970-01-01T00:01:40Z: end of the year",
+                "freeze until 1970-01-01T00:03:20Z: still",
+                "thaw"
+            ]
+        );
+    }
+}
