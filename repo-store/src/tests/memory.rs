@@ -256,10 +256,16 @@ fn a_store_in_memory_runs_every_operation_and_collects() {
     world.with(memory.clone());
     world.go(&memory, &expected, "no fault");
     let store = world.store;
-    let garbage = Key::named("blobs", &format!("00/{}", "1".repeat(62)));
-    store.storage().objects().put(&garbage, b"nothing leads here").unwrap();
     let options = GcOptions { grace: SignedDuration::from_hours(1), ..GcOptions::default() };
     let collect = || store.collect_garbage(&options, &context(0)).unwrap();
+    memory.advance(SignedDuration::from_hours(2));
+    assert_eq!(
+        collect().removed.len(),
+        2,
+        "the commits by which the release and its undo could have been taken back"
+    );
+    let garbage = Key::named("blobs", &format!("00/{}", "1".repeat(62)));
+    store.storage().objects().put(&garbage, b"nothing leads here").unwrap();
     assert_eq!(collect().removed, [], "it is young");
     memory.advance(SignedDuration::from_hours(2));
     let other = Store::with_storage("other".into(), memory.clone());
