@@ -164,8 +164,11 @@ mod tests {
         /r/repo.toml:6:18: gate 1: require_fields: no field can be named ``
         /r/repo.toml:6:12: gate.max_size: invalid size `0 MiB`; use for example 512 MiB or 4 GiB
         /r/repo.toml:6:15: gate.minimum_age: invalid duration `soon`; use for example 14d or 36h
-        /r/repo.toml:7:1: gate: unknown field `installable`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`
-        /r/repo.toml:7:1: gate: unknown field `approvals`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`
+        /r/repo.toml:7:1: gate: unknown field `installable`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`, `approvals`, `together`
+        /r/repo.toml:7:1: gate: unknown field `attested`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`, `approvals`, `together`
+        /r/repo.toml:6:13: gate.approvals: invalid value: integer `0`, expected a number from 1 on
+        /r/repo.toml:6:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
+        /r/repo.toml:7:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
         ");
     }
 }

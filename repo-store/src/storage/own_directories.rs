@@ -8,10 +8,12 @@ use crate::storage::beneath::PathFault;
 use crate::storage::{StorageError, files};
 
 /// The directories of a storage, where there is something in them.
-pub(crate) const FOLDERS: [&str; 19] = [
+pub(crate) const FOLDERS: [&str; 21] = [
+    "approvals",
     "blobs",
     "cache",
     "damaged",
+    "freezes",
     "history",
     "hooks",
     "intents",
