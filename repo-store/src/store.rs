@@ -202,7 +202,12 @@ impl Store {
 
     /// Waits for the right to publish a repository.
     pub(crate) fn publishing_lock(&self, repository: &RepositoryName) -> Result<Box<dyn HeldLock>, Error> {
-        Ok(self.storage.locks().acquire(&format!("publish.{repository}"))?)
+        Ok(self.storage.locks().acquire(&publishing(repository))?)
+    }
+
+    /// Returns whether somebody has the right to publish a repository now.
+    pub(crate) fn is_publishing(&self, repository: &RepositoryName) -> bool {
+        self.storage.locks().state(&publishing(repository)).is_held
     }
 
     /// Returns the file that holds a package, for reading.
@@ -334,4 +339,9 @@ fn check_file_systems(public: &Utf8Path, store: &Utf8Path) -> Result<(), Error> 
         return Ok(());
     }
     Err(StorageError::OtherFileSystem { public: public.to_owned(), store: store.to_owned() }.into())
+}
+
+/// The name of the lock.
+fn publishing(repository: &RepositoryName) -> String {
+    format!("publish.{repository}")
 }

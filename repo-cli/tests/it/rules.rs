@@ -157,8 +157,8 @@ fn an_emptied_list_of_suites_is_no_wish_to_publish_none() {
     hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml:76:15: preprod has no suites
-       76 | [repositories.preprod]
+    error: <DIR>/store/repo.toml:78:15: preprod has no suites
+       78 | [repositories.preprod]
           |               ^^^^^^^
     hint: list them in `suites`, or in the file that `suites_file` names
     status: 1

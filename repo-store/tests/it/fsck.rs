@@ -471,3 +471,20 @@ fn an_index_that_cannot_be_made_again_is_rendered_by_the_next_publication() {
     assert_indices_are_as_signed(&fixture, "trixie");
     assert_eq!(shown(700), None, "it is whole");
 }
+
+/// The first publication of a repository has its tree and its record before clients are led to it.
+#[test]
+fn a_first_publication_that_is_being_made_is_no_damage() {
+    let fixture = small();
+    fs::remove_file(fixture.store.root().join("public/preprod/dists")).unwrap();
+    let check = || fixture.store.fsck(&FsckOptions::default(), &context(100)).unwrap();
+    let lock = fs::File::create(fixture.store.root().join("store/locks/publish.preprod")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let running = check();
+    let told: Vec<_> = running.problems.iter().filter(|problem| problem.path.ends_with("dists")).collect();
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(running.notes, ["preprod: clients find nothing, and a publish is running"]);
+    drop(lock);
+    let left = check();
+    assert!(left.problems.iter().any(|problem| problem.path.ends_with("dists")), "{left:?}");
+}

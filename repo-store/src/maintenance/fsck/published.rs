@@ -394,7 +394,13 @@ impl Published<'_> {
         let remedy =
             to.map(|to| Remedy::Dists(self.repository.clone(), layout::dists_of(to.id).into_string()));
         let Some(found) = self.inventory.get(&dists) else {
+            // Asked before the look: who makes the first publication holds the lock until the link is there.
+            let is_running = self.store.is_publishing(self.repository);
             if (newest.is_some() || lost.is_some()) && self.is_missing(&dists) {
+                if is_running {
+                    self.notes.push(format!("{}: clients find nothing, and a publish is running", self.repository));
+                    return;
+                }
                 let what = "no client finds anything";
                 self.report(remedy, ProblemKind::Missing, dists, what, affects);
                 self.check_record_of(lost);
