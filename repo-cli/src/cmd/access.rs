@@ -366,6 +366,7 @@ fn rename(arguments: &RenameArguments, session: &Session, output: &Output) -> Re
         }
     } else {
         session.store.rename_token(name, (holder, to), &session.context())?;
+        session.store.rename_approver(name, (holder, to))?;
     }
     let document = serde_json::json!({
         "repository": name.as_str(),

@@ -94,6 +94,7 @@ pub(crate) fn run(
     let state = &arguments.state;
     let (repository, head) = state.resolve(session)?;
     state.check_suites(repository, head.as_ref(), &arguments.suites)?;
+    arguments.base_files.iter().try_for_each(|path| check_file(path))?;
     let mut base = Base { files: &arguments.base_files, states: Vec::new() };
     for spec in &arguments.base_states {
         let (settings, revision) = spec.resolve(session)?;
@@ -116,6 +117,13 @@ pub(crate) fn run(
                     check(suite, &records, &architecture, &base, view, &mut findings)?;
                 }
             }
+        }
+    }
+    for asked in &arguments.architectures {
+        let is_checked = findings.checked.iter().any(|checked| checked.architecture == asked.as_str());
+        let is_published = repository.suites.iter().any(|suite| suite.architectures.contains(asked));
+        if !is_checked && !is_published {
+            return Err(Failure::Usage("--architecture names one that the repository has nothing for"));
         }
     }
     print(&findings, view, arguments, output);
@@ -186,6 +194,16 @@ fn add_records(
         }
     }
     Ok(())
+}
+
+/// Makes sure that a file can be read for each suite and architecture: a pipe has its content for the first alone.
+fn check_file(path: &Utf8Path) -> Result<(), Failure> {
+    let found = std::fs::metadata(path);
+    let found = found.map_err(|source| Failure::Io { verb: "read", path: path.to_string(), source })?;
+    if found.is_file() {
+        return Ok(());
+    }
+    Err(Failure::UnusableFile { path: path.to_owned(), what: "it is not a regular file".to_owned() })
 }
 
 fn add_file(builder: &mut Builder, path: &Utf8Path) -> Result<(), Failure> {

@@ -162,6 +162,27 @@ fn a_token_approves_as_its_holder_and_with_its_scope_alone() {
     assert!(history.stdout.contains("(approved by token qa, token security)"), "{history}");
 }
 
+/// Under two names somebody still counts once.
+#[test]
+fn a_token_that_is_renamed_approves_no_second_time() {
+    let environment = store();
+    configure(&environment, TWO);
+    environment.add("preprod", &["hello=1.0"]);
+    let _ = environment.run(&["access", "add", "preprod", "job", "--scope", "approve"]).succeeds();
+    let approve = |holder: &str| {
+        let mut command = environment.command();
+        environment
+            .finish(command.args(["approve", "preprod", "hello=1.0"]).env("REPO_TOKEN_HOLDER", holder))
+            .succeeds()
+    };
+    assert!(approve("job").stdout.contains("token job approved 1 version"));
+    let _ = environment.run(&["access", "rename", "preprod", "job", "job2"]).succeeds();
+    assert!(approve("job2").stdout.contains("has already approved"));
+    let names: Vec<_> = approvals(&environment).into_iter().map(|(_, approver, _)| approver).collect();
+    assert_eq!(names, ["token job2"]);
+    let _ = environment.run(&PROMOTE).ends_with(1);
+}
+
 fn json_of_text(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }

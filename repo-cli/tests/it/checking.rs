@@ -113,3 +113,18 @@ fn a_repository_without_packages_has_nothing_to_check() {
     no packages in prod
     ");
 }
+
+/// What would be read for the first architecture alone, or not at all, is refused.
+#[test]
+fn a_base_is_a_file_and_an_architecture_one_of_the_repository() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let pipe = environment.path("pipe");
+    let _ = environment.other(&["mkfifo", pipe.as_str()]).status().unwrap();
+    for base in [pipe.as_str(), "/dev/null", environment.root().as_str()] {
+        let refused = environment.run(&["check", "prod", "--base", base]).ends_with(1);
+        assert!(refused.stderr.contains("it is not a regular file"), "{refused}");
+    }
+    let refused = environment.run(&["check", "prod", "--architecture", "amd46"]).ends_with(2);
+    assert!(refused.stderr.contains("nothing for"), "{refused}");
+}

@@ -52,7 +52,7 @@ fn pages_tell_what_clients_see() {
         &[
             "<h2>What prod lacks of preprod</h2>",
             "<bdi>1.1</bdi>",
-            "promote from preprod: hello 1.0 all",
+            "promote hello 1.0 all",
             &hash,
             "/usr/share/keyrings/prod-archive-keyring.gpg",
             "Suites: bookworm\n",

@@ -232,6 +232,26 @@ pub(crate) fn withdraw(
     })
 }
 
+/// See [`Store::rename_approver`].
+pub(crate) fn rename(
+    store: &Store,
+    repository: &RepositoryName,
+    (from, to): (&ApproverId, &Approver),
+) -> Result<(), Error> {
+    loop {
+        let kept = Kept::<Approvals>::of(store.storage(), repository)?;
+        let mut approvals = Approvals::default();
+        for approval in kept.by_content.values() {
+            let is_meant = approval.approver.id == *from;
+            let approver = if is_meant { to.clone() } else { approval.approver.clone() };
+            approvals.insert(Approval { approver, ..approval.clone() });
+        }
+        if approvals == *kept || kept.replaced_by(approvals).save(store.storage())? {
+            return Ok(());
+        }
+    }
+}
+
 /// Changes the approvals of a repository, and logs that before it counts. The log names who the system knows, and not who an option does.
 fn change(
     store: &Store,

@@ -113,6 +113,8 @@ pub(crate) fn freeze(
     context: &Context,
 ) -> Result<Freeze, Error> {
     let (actor, reason) = (one_line(&context.actor), one_line(reason));
+    // Nobody means a part of a second.
+    let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
     let freeze = Freeze { since: context.now, until, actor, reason };
     let operation = Operation::Other(format!("freeze until {until}: {}", freeze.reason));
     change(store, repository, &operation, context, |_| Some(LastFreeze(Some(freeze.clone()))))?;

@@ -7,9 +7,9 @@ use crate::decisions::approvals::{ApprovalPlan, Approvals};
 use crate::decisions::freezes::Freeze;
 use crate::error::Error;
 use crate::history::selector::Selector;
-use crate::model::approval::{Approval, Approver};
+use crate::model::approval::{Approval, Approver, ApproverId};
 use crate::model::gate_rule::{GateOverride, GateRule};
-use crate::model::name::RepositoryName;
+use crate::model::name::{HolderName, RepositoryName};
 use crate::store::Store;
 
 impl Store {
@@ -47,6 +47,19 @@ impl Store {
         context: &Context,
     ) -> Result<Vec<Approval>, Error> {
         super::approvals::withdraw(self, repository, selectors, approver, context)
+    }
+
+    /// Makes what the holder of a token has approved approvals of the name that the holder has now: under both names it would count twice.
+    ///
+    /// # Errors
+    /// When the list cannot be read or written.
+    pub fn rename_approver(
+        &self,
+        repository: &RepositoryName,
+        (from, to): (&HolderName, &HolderName),
+    ) -> Result<(), Error> {
+        let from = ApproverId::Token(from.clone());
+        super::approvals::rename(self, repository, (&from, &Approver::token(to.clone())))
     }
 
     /// Freezes a repository until then, and returns the freeze, which replaces any before it.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deb_parse::{PackageName, SuiteName};
 use jiff::Timestamp;
 use repo_pages::{Change, ChangedPackage, Line, Sign, Since};
-use repo_store::{Commit, CommitId, RecordKey, RepositoryName, Revision};
+use repo_store::{Commit, CommitId, Operation, RecordKey, RepositoryName, Revision};
 
 use crate::error::Failure;
 use crate::output::package_rows;
@@ -138,10 +138,20 @@ impl Recorded {
             id: Line::new(&id.to_string()),
             date: commit.date,
             actor: Line::new(&commit.actor),
-            operation: Line::new(&commit.operation.to_string()),
+            operation: Line::new(&what_was_done(&commit.operation)),
             reason: commit.gate_override.as_ref().map(|reason| Line::new(&reason.to_string())),
             packages: shown.collect(),
             more: (rows.len().saturating_sub(MOST_ROWS) + more) as u64,
         }
+    }
+}
+
+/// Says what an operation did, without the names of other repositories: who sees this page need not know of them.
+fn what_was_done(operation: &Operation) -> String {
+    match operation {
+        Operation::Promote { packages, .. } => format!("promote {packages}"),
+        Operation::Release { packages, .. } => format!("release {packages}"),
+        Operation::Undo { number, commit, .. } => format!("undo {number} ({commit})"),
+        other => other.to_string(),
     }
 }

@@ -398,7 +398,8 @@ impl Published<'_> {
             let is_running = self.store.is_publishing(self.repository);
             if (newest.is_some() || lost.is_some()) && self.is_missing(&dists) {
                 if is_running {
-                    self.notes.push(format!("{}: clients find nothing, and a publish is running", self.repository));
+                    self.notes
+                        .push(format!("{}: clients find nothing, and a publish is running", self.repository));
                     return;
                 }
                 let what = "no client finds anything";
