@@ -383,6 +383,26 @@ impl Published<'_> {
         }
     }
 
+    /// Reports that clients find nothing, unless somebody is about to lead them to a first publication.
+    fn check_missing_dists(
+        &mut self,
+        (remedy, lost): (Option<Remedy>, Option<PublicationId>),
+        dists: Utf8PathBuf,
+        affects: Vec<Affected>,
+    ) {
+        // Asked before the look: who makes the first publication holds the lock until the link is there.
+        let is_running = self.store.is_publishing(self.repository);
+        if !self.is_missing(&dists) {
+            return;
+        }
+        if is_running {
+            self.notes.push(format!("{}: clients find nothing, and a publish is running", self.repository));
+            return;
+        }
+        self.report(remedy, ProblemKind::Missing, dists, "no client finds anything", affects);
+        self.check_record_of(lost);
+    }
+
     /// What clients see is a publication that is wholly there, and its signatures hold.
     fn check_dists(&mut self) {
         let dists = self.public().join(layout::DISTS);
@@ -394,17 +414,8 @@ impl Published<'_> {
         let remedy =
             to.map(|to| Remedy::Dists(self.repository.clone(), layout::dists_of(to.id).into_string()));
         let Some(found) = self.inventory.get(&dists) else {
-            // Asked before the look: who makes the first publication holds the lock until the link is there.
-            let is_running = self.store.is_publishing(self.repository);
-            if (newest.is_some() || lost.is_some()) && self.is_missing(&dists) {
-                if is_running {
-                    self.notes
-                        .push(format!("{}: clients find nothing, and a publish is running", self.repository));
-                    return;
-                }
-                let what = "no client finds anything";
-                self.report(remedy, ProblemKind::Missing, dists, what, affects);
-                self.check_record_of(lost);
+            if newest.is_some() || lost.is_some() {
+                self.check_missing_dists((remedy, lost), dists, affects);
             }
             return;
         };
