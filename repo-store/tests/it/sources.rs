@@ -175,7 +175,7 @@ fn another_tarball_of_the_same_name_is_refused_before_anything_is_written() {
     fixture.add(&[sources.quilt("hello", "2.10-3+deb12u1", "upstream")]);
     let before = files_below(fixture.store.root());
     let report = fixture.try_add(&[sources.quilt("hello", "2.10-3+deb13u1", "another upstream")]);
-    insta::assert_snapshot!(refused(&report), @"hello 2.10-3+deb13u1 source has another `pool/main/h/hello/hello_2.10.orig.tar.gz` than hello 2.10-3+deb12u1 source, which is already in preprod");
+    insta::assert_snapshot!(refused(&report), @"hello 2.10-3+deb13u1 source has another `pool/main/h/hello/hello_2.10.orig.tar.gz` than hello 2.10-3+deb12u1 source, which is in preprod already");
     assert!(matches!(report.refused[0].error, Error::Change(repo_store::ChangeError::PathConflict { .. })));
     assert_eq!(without_waiting_room(files_below(fixture.store.root())), without_waiting_room(before));
 
