@@ -55,7 +55,7 @@ impl Rules {
 pub(crate) enum Answer {
     /// These packages can be installed together, and meet all goals.
     Solution(Vec<PackageId>),
-    /// There is no solution. The rules of these packages, and those of their names, are enough to see it.
+    /// The problem cannot be solved: the rules of these packages and of their names already contradict each other.
     Unsolvable(BTreeSet<PackageId>),
 }
 

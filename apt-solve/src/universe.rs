@@ -89,7 +89,7 @@ impl Universe {
         self.packages.len()
     }
 
-    /// Returns whether there are no packages.
+    /// Returns whether the universe has no packages.
     pub fn is_empty(&self) -> bool {
         self.packages.is_empty()
     }

@@ -44,7 +44,7 @@ pub fn universe_check(bytes: &[u8]) {
             }
         }
     }
-    // A package that is no longer essential in its newest version would be one more to install.
+    // If the newest version of a package is not essential, that version would have to be installed too.
     let limits = limits.without_essential();
     let [newest, all] =
         [View::Newest, View::AllVersions].map(|view| Checker::new(&universe, view, limits.clone()));

@@ -63,7 +63,7 @@ fn sentence(changed: &ChangedPackage) -> String {
     format!("{} {package} {version} ({architectures}) {preposition} {}\n", sign.word(), listed(suites))
 }
 
-/// Returns a text as XML takes it. A [`Line`] has none of the characters that XML does not allow, but for two that are no characters.
+/// Escapes a text for XML. Of the characters that XML forbids, a [`Line`] can only contain U+FFFE and U+FFFF.
 fn escaped(text: &str) -> String {
     let allowed: String = text.chars().filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}')).collect();
     allowed.render().into_string()

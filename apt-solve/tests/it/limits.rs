@@ -11,7 +11,7 @@ fn universe(text: &str) -> Universe {
     builder.build()
 }
 
-/// `birds` packages of which each needs one of `holes` others, and no two the same: the classic hard case for SAT solvers.
+/// Builds the classic hard case for SAT solvers: each of `birds` packages needs one of `holes` others, and no two may share one.
 fn pigeons(birds: usize, holes: usize) -> String {
     let mut text = String::from("Package: everything\nVersion: 1\nArchitecture: all\nDepends: ");
     let all: Vec<_> = (0..birds).map(|bird| format!("bird{bird}")).collect();

@@ -106,7 +106,7 @@ pub(crate) fn thaw(
     Ok(Outcome::Done)
 }
 
-/// Says until when a repository is frozen, by whom, and why.
+/// Describes a freeze: its end, who set it, and the reason.
 pub(super) fn words(freeze: &Freeze) -> String {
     format!("frozen until {} by {}: {}", clock::minute(freeze.until), freeze.actor, freeze.reason)
 }

@@ -139,9 +139,10 @@ impl Results {
         let errors = reports(&document);
         for report in errors {
             self.refused.push(json!({ "file": file.as_str(), "error": report.message }));
-            let message = match report.message.contains(file.file_name().unwrap_or_default()) {
-                true => report.message,
-                false => format!("{file}: {}", report.message),
+            // A message about a file begins with its name.
+            let message = match report.file {
+                Some(_) => report.message,
+                None => format!("{file}: {}", report.message),
             };
             self.reports.push(Report { message, file: Some(file.to_string()), ..report });
         }

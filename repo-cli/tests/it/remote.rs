@@ -157,7 +157,7 @@ fn a_key_that_would_not_sign_is_refused() {
     assert!(refused.stderr.contains("`--actor-key` is not available with --remote"), "{refused}");
 }
 
-/// Nobody writes to the pipe, so who reads it waits for ever.
+/// Nothing writes to the pipe, so reading it would block forever.
 #[test]
 fn a_named_pipe_is_not_sent() {
     let remote = Remote::new(Interface::new(store()), "prod", &["add"]);

@@ -146,7 +146,7 @@ impl Recorded {
     }
 }
 
-/// Says what an operation did, without the names of other repositories: who sees this page need not know of them.
+/// Describes an operation without naming other repositories, which may be closed to the reader of the page.
 fn what_was_done(operation: &Operation) -> String {
     match operation {
         Operation::Promote { packages, .. } => format!("promote {packages}"),
