@@ -115,7 +115,8 @@ fn a_backup_goes_on_after_a_repair_without_a_copy_of_the_log() {
         assert!(!after.stderr.contains("another store"), "{after}");
         let _ = environment.run(&["backup", "new"]);
         let other = Environment::with_store(crate::PROGRAM, &["bookworm"]);
-        other.add("prod", &["hello=1.0"]);
+        // Two stores in which one person did the same within one second have the same log.
+        other.add("prod", &["other=1.0"]);
         let mut command = other.command();
         let refused = other.finish(command.args(["backup", environment.path("saved").as_str()])).ends_with(1);
         assert!(refused.stderr.contains("is the backup of another store"), "{refused}");
