@@ -490,7 +490,7 @@ table! {
     GcTable {
         /// How long what nothing refers to stays.
         grace: Option<Text<SignedDuration>> ["\"7d\""] "\"14d\"";
-        /// How far back `rollback` reaches: a number of states or a time; forever when not set. Tagged states stay.
+        /// How far back `rollback` reaches: a number of states or a time; forever when not set. Tagged states stay, and what clients see.
         keep_history: Option<HistoryLength> [""] "\"365d\"";
     }
 }

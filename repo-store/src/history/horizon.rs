@@ -19,7 +19,7 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::store::Store;
 
-/// How much of a history is kept.
+/// How much of a history is kept. The state that clients see, and what came after it, is kept in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeepHistory {
     /// All of it.

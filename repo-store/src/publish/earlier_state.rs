@@ -212,14 +212,15 @@ fn goes_on_from(
         if number.is_some_and(|number| commit.sequence <= number) {
             return Ok(false);
         }
-        if oldest.is_some_and(|oldest| commit.sequence <= oldest) {
-            // What came before was given up, and may be what was seen: then the state was made after that.
-            return Ok(number.is_none() && head.commit().date.as_second() >= id.seconds());
-        }
         let parent = commit.parent.map(|parent| (parent, Commit::read(&objects, parent)));
         match parent {
             // The one that was seen may be lost itself.
-            Some((parent, Err(_))) => return Ok(*seen == Seen::State(parent)),
+            Some((parent, Err(_))) if *seen == Seen::State(parent) => return Ok(true),
+            // What came before was given up, and may be what was seen: then the state was made after that.
+            Some((_, Err(_))) if oldest.is_some_and(|oldest| commit.sequence <= oldest) => {
+                return Ok(head.commit().date.as_second() >= id.seconds());
+            }
+            Some((_, Err(_))) => return Ok(false),
             Some((parent, Ok(read))) => (at, commit) = (parent, read),
             None => return Ok(false),
         }

@@ -5,3 +5,4 @@ mod fuzz_replay;
 mod joint;
 mod memory;
 mod packages;
+mod shortened_histories;

@@ -219,10 +219,9 @@ fn a_backup_made_while_others_write_is_whole() {
     let files: Vec<_> =
         (0..40).map(|n| fixture.package("hello", &format!("{n}"), "amd64", &format!("{n}"))).collect();
     let signer = signer();
-    let done = std::sync::atomic::AtomicBool::new(false);
     let backup = beside(&fixture, "backup");
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             let store = Store::open(fixture.store.root()).unwrap();
             for (n, file) in files.iter().enumerate() {
                 let context = context(i64::try_from(n).unwrap());
@@ -230,10 +229,9 @@ fn a_backup_made_while_others_write_is_whole() {
                 store.add(&preprod, one, &AddOptions::default(), &context).unwrap().into_result().unwrap();
                 store.publish(&preprod, &signer, &context).unwrap();
             }
-            done.store(true, std::sync::atomic::Ordering::Relaxed);
         });
         let mut rounds = 0;
-        while !done.load(std::sync::atomic::Ordering::Relaxed) || rounds < 2 {
+        while !writer.is_finished() || rounds < 2 {
             let report = fixture.store.backup(&backup, &context(100)).unwrap();
             assert!(report.damaged.is_empty(), "{report:?}");
             if backup.join("store/format").exists() {

@@ -403,6 +403,15 @@ fn a_writer_keeps_what_came_since_it_began() {
 }
 
 /// The content of packages comes and goes while it is collected: what is committed and published is there at all times.
+/// One of the threads that others work beside: they end when the last of these has, be it by a panic.
+struct AtWork<'a>(&'a std::sync::atomic::AtomicUsize);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn adding_removing_and_publishing_while_collecting_loses_nothing() {
     let (fixture, signer) = (Fixture::new(), signer());
@@ -416,6 +425,7 @@ fn adding_removing_and_publishing_while_collecting_loses_nothing() {
         for half in 0..2_usize {
             let (root, files, running) = (&root, &files, &running);
             scope.spawn(move || {
+                let _at_work = AtWork(running);
                 for round in 0..rounds {
                     let file = &files[half * 2 + round % 2];
                     // Each opens the store again, as processes do.
@@ -435,16 +445,15 @@ fn adding_removing_and_publishing_while_collecting_loses_nothing() {
                         plan = plan.rebase(&store).unwrap();
                     }
                 }
-                running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
             });
         }
         let (root, signer, running) = (&root, &signer, &running);
         scope.spawn(move || {
+            let _at_work = AtWork(running);
             for _ in 0..rounds {
                 let store = Store::open(root).unwrap();
                 store.publish(preprod, signer, &context(0)).unwrap();
             }
-            running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         });
         scope.spawn(move || {
             while running.load(std::sync::atomic::Ordering::SeqCst) > 0 {

@@ -12,6 +12,7 @@ use crate::history::horizon::{End, Ends, KeepHistory};
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
+use crate::publish::Publication;
 use crate::store::Store;
 
 /// A walk from the current state of a repository to the last one that nothing may remove yet.
@@ -24,6 +25,8 @@ pub(super) struct Walk {
 }
 
 /// `horizon` is the beginning of the grace period.
+///
+/// The state that clients see belongs to every history: publishing refuses a state that was not built upon it.
 pub(super) fn walk(
     store: &Store,
     repository: &RepositoryName,
@@ -31,6 +34,8 @@ pub(super) fn walk(
     now: Timestamp,
     horizon: Timestamp,
 ) -> Result<Walk, Error> {
+    // Before the head: what clients see later was built upon this.
+    let shown = Publication::current(store, repository)?.and_then(|current| current.commit);
     let ends = Ends::load(store, repository)?;
     // Nobody can have looked up what lies before this one and still be working with it.
     let settled = ends.0.iter().rev().find(|end| end.since <= horizon).copied();
@@ -40,6 +45,7 @@ pub(super) fn walk(
     let mut replaced_at: Option<Timestamp> = None;
     let mut wanted: Option<End> = None;
     let mut open = true;
+    let mut is_after_shown = shown.is_some();
     let mut dates = Dates::until(now);
     while let Some((commit, state)) = next.take() {
         open &= replaced_at.is_none_or(|at| {
@@ -50,9 +56,10 @@ pub(super) fn walk(
                     KeepHistory::States(number) => (walk.commits.len() as u64) < number,
                 }
         });
-        if open {
+        if open || is_after_shown {
             wanted = Some(End { commit, sequence: state.sequence, since: now });
         }
+        is_after_shown &= shown != Some(commit);
         replaced_at = Some(dates.corrected(state.date));
         let goes_on = settled.is_none_or(|end| state.sequence > end.sequence);
         next = match state.parent.filter(|_| goes_on) {
