@@ -1,6 +1,8 @@
 //! Who is let into a repository by the address of the client, so that any server can ask it: a list of networks in which the smallest one
 //! that has the address decides.
 
+use std::net::IpAddr;
+
 use repo_config::{Login, WayIn};
 use repo_serve::IpNetwork;
 
@@ -44,9 +46,9 @@ impl Admissions {
             .map(|way| (way.networks.iter().cloned().map(networks).collect(), way.login.as_ref()))
             .collect();
         let mut named: Vec<IpNetwork> = Vec::new();
-        for network in ways.iter().flat_map(|(lists, _)| lists.iter().flatten()) {
-            if !named.contains(network) {
-                named.push(*network);
+        for network in ways.iter().flat_map(|(lists, _)| lists.iter().flatten()).flat_map(halves) {
+            if !named.contains(&network) {
+                named.push(network);
             }
         }
         named.sort_by_key(|network| std::cmp::Reverse(network.prefix()));
@@ -85,9 +87,23 @@ impl Admissions {
 
     /// Returns what a client at an address meets.
     #[cfg(test)]
-    pub(crate) fn at(&self, address: std::net::IpAddr) -> Admission {
+    pub(crate) fn at(&self, address: IpAddr) -> Admission {
         let found = self.networks.iter().find(|(network, _)| network.contains(address));
         found.map_or(self.otherwise, |(_, admission)| *admission)
+    }
+}
+
+/// Every address there is in two networks, as Apache takes no prefix of zero bits; any other network as it is.
+fn halves(network: &IpNetwork) -> Vec<IpNetwork> {
+    let every = [
+        [[0, 0, 0, 0], [128, 0, 0, 0]].map(IpAddr::from),
+        [[0; 8], [0x8000, 0, 0, 0, 0, 0, 0, 0]].map(IpAddr::from),
+    ];
+    let fits =
+        |halves: &[IpAddr; 2]| network.prefix() == 0 && halves.iter().all(|half| network.contains(*half));
+    match every.into_iter().find(fits) {
+        Some(halves) => halves.map(|half| IpNetwork::around(half, 1)).to_vec(),
+        None => vec![*network],
     }
 }
 
@@ -128,8 +144,6 @@ fn without_repetition(all: &[(IpNetwork, Admission)], otherwise: Admission) -> V
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use repo_config::{FromText as _, Network};
 
     use super::*;
@@ -181,6 +195,17 @@ mod tests {
             assert_eq!(sets(met), named, "{address}");
         }
         assert_eq!(admissions.networks.len(), 5, "what no way in is open to is said once: {admissions:?}");
+    }
+
+    #[test]
+    fn every_address_of_a_family_is_two_networks() {
+        let admissions = Admissions::of(&[way(&[&["0.0.0.0/0", "::/0"]], None)]);
+        let networks: Vec<String> =
+            admissions.networks.iter().map(|(network, _)| network.to_string()).collect();
+        assert_eq!(networks, ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"]);
+        for address in ["1.2.3.4", "200.2.3.4", "2001:db8::1", "fe80::1"] {
+            assert_eq!(admissions.at(address.parse().unwrap()), Admission::Open, "{address}");
+        }
     }
 
     #[test]

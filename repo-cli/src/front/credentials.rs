@@ -72,8 +72,15 @@ pub(super) fn ending(server: FrontServer) -> &'static str {
     if server == FrontServer::Caddy { "caddy" } else { "htpasswd" }
 }
 
+/// Caddy refuses to read a file that names nobody. This is no hash of any password that anybody could find.
+const NOBODY_FOR_CADDY: &str =
+    "\"nobody\" \"$2y$04$.....................................................\"\n";
+
 fn text(entries: &[Entry], server: FrontServer) -> Result<String, FrontError> {
     let mut text = String::new();
+    if entries.is_empty() && server == FrontServer::Caddy {
+        text.push_str(NOBODY_FOR_CADDY);
+    }
     for Entry { name, hash } in entries {
         // Writing to a String cannot fail.
         let _ = if server == FrontServer::Caddy {
