@@ -5,7 +5,8 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
-use repo_store::{RepositoryName, SettingsError};
+use jiff::SignedDuration;
+use repo_store::{RepositoryName, SettingsError, duration_in_words};
 
 use crate::place::Excerpt;
 
@@ -471,6 +472,21 @@ pub enum GateFault {
         "approvals without `from`, in every repository: nothing could be added anywhere to be approved there"
     )]
     ApprovedNowhere,
+    /// A version is never that old: its history or it itself is not kept for so long.
+    #[error(
+        "minimum_age of {} is never reached: {key} keeps what {repository} has for {} only",
+        duration_in_words(*least), duration_in_words(*kept)
+    )]
+    TooOld {
+        /// The repository that versions are promoted from.
+        repository: RepositoryName,
+        /// The age that is asked for.
+        least: SignedDuration,
+        /// The setting that keeps less.
+        key: &'static str,
+        /// For how long it keeps.
+        kept: SignedDuration,
+    },
     /// A name that no field can have.
     #[error("require_fields: no field can be named `{field}`")]
     NotAField {

@@ -511,7 +511,7 @@ table! {
         /// Versions that are not taken; `*` and `?` stand for any characters.
         #[serde(deserialize_with = "patterns")]
         forbid_versions: Vec<String> ["[]"] "[\"*~dev*\", \"*+dirty*\"]";
-        /// Maintainers whose packages are not taken, by name and address or by the address alone; `*` and `?` stand for any characters.
+        /// Maintainers whose packages are not taken, by name and address or by the address alone, in any case; `*` and `?` stand for any characters.
         #[serde(deserialize_with = "patterns")]
         forbid_maintainers: Vec<String> ["[]"] "[\"*@gmail.example\"]";
         /// Fields that the control file must have.

@@ -290,6 +290,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
                 GateFault::UnknownRepository { key, repository, .. } => gate(&[key]).item(repository),
                 GateFault::Everything { key } => gate(&[key]),
                 GateFault::NotAField { .. } => gate(&["require_fields"]),
+                GateFault::TooOld { .. } => gate(&["minimum_age"]),
                 GateFault::ApprovedNowhere => gate(&["approvals"]),
                 GateFault::NoRule => gate(&[]),
             }

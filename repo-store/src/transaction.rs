@@ -5,9 +5,8 @@ use deb_parse::{Component, SuiteName};
 use jiff::Timestamp;
 
 use crate::context::Context;
-use crate::decisions::freezes::Freeze;
 use crate::document::Kept;
-use crate::error::{ChangeError, Error, HistoryError};
+use crate::error::{ChangeError, Error, HistoryError, RuleError};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::versioned_head;
@@ -16,6 +15,7 @@ use crate::model::approval::{Approval, Approved};
 use crate::model::commit::Commit;
 use crate::model::edit;
 use crate::model::edit::Edit;
+use crate::model::freeze::Freeze;
 use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::{Hold, HoldCause, HoldKey, Holds};
 use crate::model::id::{BlobId, CommitId, SnapshotId};
@@ -556,7 +556,7 @@ impl<'a> Transaction<'a> {
 
     /// The error that says so.
     pub(crate) fn is_held(&self, key: &RecordKey, hold: Hold) -> Error {
-        Error::Change(ChangeError::Held {
+        Error::Rule(RuleError::Held {
             key: Box::new(key.clone()),
             repository: self.repository.clone(),
             hold: Box::new(hold),
@@ -619,7 +619,7 @@ impl<'a> Transaction<'a> {
 
     /// The error of a gate that does not let a package in.
     pub(crate) fn is_gated(&self, key: &RecordKey, violations: Vec<GateViolation>) -> Error {
-        Error::Change(ChangeError::Gated {
+        Error::Rule(RuleError::Gated {
             key: Box::new(key.clone()),
             repository: self.repository.clone(),
             violations,

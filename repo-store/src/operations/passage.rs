@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decisions::approvals::Approvals;
-use crate::decisions::freezes::Freeze;
 use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::approval::Approval;
+use crate::model::freeze::Freeze;
 use crate::model::gate_rule::GateViolation;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::operations::age::{Ages, CountedFrom, Found};
+use crate::operations::approvals::Approvals;
 use crate::settings::gate::{self, Arrival, ArrivalSource, Gate};
 use crate::store::Store;
 

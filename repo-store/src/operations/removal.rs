@@ -91,7 +91,7 @@ impl RemovalPlan {
     ///
     /// # Errors
     /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made, and
-    /// [`Frozen`](crate::ChangeError::Frozen) when it is frozen and nobody decided that this does not count.
+    /// [`Frozen`](crate::RuleError::Frozen) when it is frozen and nobody decided that this does not count.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;

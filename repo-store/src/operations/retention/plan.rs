@@ -56,7 +56,7 @@ impl RetentionPlan {
     ///
     /// # Errors
     /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
-    /// then. [`Frozen`](crate::ChangeError::Frozen) while the repository is frozen.
+    /// then. [`Frozen`](crate::RuleError::Frozen) while the repository is frozen.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;

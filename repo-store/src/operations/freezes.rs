@@ -6,54 +6,18 @@
 //! <since> <until> TAB <who> TAB <why>
 //! ```
 
-use std::fmt;
-
 use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::document::{Area, Document, Kept};
-use crate::error::{ChangeError, Error};
+use crate::error::{Error, RuleError};
 use crate::model::commit::one_line;
-use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
+use crate::model::freeze::Freeze;
+use crate::model::gate_rule::{GateOverride, GateRule};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::store::Store;
-
-/// Somebody's decision that nothing comes into a repository, and nothing is removed from it, for some time.
-///
-/// Going back is never stopped: rollbacks, undoing, and bringing back what was removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Freeze {
-    /// When it was decided.
-    pub since: Timestamp,
-    /// When it ends by itself.
-    pub until: Timestamp,
-    /// Who decided it.
-    pub actor: String,
-    /// Why, in one line.
-    pub reason: String,
-}
-
-impl Freeze {
-    /// Returns whether the repository is frozen at that time.
-    #[must_use]
-    pub fn is_in_force(&self, now: Timestamp) -> bool {
-        now < self.until
-    }
-
-    /// Returns what a version on its way into the repository does not meet.
-    pub(crate) fn violation(&self, repository: &RepositoryName) -> GateViolation {
-        GateViolation { gate: None, rule: GateRule::Freeze, reason: format!("{repository} is {self}") }
-    }
-}
-
-impl fmt::Display for Freeze {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "frozen until {} by {}: {}", self.until, self.actor, self.reason)
-    }
-}
 
 /// The last freeze of a repository, if there is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +65,7 @@ pub(crate) fn pass(
     if gate_override.is_some_and(|given| given.lifts(GateRule::Freeze)) {
         return Ok(Some(GateRule::Freeze));
     }
-    Err(ChangeError::Frozen { repository: repository.clone(), freeze: Box::new(freeze) }.into())
+    Err(RuleError::Frozen { repository: repository.clone(), freeze: Box::new(freeze) }.into())
 }
 
 /// See [`Store::freeze`].
