@@ -384,9 +384,11 @@ pub enum Contradiction {
         /// What is wrong with it.
         fault: HookFault,
     },
-    /// A rule of retention that names a repository that is not configured.
-    #[error("retention rule {number}: no repository named `{repository}`")]
-    RetentionOfNoRepository {
+    /// A rule of retention, or a freeze, that names a repository that is not configured.
+    #[error("{table} rule {number}: no repository named `{repository}`")]
+    RuleOfNoRepository {
+        /// The table: `retention` or `freeze`.
+        table: &'static str,
         /// The number of the rule, from 1.
         number: usize,
         /// The setting that names it: `repositories` or `kept_by`.
@@ -425,7 +427,7 @@ impl Contradiction {
             Self::ChannelWithoutRepository { repository, known }
             | Self::FolderOfNoRepository { repository, known, .. }
             | Self::RouteOfNoRepository { repository, known, .. }
-            | Self::RetentionOfNoRepository { repository, known, .. }
+            | Self::RuleOfNoRepository { repository, known, .. }
             | Self::Gate { fault: GateFault::UnknownRepository { repository, known, .. }, .. }
             | Self::Hook { fault: HookFault::UnknownRepository { repository, known }, .. } => {
                 (repository.to_string(), known)

@@ -308,8 +308,8 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
                 | HookFault::NoName => hook(&[]),
             }
         }
-        Contradiction::RetentionOfNoRepository { number, key, repository, .. } => {
-            retention(number, &[key]).item(repository)
+        Contradiction::RuleOfNoRepository { table, number, key, repository, .. } => {
+            Setting::in_rule(&[table], *number, &[key]).item(repository)
         }
         Contradiction::RetentionOfNoSuite { number, suite, .. } => retention(number, &["suites"]).item(suite),
         Contradiction::RetentionWithoutLimit { number } => retention(number, &["kept_by"]),

@@ -98,7 +98,7 @@ pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;
 pub use model::difference::Difference;
-pub use model::freeze::Freeze;
+pub use model::freeze::{Freeze, WeeklyFreeze};
 pub use model::gate_rule::{GateOverride, GateRule, GateViolation};
 pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};

@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::{Component, SuiteName};
-use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::document::Kept;
@@ -563,23 +562,9 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    /// Has what comes in meet the freeze of the repository, if it is frozen at that time.
-    pub(crate) fn meet_freeze(&mut self, now: Timestamp) -> Result<(), Error> {
-        self.freeze = self.store.freeze_of(&self.repository, now)?;
-        Ok(())
-    }
-
-    /// Refuses to change a repository that is frozen at that time, unless somebody decided that this does not count, which the history
-    /// then says.
-    pub(crate) fn pass_freeze(
-        &mut self,
-        gate_override: Option<&GateOverride>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let passed = self.store.pass_freeze(&self.repository, gate_override, now)?;
-        let reason = gate_override.map_or("", |given| &given.reason);
-        self.note_override(&passed.into_iter().collect(), reason);
-        Ok(())
+    /// Has what comes in meet the freeze of the repository, if it is frozen.
+    pub(crate) fn meet_freeze(&mut self, freeze: Option<Freeze>) {
+        self.freeze = freeze;
     }
 
     /// Returns the rules of gates that a record does not meet on its way into a suite. What is there already came in before.

@@ -213,10 +213,11 @@ impl ReleaseMove {
     /// Returns what would come and does not meet a gate of the repository.
     fn gated(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
         let gates = self.gates(request);
+        let weekly = self.settings(request).map(|settings| settings.freezes.as_slice()).unwrap_or_default();
         let target = store.head(&self.repository)?;
         let coming = self.added.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
-        let mut passage = Passage::new(store, ends, (&gates, target.as_ref()), coming, Some(now))?;
+        let mut passage = Passage::new(store, ends, (&gates, weekly, target.as_ref()), coming, Some(now))?;
         if passage.is_open() {
             return Ok(Vec::new());
         }

@@ -381,12 +381,29 @@ impl Store {
         super::freezes::thaw(self, repository, context)
     }
 
-    /// Returns the freeze of a repository at that time, if it is frozen.
+    /// Returns the freeze of a repository at that time, if it is frozen: the one that ends last of what somebody decided and what its
+    /// settings say.
     ///
     /// # Errors
     /// When the document cannot be read.
-    pub fn freeze_of(&self, repository: &RepositoryName, now: Timestamp) -> Result<Option<Freeze>, Error> {
-        super::freezes::freeze_of(self, repository, now)
+    pub fn freeze_of(
+        &self,
+        repository: &RepositorySettings,
+        now: Timestamp,
+    ) -> Result<Option<Freeze>, Error> {
+        super::freezes::freeze_of(self, (&repository.name, &repository.freezes), now)
+    }
+
+    /// Returns the freeze that somebody decided, if it is in force at that time: the one that [`thaw`](Self::thaw) ends.
+    ///
+    /// # Errors
+    /// When the document cannot be read.
+    pub fn decided_freeze(
+        &self,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Option<Freeze>, Error> {
+        super::freezes::decided(self, repository, now)
     }
 
     /// Returns the rule that is passed by somebody's decision: [`GateRule::Freeze`] in a frozen repository, and none in any other.
@@ -395,10 +412,10 @@ impl Store {
     /// [`RuleError::Frozen`](crate::RuleError::Frozen) when the repository is frozen and nobody decided that this does not count.
     pub fn pass_freeze(
         &self,
-        repository: &RepositoryName,
+        repository: &RepositorySettings,
         gate_override: Option<&GateOverride>,
         now: Timestamp,
     ) -> Result<Option<GateRule>, Error> {
-        super::freezes::pass(self, repository, gate_override, now)
+        super::freezes::pass(self, (&repository.name, &repository.freezes), gate_override, now)
     }
 }
