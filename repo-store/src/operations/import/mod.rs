@@ -194,7 +194,7 @@ pub(crate) fn add_from(
     candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
     let change = |transaction: &mut Transaction<'_>| {
-        transaction.meet_freeze(context.now)?;
+        transaction.meet_freeze(store.freeze_of(repository, context.now)?);
         let outcome = insert_all(&candidates, transaction, options)?;
         let all_good = refused.is_empty() && outcome.refused.is_empty();
         if (all_good || options.keep_going) && !options.dry_run {
