@@ -47,6 +47,7 @@ fn virtual_host(front: &Front, host: &Host) -> String {
         "    DocumentRoot \"{}/public\"\n    TraceEnable off\n    AllowEncodedSlashes Off\n    SetEnv no-gzip 1\n",
         front.store
     );
+    text.push_str("    # For `repo-cli machines import-log`:\n    # CustomLog \"${APACHE_LOG_DIR}/repo-cli.log\" combined\n");
     if !host.leads_to_tls {
         text.push_str(&passed_on(&front.passed_on, host));
     }

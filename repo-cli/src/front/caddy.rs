@@ -33,7 +33,9 @@ fn site(front: &Front, host: &Host) -> String {
         };
         text.push_str(&line);
     }
-    text.push_str("\troute {\n");
+    text.push_str(
+        "\t# For `repo-cli machines import-log`:\n\t# log {\n\t# \toutput file /var/log/caddy/repo-cli.log\n\t# }\n\troute {\n",
+    );
     if !host.leads_to_tls {
         text.push_str(&passed_on(&front.passed_on, host));
     }

@@ -72,7 +72,7 @@ pub(super) fn ending(server: FrontServer) -> &'static str {
     if server == FrontServer::Caddy { "caddy" } else { "htpasswd" }
 }
 
-/// Caddy refuses to read a file that names nobody. This is no hash of any password that anybody could find.
+/// Caddy refuses to read a file that names nobody. Nobody could find a password that has this hash.
 const NOBODY_FOR_CADDY: &str =
     "\"nobody\" \"$2y$04$.....................................................\"\n";
 

@@ -15,7 +15,7 @@ pub(crate) enum FrontError {
         text: String,
     },
     /// An address that no web server answers to.
-    #[error("{repository} has the address {url}, which is none of a web server")]
+    #[error("{repository} has the address {url}, which is not one of a web server")]
     NotOfTheWeb {
         /// The repository.
         repository: RepositoryName,

@@ -89,7 +89,7 @@ fn frontend(front: &Front) -> String {
     }
     if front.passed_on.api.is_some() {
         // `serve` believes that the proxy speaks TLS with those who send it a token.
-        text.push_str("    http-request deny deny_status 403 if { path_beg /api } !{ ssl_fc }\n    use_backend api if { path_beg /api/ }\n");
+        text.push_str("    http-request deny deny_status 403 if { path_beg /api/ } !{ ssl_fc }\n    use_backend api if { path_beg /api/ }\n");
     }
     text.push_str("    default_backend files\n");
     text

@@ -25,7 +25,7 @@ const PASSWORD: &str = "open sesame";
 /// A request, and its answer.
 struct Row {
     method: &'static str,
-    /// `{deb}` is a file of the pool, `{hash}` one below by-hash.
+    /// `{deb}` is a file of the pool, `{hash}` one below by-hash, `{snapshot}` the newest publication.
     path: &'static str,
     login: Login,
     /// `{date}` and `{tag}` are those of the last answer of the same server that had them.
@@ -62,10 +62,10 @@ impl Row {
 
 const BEFORE_LOGIN: &str = "that nothing is there is known before anybody is asked who they are";
 const DECODED: &str = "the server decodes the path before it looks, and finds nothing";
-const ROOTS: &str = "what `serve` tells of a repository at its root is no file";
+const ROOTS: &str = "what `serve` tells of a repository at its root is not a file";
 
-/// `preprod` is open, `prod` asks for a token or a user, `lan` is open from here and asks for tokens elsewhere, `far` the other way round, no token
-/// opens `empty`, `closed` is for other addresses. `own` has an address of its own.
+/// `preprod` is open, `prod` asks for a token or a user, `lan` is open from here and asks for tokens elsewhere, `far` the other way
+/// round, no token opens `empty`, and `closed` is for other addresses. `own` has an address of its own.
 const ROWS: &[Row] = &[
     row("GET", "/preprod/dists/bookworm/InRelease", Login::None, 200),
     row("HEAD", "/preprod/dists/bookworm/InRelease", Login::None, 200),
@@ -82,6 +82,8 @@ const ROWS: &[Row] = &[
     row("GET", "/preprod/{escaped}", Login::None, 200),
     row("GET", "/preprod/{hash}", Login::None, 200),
     row("GET", "/preprod/{hash}", Login::None, 200).with("Accept-Encoding: gzip, br\r\n"),
+    row("GET", "/preprod/{snapshot}/dists/bookworm/InRelease", Login::None, 200),
+    row("GET", "/preprod/{snapshot}/{deb}", Login::None, 200),
     row("GET", "/preprod/key.asc", Login::None, 200),
     row("GET", "/preprod/pool/main/h/hello/none_1_all.deb", Login::None, 404),
     row("GET", "/preprod/dists/", Login::None, 404),
@@ -167,7 +169,7 @@ struct Site {
     /// The token of `web1` for each repository that takes some.
     tokens: BTreeMap<&'static str, String>,
     /// What is to be set for the placeholders of a path.
-    files: [(&'static str, String); 3],
+    files: [(&'static str, String); 4],
 }
 
 fn site() -> Site {
@@ -200,7 +202,10 @@ fn site() -> Site {
     for path in ["", "store"] {
         fs::set_permissions(environment.path(path), Permissions::from_mode(0o755)).unwrap();
     }
-    let files = [("{deb}", deb), ("{escaped}", escaped), ("{hash}", hash)];
+    let snapshots = fs::read_dir(environment.public("preprod").join("snapshot")).unwrap();
+    let newest = snapshots.map(|entry| entry.unwrap().file_name().into_string().unwrap()).max().unwrap();
+    let snapshot = format!("snapshot/{newest}");
+    let files = [("{deb}", deb), ("{escaped}", escaped), ("{hash}", hash), ("{snapshot}", snapshot)];
     Site { environment, port, behind, tokens, files }
 }
 
@@ -445,8 +450,8 @@ fn answers_as_serve_does(server: &str) {
 fn difference(row: &Row, ours: &Answer, theirs: &Answer) -> Option<String> {
     let caching = theirs.field("Cache-Control");
     if theirs.status >= 400 {
-        // When the range turns out to be none, nginx has said already how long the file may be kept, and adds that the error may not
-        // be kept; Caddy says nothing more before Go 1.23. apt never asks a cache for such a range again.
+        // When a range turns out to lie behind the end, both nginx and Caddy have said already how long the file may be kept. nginx adds
+        // that the error may not; Caddy does not.
         let is_late = theirs.status == 416;
         let may_be_kept = !is_late && caching.is_some_and(|caching| caching != "no-store");
         let asks = theirs.status != 401 || theirs.field("WWW-Authenticate").is_some();
