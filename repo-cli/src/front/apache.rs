@@ -76,10 +76,7 @@ fn virtual_host(front: &Front, host: &Host) -> String {
 }
 
 fn tls(front: &Front) -> String {
-    let (certificate, key, comment) = match &front.tls {
-        Some((certificate, key)) => (certificate.as_str(), key.as_str(), ""),
-        None => (words::CERTIFICATE, words::KEY, "# "),
-    };
+    let (certificate, key, comment) = words::certificate(front);
     format!(
         "    SSLEngine on\n    SSLProtocol -all +TLSv1.2 +TLSv1.3\n    {comment}SSLCertificateFile \"{certificate}\"\n    {comment}SSLCertificateKeyFile \"{key}\"\n"
     )

@@ -120,10 +120,7 @@ fn server(front: &Front, host: &Host) -> String {
 }
 
 fn tls(front: &Front) -> String {
-    let (certificate, key, comment) = match &front.tls {
-        Some((certificate, key)) => (certificate.as_str(), key.as_str(), ""),
-        None => (words::CERTIFICATE, words::KEY, "# "),
-    };
+    let (certificate, key, comment) = words::certificate(front);
     format!(
         "    {comment}ssl_certificate \"{certificate}\";\n    {comment}ssl_certificate_key \"{key}\";\n    ssl_protocols TLSv1.2 TLSv1.3;\n"
     )

@@ -13,6 +13,15 @@ pub(super) const CERTIFICATE: &str = "/etc/ssl/repo-cli/certificate.pem";
 /// The same for the key.
 pub(super) const KEY: &str = "/etc/ssl/repo-cli/key.pem";
 
+/// Returns the files of the certificate and of its key, and what comes before a line with one of them: where none are configured, the line
+/// is a comment to be filled in.
+pub(super) fn certificate(front: &Front) -> (&str, &str, &'static str) {
+    match &front.tls {
+        Some((certificate, key)) => (certificate.as_str(), key.as_str(), ""),
+        None => (CERTIFICATE, KEY, "# "),
+    }
+}
+
 /// Returns a path with the characters escaped that mean something in a pattern.
 pub(super) fn escaped(path: &str) -> String {
     path.replace('.', "\\.").replace('+', "\\+")
