@@ -75,7 +75,7 @@ impl Graph {
             if candidates.slot(id).is_none() {
                 continue;
             }
-            for (relation, at) in universe.links(id).iter().zip(package.links.start..) {
+            for (relation, at) in candidates.links(id, budget)?.iter().zip(package.links.start..) {
                 if relation.link.is_dependency() {
                     graph.add(id, at, relation.clause, candidates.of(relation.clause, budget)?, budget)?;
                 }
