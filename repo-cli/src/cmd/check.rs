@@ -30,13 +30,14 @@ pub(crate) struct CheckArguments {
     /// Only machines of this architecture; may be given several times [default: each that the suite has packages for]
     #[arg(long = "architecture", value_name = "NAME", value_parser = Architecture::parse)]
     architectures: Vec<Architecture>,
-    /// What clients have besides: a Packages file, plain or compressed (.gz, .xz, .zst, .bz2); may be given several times
+    /// Packages that clients can install besides: a Packages file, plain or compressed (.gz, .xz, .zst, .bz2); may be given several times
     #[arg(long = "base", value_name = "FILE")]
     base_files: Vec<Utf8PathBuf>,
-    /// What clients have besides: another repository of the store, with a suite if it is called otherwise; may be given several times
+    /// Packages that clients can install besides: another repository of the store, with a suite if its name differs; may be given several
+    /// times
     #[arg(long = "base-suite", value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     base_states: Vec<RevisionSpec>,
-    /// Let older versions meet dependencies too; apt takes the newest of each package only
+    /// Let older versions meet dependencies too; apt considers only the newest of each package
     #[arg(long)]
     all_versions: bool,
     #[command(flatten)]
@@ -50,7 +51,7 @@ struct CheckedJson {
     architecture: String,
     /// How many packages can be installed.
     installable: usize,
-    /// How many were not checked, for a newer version is there.
+    /// How many were not checked, because a newer version is there.
     superseded: usize,
     /// Why the essential packages cannot be installed together, if they cannot; the others were then checked without them.
     essential: Option<String>,
@@ -196,7 +197,7 @@ fn add_records(
     Ok(())
 }
 
-/// Makes sure that a file can be read for each suite and architecture: a pipe has its content for the first alone.
+/// Makes sure that a file can be read again for each suite and architecture: a pipe has its content only once.
 fn check_file(path: &Utf8Path) -> Result<(), Failure> {
     let found = std::fs::metadata(path);
     let found = found.map_err(|source| Failure::Io { verb: "read", path: path.to_string(), source })?;
@@ -290,8 +291,9 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
     });
     output.result(&json, || {
         let row = |one: &FindingJson| {
-            let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED).to_owned();
-            [&one.package, &one.version, &one.architecture, &joined(&one.suites), &reason].map(Clone::clone)
+            let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED);
+            [one.package.as_str(), &one.version, &one.architecture, &joined(&one.suites), reason]
+                .map(str::to_owned)
         };
         if !found.is_empty() {
             let rows: Vec<_> = found.iter().map(row).collect();
