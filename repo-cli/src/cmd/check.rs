@@ -1,6 +1,6 @@
 //! `check`: which packages of a repository cannot be installed, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use apt_solve::{Builder, Checker, Limits, SourceId, Universe, Verdict, View};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::deb::Compression;
 use deb_parse::{Architecture, SuiteName, deb822};
-use repo_store::{Build, Record, RepositorySettings, Revision};
+use repo_store::{Build, Record, Revision};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
@@ -113,10 +113,9 @@ pub(crate) fn run(
         };
         for suite in head.commit().suites.keys().filter(is_asked) {
             let records = binaries(head, suite)?;
-            for architecture in machines(&records, repository, suite) {
-                if arguments.architectures.is_empty() || arguments.architectures.contains(&architecture) {
-                    check(suite, &records, &architecture, &base, view, &mut findings)?;
-                }
+            let published = repository.suite(suite).map_or(&[][..], |suite| &suite.architectures);
+            for architecture in machines(&records, published, &arguments.architectures) {
+                check(suite, &records, &architecture, &base, view, &mut findings)?;
             }
         }
     }
@@ -143,23 +142,27 @@ fn binaries(revision: &Revision<'_>, suite: &SuiteName) -> Result<Vec<Arc<Record
     Ok(records)
 }
 
-/// Returns the architectures of the machines that a suite is for: those it has packages of, or those it publishes if all its packages are
-/// for `all`.
-fn machines(records: &[Arc<Record>], settings: &RepositorySettings, suite: &SuiteName) -> Vec<Architecture> {
-    let mut found: Vec<Architecture> = Vec::new();
-    for record in records {
-        if let Build::For(architecture) = &record.key().architecture
-            && !architecture.is_all()
-            && !found.contains(architecture)
-        {
-            found.push(architecture.clone());
-        }
+/// Returns the architectures of the machines that packages are checked for: those that any of them is built for, or those published if all
+/// are for `all`. Of these only what is `asked` for, if anything is, and what is asked for need only be published: packages for `all` are
+/// installed on such machines too.
+fn machines(
+    records: &[Arc<Record>],
+    published: &[Architecture],
+    asked: &[Architecture],
+) -> BTreeSet<Architecture> {
+    if records.is_empty() {
+        return BTreeSet::new();
     }
-    if found.is_empty() && !records.is_empty() {
-        found = settings.suite(suite).map(|suite| suite.architectures.clone()).unwrap_or_default();
+    let of_machines = |record: &Arc<Record>| match &record.key().architecture {
+        Build::For(architecture) if !architecture.is_all() => Some(architecture.clone()),
+        Build::For(_) | Build::Source => None,
+    };
+    let built: BTreeSet<Architecture> = records.iter().filter_map(of_machines).collect();
+    if !asked.is_empty() {
+        let is_known = |one: &&Architecture| built.contains(*one) || published.contains(one);
+        return asked.iter().filter(is_known).cloned().collect();
     }
-    found.sort();
-    found
+    if built.is_empty() { published.iter().cloned().collect() } else { built }
 }
 
 /// What clients have besides.
