@@ -205,6 +205,15 @@ fn a_package_is_shown_in_its_newest_version_with_the_words_of_its_binaries() {
 }
 
 #[test]
+fn a_package_with_many_versions_in_one_change_tells_how_many_are_not_shown() {
+    let environment = with_pages("");
+    let versions: Vec<String> = (0..53).map(|number| format!("many=1.{number}")).collect();
+    environment.add("prod", &versions.iter().map(String::as_str).collect::<Vec<_>>());
+    let server = environment.serve();
+    has(&page(&server, "/-/prod/package/many"), &["53 package versions", "and 3 more"]);
+}
+
+#[test]
 fn a_long_list_goes_on_on_the_next_page() {
     let environment = with_pages("");
     let packages: Vec<String> = (0..203).map(|number| format!("p{number:03}=1")).collect();
