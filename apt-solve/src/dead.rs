@@ -1,4 +1,4 @@
-//! Packages that cannot be installed for want of something: each way to meet one of their dependencies ends at a package
+//! Packages that cannot be installed because something is missing: each way to meet one of their dependencies ends at a package
 //! that is not there. No conflict is needed to see it, and no search.
 
 use crate::candidates::Candidates;

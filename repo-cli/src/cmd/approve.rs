@@ -153,7 +153,7 @@ fn approval_json(approval: &Approval) -> serde_json::Value {
     })
 }
 
-/// What the repository has of what was approved.
+/// Whether the repository still has what was approved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     /// The very content.
