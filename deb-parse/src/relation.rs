@@ -15,6 +15,7 @@ mod field;
 
 pub use canonical::canonical;
 pub(crate) use canonical::is_plain;
+pub use field::field_names;
 pub(crate) use field::{FIELDS, Grammar, RelationField};
 
 use crate::LimitKind;

@@ -76,7 +76,8 @@ pub(crate) fn trusted_proxies(config: &Config) -> Vec<IpNetwork> {
     networks(config.trusted_proxies())
 }
 
-fn networks(configured: Vec<Network>) -> Vec<IpNetwork> {
+/// The networks of a list, as the server compares addresses with them.
+pub(crate) fn networks(configured: Vec<Network>) -> Vec<IpNetwork> {
     configured.into_iter().map(|network| IpNetwork::around(network.address(), network.prefix())).collect()
 }
 

@@ -498,7 +498,11 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 11] = [
+    const WITHOUT: [(&str, &str); 12] = [
+        (
+            "config proxy",
+            "it prints; --write-credentials writes what another server reads of users and tokens, and nothing else",
+        ),
         ("fsck", "without --repair it only looks, which is what --repair would mend"),
         ("hooks deliver", "it is what verbs leave behind"),
         ("hooks retry", "it delivers what `hooks list` shows"),

@@ -18,6 +18,7 @@ use repo_store::{Approver, HolderName, HookName, ImportError, PublishError, Repo
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
+use crate::front::FrontError;
 use crate::output::joined;
 use crate::package_names::Meant;
 use crate::progress::INTERRUPTED;
@@ -65,6 +66,9 @@ pub(crate) enum Failure {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// What cannot be said to a web server in front.
+    #[error(transparent)]
+    Front(#[from] FrontError),
     /// A change of the configuration.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -579,6 +583,7 @@ impl Failure {
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",
+            Self::Front(_) => "E-FRONT",
             Self::Certificate(_) | Self::NoAuthority { .. } => "E-CERTIFICATE",
             Self::NoConfiguration { .. } => "E-NO-CONFIGURATION",
             Self::Signals(_) => "E-SIGNALS",

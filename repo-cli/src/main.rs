@@ -12,6 +12,7 @@ mod documents;
 mod error;
 mod examples;
 mod fetch;
+mod front;
 mod guard;
 mod hooks;
 mod journal;

@@ -49,7 +49,7 @@ impl Overview {
                         p {
                             @match repository.changed {
                                 Some(changed) => { (count(repository.files, "package file")) ", changed " (time(changed)) }
-                                None => { "Nothing is published yet." }
+                                None => { "Nothing is in it yet." }
                             }
                         }
                         dl {

@@ -32,6 +32,24 @@ impl Address {
         let path = path.split('/').map(decode).collect::<Result<Vec<_>, _>>().ok()?;
         Some(Self { host, port, path: path.into_iter().filter(|element| !element.is_empty()).collect() })
     }
+
+    /// Returns the host in small letters, without a point at its end; an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns the port, if one is named.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Returns the elements of the path, percent-decoded; none is empty.
+    #[must_use]
+    pub fn path(&self) -> &[Vec<u8>] {
+        &self.path
+    }
 }
 
 /// A host in small letters, without a point at its end, and a port if there is one.

@@ -13,11 +13,14 @@ pub(crate) fn is_immutable(inner: &[u8]) -> bool {
     pool || inner.split(|byte| *byte == b'/').any(|element| element == b"by-hash")
 }
 
-/// The value of `Cache-Control`.
+/// Returns the value of `Cache-Control` for a file of a repository.
 ///
 /// `no-cache` lets a proxy keep a copy and obliges it to ask us first: an index must never be older than the InRelease
 /// that names it, and after an urgent publication nobody should wait for a max-age to pass. A 304 costs next to nothing.
-pub(crate) fn cache_control(immutable: bool, restricted: bool) -> &'static str {
+///
+/// `immutable`: the file never changes; `restricted`: something is asked of those who read it, so caches that others share may not keep it.
+#[must_use]
+pub fn cache_control(immutable: bool, restricted: bool) -> &'static str {
     match (immutable, restricted) {
         (true, false) => "public, max-age=31536000, immutable",
         (true, true) => "private, max-age=31536000, immutable",

@@ -77,6 +77,7 @@ mod user_file;
 mod users;
 
 pub use address::Address;
+pub use kind::cache_control;
 pub use log::{LogEntry, LoggedFile};
 pub use logged_request::{LONGEST_LOG_LINE, LoggedRequest};
 pub use network::{IpNetwork, IpNetworkError};

@@ -62,6 +62,26 @@ impl IpNetwork {
         Self { address: network.masked(address), prefix }.canonical()
     }
 
+    /// Returns how many bits all addresses of the network have in common.
+    #[must_use]
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
+    /// Returns whether each address of the other network is one of this network.
+    ///
+    /// ```
+    /// use repo_serve::IpNetwork;
+    ///
+    /// let network = IpNetwork::around([10, 0, 0, 0].into(), 8);
+    /// assert!(network.includes(&IpNetwork::around([10, 1, 0, 0].into(), 16)));
+    /// assert!(!network.includes(&IpNetwork::around([0, 0, 0, 0].into(), 0)));
+    /// ```
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix && self.contains(other.address)
+    }
+
     /// The IPv4 network that an IPv6 network of IPv4-mapped addresses (`::ffff:10.0.0.0/104`) stands for: clients count as what they are.
     fn canonical(self) -> Self {
         match (self.address.to_canonical(), self.prefix.checked_sub(96)) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::changing_file::{ChangingFile, text_of};
-use super::users::{Users, UsersError, mistakes_in};
+use super::users::{Users, UsersError, entries_in, mistakes_in};
 
 /// The users that a file names, read again when it changes: a changed password needs no restart.
 ///
@@ -54,6 +54,17 @@ impl UserFile {
             (line, error.explanation())
         };
         mistakes.into_iter().map(with_line).collect()
+    }
+
+    /// Returns the names and the hashes of a file in the format of htpasswd(1), as they stand there.
+    ///
+    /// # Errors
+    /// What is wrong with the file, if anything is: its users are all of its lines or none.
+    pub fn entries(path: &Utf8Path) -> Result<Vec<(String, String)>, String> {
+        let failed = |source| UsersError::Read { path: path.into(), source }.explanation();
+        let text = text_of(path).map_err(failed)?;
+        let first = mistakes_in(&text, path).into_iter().next();
+        first.map_or_else(|| Ok(entries_in(&text)), |mistake| Err(mistake.explanation()))
     }
 
     /// Returns what was wrong with the file when it was read last.

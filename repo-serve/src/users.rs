@@ -64,14 +64,22 @@ pub(crate) fn mistakes_in(text: &str, path: &Utf8Path) -> Vec<UsersError> {
     users_in(text, path).1
 }
 
-fn users_in(text: &str, path: &Utf8Path) -> (BTreeMap<String, User>, Vec<UsersError>) {
+/// Returns the names and the hashes of a text as they stand there, without what is wrong.
+pub(crate) fn entries_in(text: &str) -> Vec<(String, String)> {
+    let entries = lines_of(text).filter_map(|(_, line)| entry_of(line).ok());
+    entries.map(|(name, hash)| (name.to_owned(), hash.to_owned())).collect()
+}
+
+/// The lines that have something to say, with their places. Counted from zero.
+fn lines_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = text.lines().map(str::trim).enumerate();
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn users_in(text: &str, path: &Utf8Path) -> (BTreeMap<String, User>, Vec<UsersError>) {
     let (mut users, mut mistakes) = (BTreeMap::new(), Vec::new());
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
+    for (index, line) in lines_of(text) {
         let reason = match user_in(line) {
             Ok((name, hash)) => {
                 let repeated = users.insert(name, User { hash, verified: OnceLock::new() }).is_some();
@@ -86,13 +94,17 @@ fn users_in(text: &str, path: &Utf8Path) -> (BTreeMap<String, User>, Vec<UsersEr
 }
 
 fn user_in(line: &str) -> Result<(String, PasswordHash), &'static str> {
+    let (name, hash) = entry_of(line)?;
+    Ok((name.to_owned(), PasswordHash::parse(hash)?))
+}
+
+fn entry_of(line: &str) -> Result<(&str, &str), &'static str> {
     let (name, rest) = line.split_once(':').ok_or("a line reads NAME:HASH")?;
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err("the user's name is empty or holds control characters");
     }
     // Some tools write further fields, as in passwd(5).
-    let hash = rest.split_once(':').map_or(rest, |(hash, _)| hash);
-    Ok((name.to_owned(), PasswordHash::parse(hash)?))
+    Ok((name, rest.split_once(':').map_or(rest, |(hash, _)| hash)))
 }
 
 impl Users {

@@ -49,6 +49,18 @@ pub(crate) const FIELDS: [RelationField; 17] = [
     field("Static-Built-Using", Grammar::General, true),
 ];
 
+/// Returns the names of the fields that hold relations (Policy 7.2, 7.5, 7.7, 7.8), those of binary packages first.
+///
+/// ```
+/// use deb_parse::relation;
+///
+/// assert!(relation::field_names().any(|name| name == "Pre-Depends"));
+/// assert!(relation::field_names().all(|name| name != "Description"));
+/// ```
+pub fn field_names() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().map(|field| field.name)
+}
+
 impl RelationField {
     /// Returns the field of this name, whose case does not matter.
     pub(super) fn named(name: &str) -> Option<&'static Self> {

@@ -1,5 +1,7 @@
 //! What `repo.toml` and its drop-ins say.
 
+mod proxy;
+
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::MetadataExt as _;
@@ -35,6 +37,8 @@ enum ConfigCommand {
     Show(ShowArguments),
     /// Print the JSON Schema of repo.toml, for editors
     Schema,
+    /// Print the configuration of a web server that stands in front
+    Proxy(proxy::ProxyArguments),
     /// Set one setting, in the file that has it
     Set(SetArguments),
     /// Take one setting out, so that its default counts
@@ -79,7 +83,10 @@ impl ConfigArguments {
         match &self.command {
             ConfigCommand::Set(arguments) => !arguments.edit.is_dry_run(),
             ConfigCommand::Unset(arguments) => !arguments.edit.is_dry_run(),
-            ConfigCommand::Check | ConfigCommand::Show(_) | ConfigCommand::Schema => false,
+            ConfigCommand::Check
+            | ConfigCommand::Show(_)
+            | ConfigCommand::Schema
+            | ConfigCommand::Proxy(_) => false,
         }
     }
 }
@@ -102,6 +109,7 @@ pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output)
             configured::check_taken_suites(&edit, &root, (*yes, *arguments), output)?;
             configured::carry_out(&edit, &format!("unset {key}"), *arguments, &root, output)
         }
+        ConfigCommand::Proxy(arguments) => proxy::run(arguments, global, output),
         ConfigCommand::Schema => {
             let schema = repo_config::schema();
             // The same in both: it is JSON.

@@ -164,6 +164,11 @@ const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E-FINGERPRINT", "not a fingerprint", "copy the fingerprint from `repo-cli key list`"),
     (
+        "E-FRONT",
+        "the configuration cannot be said to a web server in front as it is meant",
+        "change what the message names in `repo.toml`, or leave the repository out with `--repository`",
+    ),
+    (
         "E-FROZEN",
         "the repository is frozen",
         "wait for its end, give `--override freeze --reason TEXT`, or end it with `repo-cli thaw`",

@@ -76,6 +76,18 @@ fn a_drill_finds_what_a_backup_lost_and_what_the_store_lost_since() {
 }
 
 #[test]
+fn no_drill_takes_place_in_the_store() {
+    let environment = store();
+    let _ = environment.run(&["backup", "saved"]).succeeds();
+    let root = environment.root();
+    std::os::unix::fs::symlink(root.join("store"), environment.path("link")).unwrap();
+    for place in [root.clone(), root.join("store/tmp"), root.join("public"), environment.path("link")] {
+        let refused = environment.run(&["restore", "saved", place.as_str(), "--drill"]).ends_with(2);
+        assert!(refused.stderr.contains("outside of the store"), "{refused}");
+    }
+}
+
+#[test]
 fn a_backup_whose_configuration_cannot_be_read_or_of_another_store_is_not_relied_on() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);

@@ -356,6 +356,11 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["config", "show", &hostile_name]),
         ],
         "config schema" => vec![case(0, &["config", "schema"])],
+        "config proxy" => vec![
+            case(0, &["config", "proxy", "nginx"]),
+            case(1, &["config", "proxy", "haproxy", "--write-credentials"]),
+            case(1, &["config", "proxy", "caddy", "--repository", &hostile_name]),
+        ],
         "config check" => vec![case(0, &["config", "check"]), case(2, &["config", "check", &hostile_name])],
         "completions" => vec![case(0, &["completions", "bash"]), case(2, &["completions", &hostile_name])],
         "key certify" => vec![case(1, &["key", "certify", bad.as_str()])],

@@ -28,6 +28,7 @@ mod foreign_backups;
 
 mod formats;
 mod freezes;
+mod front_servers;
 mod gates;
 mod gone;
 mod good_backups;

@@ -49,11 +49,14 @@ pub(super) fn run(
         None => Utf8PathBuf::from_path_buf(std::env::temp_dir())
             .map_err(|path| Failure::NotUtf8 { path: path.display().to_string() })?,
     };
+    // A drill on another machine has nothing to compare with.
+    let current = session::find_store_root(global).ok().filter(|root| root.join("store/format").exists());
+    if current.as_deref().is_some_and(|root| lies_within(&parent, root)) {
+        return Err(Failure::Usage("a drill takes place outside of the store: name another directory"));
+    }
     let temporary = Temporary::within(&parent)?;
     let directory = temporary.path().join("store");
     let Restored { store, json, is_whole } = restore(backup, &directory, global, output)?;
-    // A drill on another machine has nothing to compare with.
-    let current = session::find_store_root(global).ok().filter(|root| root.join("store/format").exists());
     let mut repositories = Vec::new();
     if let Some(root) = &current {
         let of_store = Store::open(root)?;
@@ -78,6 +81,14 @@ pub(super) fn run(
     let document = DrillJson { restored: &json, compared: current.is_some(), repositories };
     output.result(&document, || {});
     Ok(Outcome::of(is_good))
+}
+
+/// Whether a directory is another one or lies in it. What cannot be looked up is refused when it is used.
+fn lies_within(directory: &Utf8Path, other: &Utf8Path) -> bool {
+    match (directory.canonicalize(), other.canonicalize()) {
+        (Ok(directory), Ok(other)) => directory.starts_with(other),
+        _ => false,
+    }
 }
 
 fn sentence(compared: &ComparedRepository) -> String {
