@@ -63,6 +63,13 @@ impl<'u> Candidates<'u> {
         Self { universe, by_name, providers, slots, by_slot, clauses }
     }
 
+    /// Returns the relations of a package. To look at each is a step, even if nothing meets it.
+    pub(crate) fn links(&self, package: PackageId, budget: &Budget) -> Result<&'u [Relation], Exhausted> {
+        let links = self.universe.links(package);
+        budget.take(links.len())?;
+        Ok(links)
+    }
+
     /// Returns the packages of this name that the view has, newest first.
     pub(crate) fn named(&self, name: NameId) -> &[PackageId] {
         self.by_name.get(name.index()).map_or(&[], Vec::as_slice)

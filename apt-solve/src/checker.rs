@@ -253,7 +253,7 @@ impl<'u> Checker<'u> {
         asked: usize,
         budget: &Budget,
     ) -> Result<(Verdict, Vec<PackageId>), Exhausted> {
-        match solve(&self.candidates, goals, &Rules::All, budget)? {
+        match solve(&self.candidates, goals, Rules::All, budget)? {
             Answer::Solution(packages) => Ok((Verdict::Installable, packages)),
             Answer::Unsolvable(visited) => {
                 let rules = core::smallest(&self.candidates, goals, visited, budget)?;

@@ -79,7 +79,7 @@ impl<'c, 'u> Closure<'c, 'u> {
         loop {
             while let Some(package) = built.get(next).copied() {
                 next += 1;
-                for relation in self.candidates.universe.links(package) {
+                for relation in self.candidates.links(package, budget)? {
                     if !relation.link.is_dependency() {
                         continue;
                     }
@@ -120,8 +120,8 @@ impl<'c, 'u> Closure<'c, 'u> {
     fn hits_member(&self, id: PackageId, budget: &Budget) -> Result<bool, Exhausted> {
         let candidates = self.candidates;
         let Some(package) = candidates.universe.get(id) else { return Ok(true) };
-        for relation in candidates.universe.links(id).iter().filter(|relation| !relation.link.is_dependency())
-        {
+        let links = candidates.links(id, budget)?;
+        for relation in links.iter().filter(|relation| !relation.link.is_dependency()) {
             let mut hit = candidates.conflicting(package, relation, budget)?;
             if hit.any(|other| self.is_marked(&self.members, other)) {
                 return Ok(true);
@@ -138,8 +138,8 @@ impl<'c, 'u> Closure<'c, 'u> {
         for other in candidates.rivals(id, package, budget)? {
             set(&mut self.forbidden, other, self.mark);
         }
-        for relation in candidates.universe.links(id).iter().filter(|relation| !relation.link.is_dependency())
-        {
+        let links = candidates.links(id, budget)?;
+        for relation in links.iter().filter(|relation| !relation.link.is_dependency()) {
             for other in candidates.conflicting(package, relation, budget)? {
                 set(&mut self.forbidden, other, self.mark);
             }

@@ -15,15 +15,12 @@ pub(crate) fn smallest(
 ) -> Result<BTreeSet<Rule>, Exhausted> {
     let packages = smallest_packages(candidates, goals, visited, budget)?;
     let mut rules = rules_of(candidates, goals, &packages, budget)?;
-    // Conflicts last: an explanation without one is easier to read.
-    for rule in rules.clone().into_iter().rev() {
-        let mut fewer = rules.clone();
-        fewer.remove(&rule);
-        let fewer = Rules::These(fewer);
-        if let (Answer::Unsolvable(_), Rules::These(fewer)) =
-            (solve(candidates, goals, &fewer, budget)?, fewer)
-        {
-            rules = fewer;
+    // Conflicts come last in the set and are tried first: an explanation without one is easier to read.
+    let all: Vec<Rule> = rules.iter().copied().collect();
+    for rule in all.into_iter().rev() {
+        rules.remove(&rule);
+        if let Answer::Solution(_) = solve(candidates, goals, Rules::These(&rules), budget)? {
+            rules.insert(rule);
         }
     }
     Ok(rules)
@@ -37,16 +34,15 @@ fn smallest_packages(
     budget: &Budget,
 ) -> Result<BTreeSet<PackageId>, Exhausted> {
     for package in by_distance(candidates, goals, &packages, budget)?.into_iter().rev() {
-        if !packages.contains(&package) {
+        if !packages.remove(&package) {
             continue;
         }
-        let mut fewer = packages.clone();
-        fewer.remove(&package);
-        if let Answer::Unsolvable(visited) =
-            solve(candidates, goals, &Rules::OfPackages(fewer.clone()), budget)?
-        {
+        match solve(candidates, goals, Rules::OfPackages(&packages), budget)? {
             // What was not looked at was not needed either.
-            packages = fewer.intersection(&visited).copied().collect();
+            Answer::Unsolvable(visited) => packages.retain(|one| visited.contains(one)),
+            Answer::Solution(_) => {
+                packages.insert(package);
+            }
         }
     }
     Ok(packages)
@@ -67,7 +63,7 @@ pub(crate) fn by_distance(
             continue;
         }
         sorted.push(package);
-        for relation in candidates.universe.links(package) {
+        for relation in candidates.links(package, budget)? {
             if relation.link.is_dependency() {
                 let met = candidates.of(relation.clause, budget)?;
                 budget.take(met.len())?;
@@ -79,7 +75,7 @@ pub(crate) fn by_distance(
     Ok(sorted)
 }
 
-/// Returns every rule of the packages and of the names of all packages that they can bring along.
+/// Returns every rule of the packages that excludes or needs something, and those of the names of all packages that can come with them.
 fn rules_of(
     candidates: &Candidates<'_>,
     goals: &[Vec<PackageId>],
@@ -91,11 +87,11 @@ fn rules_of(
     let mut involved: BTreeSet<PackageId> = goals.iter().flatten().copied().collect();
     for id in packages {
         let Some(package) = universe.get(*id) else { continue };
-        for (relation, at) in universe.links(*id).iter().zip(package.links.start..) {
+        for (relation, at) in candidates.links(*id, budget)?.iter().zip(package.links.start..) {
             if relation.link.is_dependency() {
                 rules.insert(Rule::Needs(*id, at));
                 involved.extend(candidates.of(relation.clause, budget)?);
-            } else {
+            } else if candidates.conflicting(package, relation, budget)?.next().is_some() {
                 rules.insert(Rule::Excludes(*id, at));
             }
         }

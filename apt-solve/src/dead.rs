@@ -1,4 +1,4 @@
-//! Packages that cannot be installed for want of something: each way to meet one of their dependencies ends at a package
+//! Packages that cannot be installed because something is missing: each way to meet one of their dependencies ends at a package
 //! that is not there. No conflict is needed to see it, and no search.
 
 use crate::candidates::Candidates;
@@ -75,7 +75,7 @@ impl Graph {
             if candidates.slot(id).is_none() {
                 continue;
             }
-            for (relation, at) in universe.links(id).iter().zip(package.links.start..) {
+            for (relation, at) in candidates.links(id, budget)?.iter().zip(package.links.start..) {
                 if relation.link.is_dependency() {
                     graph.add(id, at, relation.clause, candidates.of(relation.clause, budget)?, budget)?;
                 }

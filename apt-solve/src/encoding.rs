@@ -32,15 +32,16 @@ pub(crate) enum Rule {
 }
 
 /// Which rules count.
-pub(crate) enum Rules {
+#[derive(Clone, Copy)]
+pub(crate) enum Rules<'r> {
     All,
     /// Those of these packages, and those of all names.
-    OfPackages(BTreeSet<PackageId>),
-    These(BTreeSet<Rule>),
+    OfPackages(&'r BTreeSet<PackageId>),
+    These(&'r BTreeSet<Rule>),
 }
 
-impl Rules {
-    fn contains(&self, rule: Rule) -> bool {
+impl Rules<'_> {
+    fn contains(self, rule: Rule) -> bool {
         match (self, rule) {
             (Self::All, _) | (Self::OfPackages(_), Rule::OneOf(_)) => true,
             (Self::OfPackages(packages), Rule::Needs(package, _) | Rule::Excludes(package, _)) => {
@@ -63,7 +64,7 @@ pub(crate) enum Answer {
 pub(crate) fn solve(
     candidates: &Candidates<'_>,
     goals: &[Vec<PackageId>],
-    rules: &Rules,
+    rules: Rules<'_>,
     budget: &Budget,
 ) -> Result<Answer, Exhausted> {
     let visited = RefCell::default();
@@ -121,7 +122,7 @@ impl Sets {
 
 struct Encoding<'a, 'u> {
     candidates: &'a Candidates<'u>,
-    rules: &'a Rules,
+    rules: Rules<'a>,
     budget: &'a Budget,
     /// The packages whose rules the solver asked for.
     visited: &'a RefCell<BTreeSet<PackageId>>,
@@ -194,9 +195,8 @@ impl Encoding<'_, '_> {
 
     fn dependencies(&self, id: PackageId) -> Result<KnownDependencies, Exhausted> {
         let mut known = KnownDependencies::default();
-        let universe = self.candidates.universe;
-        let Some(package) = universe.get(id) else { return Ok(known) };
-        for (relation, at) in universe.links(id).iter().zip(package.links.start..) {
+        let Some(package) = self.candidates.universe.get(id) else { return Ok(known) };
+        for (relation, at) in self.candidates.links(id, self.budget)?.iter().zip(package.links.start..) {
             if relation.link.is_dependency() {
                 if self.rules.contains(Rule::Needs(id, at)) {
                     known.requirements.push(self.requirement_of(relation.clause)?.into());
@@ -215,13 +215,9 @@ impl Encoding<'_, '_> {
         }
         Ok(known)
     }
-
-    fn set(&self, number: VersionSetId) -> Option<PackageSet> {
-        self.sets.borrow().sets.get(number.0 as usize).cloned()
-    }
 }
 
-/// The solver shows nothing to anybody: its texts are not used.
+/// The texts are not used: reasons are written by [`Writer`](crate::reason::Writer).
 impl Interner for Encoding<'_, '_> {
     type NameId = resolvo::NameId;
     type SolvableId = resolvo::SolvableId;
@@ -243,7 +239,8 @@ impl Interner for Encoding<'_, '_> {
     }
 
     fn version_set_name(&self, version_set: VersionSetId) -> Self::NameId {
-        resolvo::NameId::from_raw(self.set(version_set).map_or(0, |set| set.slot))
+        let known = self.sets.borrow();
+        resolvo::NameId::from_raw(known.sets.get(version_set.0 as usize).map_or(0, |set| set.slot))
     }
 
     fn solvable_name(&self, solvable: Self::SolvableId) -> Self::NameId {
@@ -266,7 +263,8 @@ impl DependencyProvider for Encoding<'_, '_> {
         version_set: VersionSetId,
         inverse: bool,
     ) -> Vec<Self::SolvableId> {
-        let Some(set) = self.set(version_set) else { return Vec::new() };
+        let known = self.sets.borrow();
+        let Some(set) = known.sets.get(version_set.0 as usize) else { return Vec::new() };
         // When nothing is left, the next look at the budget ends the search.
         let _ = self.budget.take(candidates.len());
         let is_in = |one: &Self::SolvableId| set.packages.binary_search(&package_of(*one)).is_ok();

@@ -5,7 +5,7 @@ use crate::core::by_distance;
 use crate::dead::Dead;
 use crate::encoding::Rule;
 use crate::limits::{Budget, Exhausted};
-use crate::package::{ArchId, Link, Package, PackageId, Relation};
+use crate::package::{ArchId, Link, NameId, Package, PackageId, Relation};
 use crate::universe::{Universe, View};
 use deb_parse::Version;
 use std::collections::{BTreeSet, VecDeque};
@@ -270,7 +270,7 @@ impl Writer<'_, '_> {
         facts: &mut Vec<Fact>,
     ) -> Result<(), Exhausted> {
         let Some(package) = self.package(id) else { return Ok(()) };
-        for (relation, at) in self.candidates.universe.links(id).iter().zip(package.links.start..) {
+        for (relation, at) in self.candidates.links(id, self.budget)?.iter().zip(package.links.start..) {
             if rules.contains(&Rule::Needs(id, at)) {
                 facts.push(self.needs(package, relation)?);
             } else if rules.contains(&Rule::Excludes(id, at)) {
@@ -316,7 +316,8 @@ impl Writer<'_, '_> {
             Fact::OneOf { packages } => packages.as_slice(),
             Fact::Needs { .. } | Fact::Essential { .. } => &[],
         });
-        let of_facts = labels.flat_map(|label| universe.packages_named(&label.name));
+        let names = labels.filter_map(|label| universe.names.find(&label.name));
+        let of_facts = names.flat_map(|name| self.candidates.named(NameId(name)).iter().copied());
         of_rules.chain(of_facts).collect()
     }
 

@@ -176,10 +176,16 @@ impl Builder {
         if self.universe.sources.get(source.index()).is_none() {
             return Err(Error::UnknownSource(source));
         }
-        if self.universe.packages.len() >= MAX_PACKAGES || self.universe.links.len() >= MAX_RELATIONS {
+        let (links, provided) = (self.universe.links.len(), self.universe.provided.len());
+        if self.universe.packages.len() >= MAX_PACKAGES || links.max(provided) >= MAX_RELATIONS {
             return Err(Error::TooLarge { source_name: self.universe.source_name(source).to_owned() });
         }
-        self.add_stanza(source, paragraph).map_err(|error| self.error(source, error))
+        self.add_stanza(source, paragraph).map_err(|error| {
+            // The next package gets the number that this one would have had, and must not get what it provides.
+            self.universe.links.truncate(links);
+            self.universe.provided.truncate(provided);
+            self.error(source, error)
+        })
     }
 
     fn add_stanza(
@@ -215,7 +221,10 @@ impl Builder {
         for text in parts(provides) {
             for one in relation::iter(text) {
                 let one = one.map_err(|error| stanza.provides().err().unwrap_or(error))?;
-                if let Some(provided) = provided(&one, arch, universe) {
+                // dpkg takes no alternatives here.
+                if !text.contains('|')
+                    && let Some(provided) = provided(&one, arch, universe)
+                {
                     universe.provided.push((id, provided));
                 }
             }
@@ -287,16 +296,17 @@ fn well_placed(stanza: &PackagesStanza<'_>, link: Link, error: deb_parse::Error)
     whole.err().unwrap_or(error)
 }
 
-/// Returns what the relation provides; nothing if no machine with these architectures can use it.
+/// Returns what the relation provides; nothing if no machine with these architectures can use it, or if its version is not exact.
 fn provided(one: &RelationRef<'_>, arch: ArchId, universe: &mut Universe) -> Option<Provided> {
     let arch = match one.qualifier() {
         None => arch,
         Some(name) => ArchId(universe.architectures.find(name)?),
     };
-    // dpkg takes only an exact version here (Policy 7.5).
-    let version = one
-        .version()
-        .filter(|(operator, _)| *operator == relation::Operator::Equal)
-        .map(|(_, version)| version.to_version());
+    let version = match one.version() {
+        None => None,
+        Some((relation::Operator::Equal, version)) => Some(version.to_version()),
+        // Policy 7.5 allows no other operator: dpkg refuses the package, and apt ignores what it provides that way.
+        Some(_) => return None,
+    };
     Some(Provided { name: NameId(universe.names.number(one.name())), arch, version })
 }

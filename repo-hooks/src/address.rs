@@ -53,13 +53,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(first, second, third, fourth))
     };
     match (a, b, c, d, e, f) {
-        // Mapped, compatible and translated addresses of IPv4; the unspecified address and the loopback are among the second.
+        // Mapped and translated addresses of IPv4.
         (0, 0, 0, 0, 0, 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) => v4(g, h),
         // 6to4 has the address of IPv4 behind its prefix.
         (0x2002, ..) => v4(b, c),
         // Teredo, ORCHID, benchmarks and documentation.
         (0x2001, 0..=0x1ff | 0xdb8, ..) | (0x3fff, 0..=0xfff, ..) => false,
-        // All that is given out begins with the bits 001.
+        // All that is given out begins with the bits 001: not the loopback, and not the old form of compatible addresses of IPv4.
         _ => a & 0xe000 == 0x2000,
     }
 }

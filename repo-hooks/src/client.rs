@@ -67,7 +67,7 @@ impl Client {
         Err(DeliveryError::Status { status: status.as_u16(), retry_after: seconds.map(Duration::from_secs) })
     }
 
-    /// Says what went wrong without the address, which an error of the client may quote.
+    /// Returns what went wrong without the address of the receiver, which the error may quote.
     fn explain(&self, error: Error) -> DeliveryError {
         match error {
             Error::BadUri(_) | Error::Http(_) => DeliveryError::Address,

@@ -45,7 +45,7 @@ struct Message {
     text: String,
 }
 
-/// Of a client: a `m.notice` is what programs say, and no program answers it.
+/// A message as a client of Matrix sends it: programs send `m.notice`, which no other program answers.
 #[derive(Serialize)]
 struct MatrixMessage<'a> {
     msgtype: &'static str,

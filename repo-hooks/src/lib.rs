@@ -1,7 +1,7 @@
-//! Tells other systems what happens in an APT repository.
+//! Notifies other systems of what happens in an APT repository.
 //!
-//! A [`Payload`] says what happened. [`Request::new`] makes what a web server is sent of it: the payload itself, or a message for a
-//! chat; a [`Client`] sends that. [`run`] gives the payload to a command, and [`Mail`] hands it to `sendmail`. What could not be delivered is
+//! A [`Payload`] says what happened. [`Request::new`] makes the request for a web server, with the payload itself or with a message for a
+//! chat; a [`Client`] sends it. [`run`] gives the payload to a command, and [`Mail`] hands it to `sendmail`. What could not be delivered is
 //! a [`DeliveryError`], and [`schedule::next`] says when it is tried again.
 //!
 //! ```

@@ -1,7 +1,7 @@
 //! Commands that are given an event.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{PipeReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -27,11 +27,11 @@ pub struct Program<'a> {
     pub directory: &'a Path,
     /// What it reads from standard input.
     pub input: &'a [u8],
-    /// The time that it has. All that it started is killed after that.
+    /// The time that it has. It is killed after that with all that it started in its process group.
     pub timeout: Duration,
 }
 
-/// Runs a command, and returns when it has ended well. What it prints is thrown away.
+/// Runs a command, and returns when it has ended with status 0. What it prints is thrown away.
 ///
 /// # Errors
 /// [`DeliveryError::NotStarted`]; [`DeliveryError::Failed`] when it ends with another status than 0; [`DeliveryError::TimedOut`] when it was
@@ -39,27 +39,33 @@ pub struct Program<'a> {
 pub fn run(program: &Program<'_>) -> Result<(), DeliveryError> {
     let name = || program.program.to_string_lossy().into_owned();
     let not_started = |source| DeliveryError::NotStarted { program: name(), source };
+    // Before the command is started: where the system has no thread left for this, there is no command to wait for.
+    let input = written(program.input).map_err(not_started)?;
     let mut child = Command::new(program.program)
         .args(program.arguments)
         .envs(program.variables.iter().copied())
         .current_dir(program.directory)
-        .stdin(Stdio::piped())
+        .stdin(input)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
         .map_err(not_started)?;
-    if let Some(mut pipe) = child.stdin.take() {
-        let input = program.input.to_vec();
-        // A command that reads nothing must not keep this process from killing it, and one that wants to know nothing is content.
-        let write = move || drop(pipe.write_all(&input));
-        std::thread::Builder::new().name("hook".to_owned()).spawn(write).map_err(not_started)?;
-    }
     match wait(&mut child, program.timeout).map_err(not_started)? {
         None => Err(DeliveryError::TimedOut { after: program.timeout }),
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(DeliveryError::Failed { program: name(), status }),
     }
+}
+
+/// Returns the end of a pipe that a command reads this from.
+fn written(input: &[u8]) -> std::io::Result<PipeReader> {
+    let (reader, mut writer) = std::io::pipe()?;
+    let input = input.to_vec();
+    // In a thread, as a command that reads nothing must still be killed in time. Writing fails when nobody reads any more, which is fine.
+    let write = move || drop(writer.write_all(&input));
+    std::thread::Builder::new().name("hook".to_owned()).spawn(write)?;
+    Ok(reader)
 }
 
 /// Waits until a command has ended. One that takes too long is killed with all that it started: `None`.

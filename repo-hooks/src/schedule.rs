@@ -8,7 +8,7 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// For so long an event is tried to be delivered: a receiver that is broken for a week gets all of it when it works again.
+/// How long the delivery of an event is tried: a receiver that is broken for a week gets every event when it works again.
 pub const GIVE_UP: Duration = Duration::from_secs(8 * 24 * 3600);
 
 /// What becomes of a delivery that failed.
@@ -22,8 +22,8 @@ pub enum Next {
 
 /// Decides what becomes of a delivery that failed `attempts` times, of an event that is so old.
 ///
-/// The waits double from a second to an hour. Between a half and the whole of each is waited, by `chance`, so that receivers are not met by
-/// all who wait at once. A receiver that asks to be left alone for longer is, for up to an hour.
+/// The waits double from a second to an hour. Each is shortened by up to a half, by `chance`, so that not all who wait come back at once. A
+/// receiver that asks to be left alone for longer gets that time, up to an hour.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The proof that a payload comes from who knows the secret.
+//! The proof that a payload comes from somebody who knows the secret.
 
 use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;

@@ -45,7 +45,7 @@ pub struct ChangedPackage {
 }
 
 /// Whether a version came or went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sign {
     /// It came.
     Added,

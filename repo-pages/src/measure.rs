@@ -10,7 +10,7 @@ pub(crate) fn time(time: Timestamp) -> Markup {
     }
 }
 
-/// Returns a moment for programs.
+/// Returns a moment as RFC 3339 writes it, for programs.
 pub(crate) fn rfc_3339(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -40,7 +40,7 @@ impl Overview {
         let content = html! {
             h1 { "APT repositories" }
             @if self.repositories.is_empty() {
-                p { "You may read no repository here." }
+                p { "You may not read any repository here." }
             }
             ul.cards {
                 @for repository in &self.repositories {

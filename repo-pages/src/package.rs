@@ -48,7 +48,7 @@ pub struct PackageVersion {
     pub size: u64,
     /// Since when the repository has it.
     pub since: Since,
-    /// The address of its file, as [`Place::up`] of the page or an address of its own begins it; `None` when it has no single file.
+    /// The address of its package file or `.dsc`, absolute or relative to the page; `None` when no file of it is known.
     pub file: Option<Line>,
 }
 

@@ -33,7 +33,7 @@ impl Page {
 /// Returns the text of the list of repositories.
 pub(super) fn list(names: &[&str]) -> String {
     if names.is_empty() {
-        return "You may read no repository here.\n".to_owned();
+        return "You may not read any repository here.\n".to_owned();
     }
     let mut text = "APT repositories:\n\n".to_owned();
     for name in names {

@@ -73,6 +73,31 @@ fn many_providers_with_many_versioned_relations_end_within_the_limit() {
     assert!(report.findings.iter().all(|finding| finding.verdict == Verdict::NotDecided));
 }
 
+/// Lists this many packages that are not there.
+fn absent(number: usize) -> String {
+    let names: Vec<_> = (0..number).map(|at| format!("x{at}")).collect();
+    names.join(", ")
+}
+
+#[test]
+fn conflicts_with_what_is_not_there_are_left_out_of_the_search_for_a_reason() {
+    let absent = absent(10_000);
+    let text = format!(
+        "Package: everything\nVersion: 1\nArchitecture: all\nDepends: bb, cc\n\n\
+         Package: bb\nVersion: 1\nArchitecture: all\nConflicts: cc, {absent}\n\n\
+         Package: cc\nVersion: 1\nArchitecture: all\n"
+    );
+    let Verdict::Broken(reason) = verdict(&text, Limits::default().with_steps(2_000_000)) else { panic!() };
+    assert_eq!(reason.to_string(), "everything 1 needs bb; everything 1 needs cc; bb 1 conflicts with cc 1");
+}
+
+#[test]
+fn to_look_at_a_conflict_is_a_step_even_if_it_hits_nothing() {
+    let text = format!("Package: everything\nVersion: 1\nArchitecture: all\nConflicts: {}\n", absent(10_000));
+    assert_eq!(verdict(&text, Limits::default().with_steps(10_000)), Verdict::NotDecided);
+    assert_eq!(verdict(&text, Limits::default()), Verdict::Installable);
+}
+
 fn apt_source(universe: &Universe) -> apt_solve::SourceId {
     let first = universe.packages_named("pp0").next().unwrap();
     universe.source_of(first).unwrap()
@@ -86,6 +111,18 @@ fn a_wrong_relation_is_refused_with_its_place() {
     let error = builder.read(source, &text[..]).unwrap_err();
     assert!(matches!(&error, Error::Paragraph { source_name, .. } if source_name == "prod"));
     insta::assert_snapshot!(std::error::Error::source(&error).unwrap().to_string(), @r#"line 5, column 7, field Depends: relation ">": the upstream version must start with a digit (Policy 5.6.12)"#);
+}
+
+#[test]
+fn a_package_that_was_refused_leaves_nothing_to_the_next() {
+    let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
+    let source = builder.add_source("prod");
+    let refused = b"Package: aa\nVersion: 1\nArchitecture: all\nProvides: vv, (\n";
+    assert!(builder.read(source, &refused[..]).is_err());
+    let others = b"Package: bb\nVersion: 1\nArchitecture: all\n\nPackage: everything\nVersion: 1\nArchitecture: all\nDepends: vv\n";
+    assert_eq!(builder.read(source, &others[..]).unwrap(), 2);
+    let report = Checker::new(&builder.build(), View::Newest, Limits::default()).source(source);
+    assert_eq!((report.installable, report.findings.len()), (1, 1));
 }
 
 #[test]

@@ -25,10 +25,10 @@ pub(crate) struct ApproveArguments {
     /// The versions, in every suite and architecture that the repository has them for
     #[arg(required = true, value_name = "PACKAGE=VERSION", value_parser = parse_version)]
     versions: Vec<Selector>,
-    /// Approve all packages too that were built from the same sources; the name and version of a source may be given as well
+    /// Also approve all packages built from the same sources; the name and version of a source may be given as well
     #[arg(long, conflicts_with = "withdraw")]
     whole_source: bool,
-    /// Take back approvals of one's own
+    /// Withdraw your own approvals
     #[arg(long)]
     withdraw: bool,
     #[command(flatten)]
@@ -153,7 +153,7 @@ fn approval_json(approval: &Approval) -> serde_json::Value {
     })
 }
 
-/// What the repository has of what was approved.
+/// Whether the repository still has what was approved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     /// The very content.

@@ -1,6 +1,6 @@
 //! `check`: which packages of a repository cannot be installed, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use apt_solve::{Builder, Checker, Limits, SourceId, Universe, Verdict, View};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::deb::Compression;
 use deb_parse::{Architecture, SuiteName, deb822};
-use repo_store::{Build, Record, RepositorySettings, Revision};
+use repo_store::{Build, Record, Revision};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
@@ -30,13 +30,14 @@ pub(crate) struct CheckArguments {
     /// Only machines of this architecture; may be given several times [default: each that the suite has packages for]
     #[arg(long = "architecture", value_name = "NAME", value_parser = Architecture::parse)]
     architectures: Vec<Architecture>,
-    /// What clients have besides: a Packages file, plain or compressed (.gz, .xz, .zst, .bz2); may be given several times
+    /// Packages that clients can install besides: a Packages file, plain or compressed (.gz, .xz, .zst, .bz2); may be given several times
     #[arg(long = "base", value_name = "FILE")]
     base_files: Vec<Utf8PathBuf>,
-    /// What clients have besides: another repository of the store, with a suite if it is called otherwise; may be given several times
+    /// Packages that clients can install besides: another repository of the store, with a suite if its name differs; may be given several
+    /// times
     #[arg(long = "base-suite", value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     base_states: Vec<RevisionSpec>,
-    /// Let older versions meet dependencies too; apt takes the newest of each package only
+    /// Let older versions meet dependencies too; apt considers only the newest of each package
     #[arg(long)]
     all_versions: bool,
     #[command(flatten)]
@@ -50,7 +51,7 @@ struct CheckedJson {
     architecture: String,
     /// How many packages can be installed.
     installable: usize,
-    /// How many were not checked, for a newer version is there.
+    /// How many were not checked, because a newer version is there.
     superseded: usize,
     /// Why the essential packages cannot be installed together, if they cannot; the others were then checked without them.
     essential: Option<String>,
@@ -112,10 +113,9 @@ pub(crate) fn run(
         };
         for suite in head.commit().suites.keys().filter(is_asked) {
             let records = binaries(head, suite)?;
-            for architecture in machines(&records, repository, suite) {
-                if arguments.architectures.is_empty() || arguments.architectures.contains(&architecture) {
-                    check(suite, &records, &architecture, &base, view, &mut findings)?;
-                }
+            let published = repository.suite(suite).map_or(&[][..], |suite| &suite.architectures);
+            for architecture in machines(&records, published, &arguments.architectures) {
+                check(suite, &records, &architecture, &base, view, &mut findings)?;
             }
         }
     }
@@ -142,23 +142,27 @@ fn binaries(revision: &Revision<'_>, suite: &SuiteName) -> Result<Vec<Arc<Record
     Ok(records)
 }
 
-/// Returns the architectures of the machines that a suite is for: those it has packages of, or those it publishes if all its packages are
-/// for `all`.
-fn machines(records: &[Arc<Record>], settings: &RepositorySettings, suite: &SuiteName) -> Vec<Architecture> {
-    let mut found: Vec<Architecture> = Vec::new();
-    for record in records {
-        if let Build::For(architecture) = &record.key().architecture
-            && !architecture.is_all()
-            && !found.contains(architecture)
-        {
-            found.push(architecture.clone());
-        }
+/// Returns the architectures of the machines that packages are checked for: those that any of them is built for, or those published if all
+/// are for `all`. Of these only what is `asked` for, if anything is, and what is asked for need only be published: packages for `all` are
+/// installed on such machines too.
+fn machines(
+    records: &[Arc<Record>],
+    published: &[Architecture],
+    asked: &[Architecture],
+) -> BTreeSet<Architecture> {
+    if records.is_empty() {
+        return BTreeSet::new();
     }
-    if found.is_empty() && !records.is_empty() {
-        found = settings.suite(suite).map(|suite| suite.architectures.clone()).unwrap_or_default();
+    let of_machines = |record: &Arc<Record>| match &record.key().architecture {
+        Build::For(architecture) if !architecture.is_all() => Some(architecture.clone()),
+        Build::For(_) | Build::Source => None,
+    };
+    let built: BTreeSet<Architecture> = records.iter().filter_map(of_machines).collect();
+    if !asked.is_empty() {
+        let is_known = |one: &&Architecture| built.contains(*one) || published.contains(one);
+        return asked.iter().filter(is_known).cloned().collect();
     }
-    found.sort();
-    found
+    if built.is_empty() { published.iter().cloned().collect() } else { built }
 }
 
 /// What clients have besides.
@@ -196,7 +200,7 @@ fn add_records(
     Ok(())
 }
 
-/// Makes sure that a file can be read for each suite and architecture: a pipe has its content for the first alone.
+/// Makes sure that a file can be read again for each suite and architecture: a pipe has its content only once.
 fn check_file(path: &Utf8Path) -> Result<(), Failure> {
     let found = std::fs::metadata(path);
     let found = found.map_err(|source| Failure::Io { verb: "read", path: path.to_string(), source })?;
@@ -290,8 +294,9 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
     });
     output.result(&json, || {
         let row = |one: &FindingJson| {
-            let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED).to_owned();
-            [&one.package, &one.version, &one.architecture, &joined(&one.suites), &reason].map(Clone::clone)
+            let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED);
+            [one.package.as_str(), &one.version, &one.architecture, &joined(&one.suites), reason]
+                .map(str::to_owned)
         };
         if !found.is_empty() {
             let rows: Vec<_> = found.iter().map(row).collect();

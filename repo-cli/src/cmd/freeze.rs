@@ -13,11 +13,11 @@ use crate::session::Session;
 pub(crate) struct FreezeArguments {
     /// The repository
     repository: String,
-    /// When it ends by itself: a day, which counts as its end, such as 2026-11-30; a time in UTC, such as '2026-11-30 08:00' or
-    /// 2026-11-30T08:00; or from now on, such as 36h or 14d
+    /// When the freeze ends: the end of a day such as 2026-11-30, a time in UTC such as '2026-11-30 08:00' or 2026-11-30T08:00, or
+    /// so long from now, such as 36h or 14d
     #[arg(long, value_name = "TIME", value_parser = to_come)]
     until: Timestamp,
-    /// Why, for the history and for everybody who is stopped
+    /// Reason, shown in the history and to everybody whom the freeze stops
     #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
     /// Show what would be done and change nothing
@@ -53,7 +53,7 @@ fn to_come(text: &str) -> Result<Timestamp, &'static str> {
     let now = clock::now();
     let time = moment::to_come(text, now)
         .ok_or("not a time: give for example 2026-11-30, '2026-11-30 08:00' or 36h")?;
-    if time > now { Ok(time) } else { Err("that time is over") }
+    if time > now { Ok(time) } else { Err("that time has passed") }
 }
 
 pub(crate) fn freeze(

@@ -51,10 +51,8 @@ pub(super) fn print(plan: &PromotionPlan, dry_run: bool, limit: RowLimit, output
     let all = violations(plan);
     if !all.is_empty() && output.shows_change(dry_run) {
         let row = |one: &GateJson| {
-            let GateJson { package, version, architecture, rule, reason, result, .. } = one;
-            let words = [package, version, architecture].map(Clone::clone);
-            let [package, version, architecture] = words;
-            [package, version, architecture, (*result).to_owned(), (*rule).to_owned(), reason.clone()]
+            [one.package.as_str(), &one.version, &one.architecture, one.result, one.rule, &one.reason]
+                .map(str::to_owned)
         };
         let rows: Vec<[String; 6]> = all.iter().map(row).collect();
         let head = [

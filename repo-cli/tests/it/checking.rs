@@ -128,3 +128,19 @@ fn a_base_is_a_file_and_an_architecture_one_of_the_repository() {
     let refused = environment.run(&["check", "prod", "--architecture", "amd46"]).ends_with(2);
     assert!(refused.stderr.contains("nothing for"), "{refused}");
 }
+
+#[test]
+fn machines_that_nothing_is_built_for_are_checked_when_they_are_asked_for() {
+    let environment = store();
+    let text = std::fs::read_to_string(environment.path("store/repo.toml")).unwrap();
+    environment.write(
+        "store/repo.toml",
+        text.replace("architectures = [\"amd64\"]", "architectures = [\"amd64\", \"arm64\"]"),
+    );
+    add(&environment, "prod", &[("greeter", "1.0", "")]);
+    let hello = environment.build("hello", "1.0", "all", |builder| builder.field("Depends", "greeter"));
+    let _ = environment.run(&["add", "prod", hello.as_str()]).succeeds();
+    let _ = environment.run(&["check", "prod"]).succeeds();
+    let found = environment.run(&["check", "prod", "--architecture", "arm64"]).ends_with(3);
+    assert!(found.stdout.contains("hello 1.0 needs greeter, which nothing provides"), "{found}");
+}

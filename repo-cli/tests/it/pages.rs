@@ -187,6 +187,33 @@ fn hostile_packages_are_only_shown() {
 }
 
 #[test]
+fn a_package_is_shown_in_its_newest_version_with_the_words_of_its_binaries() {
+    let environment = with_pages("");
+    for (version, description) in [("2.0", "greets people"), ("2.1", "waves at people")] {
+        let file = environment.build("wave", version, "amd64", |builder| builder.description(description));
+        let _ = environment.run(&["add", "prod", file.as_str()]).succeeds();
+    }
+    let dsc = testkit::Source::new(&environment.path("files"), "wave", "2.1").native();
+    let _ = environment.run(&["add", "prod", dsc.as_str()]).succeeds();
+    let server = environment.serve();
+    has(&page(&server, "/-/prod/suite/bookworm"), &["<bdi>2.1</bdi>", "<bdi>waves at people</bdi>"]);
+    // By the name, and by what only the older version says.
+    for text in ["wave", "greets"] {
+        let found = page(&server, &format!("/-/prod/search?q={text}"));
+        has(&found, &["1 package has", "<bdi>2.1</bdi>", "<bdi>waves at people</bdi>"]);
+    }
+}
+
+#[test]
+fn a_package_with_many_versions_in_one_change_tells_how_many_are_not_shown() {
+    let environment = with_pages("");
+    let versions: Vec<String> = (0..53).map(|number| format!("many=1.{number}")).collect();
+    environment.add("prod", &versions.iter().map(String::as_str).collect::<Vec<_>>());
+    let server = environment.serve();
+    has(&page(&server, "/-/prod/package/many"), &["53 package versions", "and 3 more"]);
+}
+
+#[test]
 fn a_long_list_goes_on_on_the_next_page() {
     let environment = with_pages("");
     let packages: Vec<String> = (0..203).map(|number| format!("p{number:03}=1")).collect();

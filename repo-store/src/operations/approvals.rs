@@ -21,7 +21,7 @@ use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Record, RecordKey};
 use crate::store::Store;
 
-/// So many approvals of a repository are known at most; the oldest are forgotten.
+/// How many approvals of a repository are kept at most: beyond that the oldest are forgotten.
 const MOST_APPROVALS: usize = 50_000;
 
 /// The approvals of a repository.
@@ -192,26 +192,23 @@ pub(crate) fn plan(
     whole_source: bool,
 ) -> Result<ApprovalPlan, Error> {
     let mut records: BTreeMap<(RecordKey, BlobId), Arc<Record>> = BTreeMap::new();
-    let mut unmatched = Vec::new();
-    let head = store.head(repository)?;
-    for selector in selectors {
-        let mut is_matched = false;
-        for suite in head.iter().flat_map(|head| head.commit().suites.keys()) {
-            let Some(head) = &head else { continue };
-            let mut found = selector.all_in(head, suite)?;
-            if whole_source {
-                let built = head.records(suite)?;
+    let mut unmatched: Vec<Selector> = selectors.to_vec();
+    if let Some(head) = store.head(repository)? {
+        for suite in head.commit().suites.keys() {
+            let all = if whole_source { head.records(suite)? } else { Vec::new() };
+            for selector in selectors {
+                let mut found = selector.all_in(&head, suite)?;
                 let sources: BTreeSet<_> = found.iter().map(|record| record.source()).collect();
-                let is_meant =
-                    |record: &Record| selector.names_source_of(record) || sources.contains(&record.source());
-                found.extend(built.into_iter().filter(|record| is_meant(record)));
+                let is_meant = |record: &&Arc<Record>| {
+                    selector.names_source_of(record) || sources.contains(&record.source())
+                };
+                found.extend(all.iter().filter(is_meant).cloned().collect::<Vec<_>>());
+                if !found.is_empty() {
+                    unmatched.retain(|other| other != selector);
+                }
+                let by_key = found.into_iter().map(|record| ((record.key().clone(), record.blob()), record));
+                records.extend(by_key);
             }
-            is_matched |= !found.is_empty();
-            let by_key = found.into_iter().map(|record| ((record.key().clone(), record.blob()), record));
-            records.extend(by_key);
-        }
-        if !is_matched {
-            unmatched.push(selector.clone());
         }
     }
     let records = records.into_values().collect();

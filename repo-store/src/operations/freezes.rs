@@ -123,7 +123,7 @@ pub(crate) fn thaw(
     Ok(last.0.filter(|freeze| freeze.is_in_force(context.now)))
 }
 
-/// Puts another freeze in the place of the last one, if there is to be another, and returns the last. The log has it before it counts.
+/// Replaces the last freeze by another, if there is to be another, and returns the last. The log has the operation before it takes effect.
 fn change(
     store: &Store,
     repository: &RepositoryName,

@@ -35,7 +35,7 @@ pub(super) struct Recent {
 struct Recorded {
     id: CommitId,
     commit: Commit,
-    versions: Vec<(RecordKey, SuiteName, char)>,
+    versions: Vec<(RecordKey, SuiteName, Sign)>,
     /// How many more versions there are than `versions` has.
     more: usize,
 }
@@ -73,7 +73,11 @@ impl Recent {
 
     /// Returns the newest changes, and whether there are older ones.
     pub(super) fn newest(&self, number: usize) -> (Vec<Change>, bool) {
-        let changes = self.changes.iter().take(number).map(|change| change.shown(|_| true)).collect();
+        let with_unread = |change: &Recorded| {
+            let shown = change.shown(|_| true);
+            Change { more: shown.more + change.more as u64, ..shown }
+        };
+        let changes = self.changes.iter().take(number).map(with_unread).collect();
         (changes, self.is_cut || self.changes.len() > number)
     }
 
@@ -82,7 +86,7 @@ impl Recent {
         let concerns = |key: &RecordKey| key.package == *package;
         let changes =
             self.changes.iter().filter(|change| change.versions.iter().any(|(key, ..)| concerns(key)));
-        changes.map(|change| Change { more: 0, ..change.shown(concerns) }).collect()
+        changes.map(|change| change.shown(concerns)).collect()
     }
 
     /// Returns since when the repository has a version.
@@ -90,10 +94,10 @@ impl Recent {
         let mut since = None;
         for change in &self.changes {
             let signs = change.versions.iter().filter(|(of, ..)| of == key).map(|(.., sign)| *sign);
-            let signs: Vec<char> = signs.collect();
-            if signs.contains(&'+') {
+            let signs: Vec<Sign> = signs.collect();
+            if signs.contains(&Sign::Added) {
                 since = Some(change.commit.date);
-            } else if signs.contains(&'-') && since.is_some() {
+            } else if signs.contains(&Sign::Removed) && since.is_some() {
                 // It had been there before, and was gone in between, or left one of several suites.
                 break;
             }
@@ -109,7 +113,9 @@ impl Recorded {
     fn of(revision: &Revision<'_>, most: usize) -> Result<Self, Failure> {
         let (mut versions, mut number) = (Vec::new(), 0);
         for (suite, difference) in revision.changes()? {
-            for (records, sign) in [(&difference.only_first, '-'), (&difference.only_second, '+')] {
+            for (records, sign) in
+                [(&difference.only_first, Sign::Removed), (&difference.only_second, Sign::Added)]
+            {
                 let keys = records.iter().map(|record| (record.key().clone(), suite.clone(), sign));
                 versions.extend(keys.take(most - versions.len()));
                 number += records.len();
@@ -119,14 +125,14 @@ impl Recorded {
         Ok(Self { id: revision.id(), commit: revision.commit().clone(), versions, more })
     }
 
-    /// Returns the change with the versions of these packages.
+    /// Returns the change with the versions of these packages, as far as `versions` has them.
     fn shown(&self, concerns: impl Fn(&RecordKey) -> bool) -> Change {
-        let Self { id, commit, versions, more } = self;
+        let Self { id, commit, versions, .. } = self;
         let versions = versions.iter().filter(|(key, ..)| concerns(key)).cloned();
         let rows = package_rows(versions);
         let shown = rows.iter().take(MOST_ROWS).map(|([package, version, architectures, suites], sign)| {
             ChangedPackage {
-                sign: if *sign == '+' { Sign::Added } else { Sign::Removed },
+                sign: *sign,
                 package: Line::new(package),
                 version: Line::new(version),
                 architectures: Line::new(architectures),
@@ -141,7 +147,7 @@ impl Recorded {
             operation: Line::new(&what_was_done(&commit.operation)),
             reason: commit.gate_override.as_ref().map(|reason| Line::new(&reason.to_string())),
             packages: shown.collect(),
-            more: (rows.len().saturating_sub(MOST_ROWS) + more) as u64,
+            more: rows.len().saturating_sub(MOST_ROWS) as u64,
         }
     }
 }

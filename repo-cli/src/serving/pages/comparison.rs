@@ -13,8 +13,15 @@ use crate::output::{Grouped, grouped};
 /// How many versions a page shows.
 const MOST: usize = 100;
 
-/// A version that waits, as versions that are alike are told together: the package, the version, the one that is there, and whether it is held.
-type Lacked = (PackageName, Version, Option<Version>, bool);
+/// A version that waits. Its architectures and suites are shown in one row where all of this is the same.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Lacked {
+    package: PackageName,
+    version: Version,
+    /// The newest version that is there.
+    present: Option<Version>,
+    is_held: bool,
+}
 
 /// Returns what the neighbours of a repository lack, or it lacks of them; of one package or of all. Those that the reader may not read are neither
 /// in `shown` nor in `readable`; those that are not published are only in the latter.
@@ -46,12 +53,12 @@ fn comparison(
 ) -> Comparison {
     let rows = grouped(lacked);
     let waiting = |Grouped { what, architectures, suites }: &Grouped<Lacked>| Waiting {
-        package: Line::new(what.0.as_str()),
-        version: Line::new(what.1.as_ref()),
-        present: what.2.as_ref().map(|version| Line::new(version.as_ref())),
+        package: Line::new(what.package.as_str()),
+        version: Line::new(what.version.as_ref()),
+        present: what.present.as_ref().map(|version| Line::new(version.as_ref())),
         architectures: Line::new(architectures),
         suites: vec![Line::new(suites)],
-        is_held: what.3,
+        is_held: what.is_held,
     };
     Comparison {
         from: Line::new(from.as_str()),
@@ -101,9 +108,10 @@ fn lacked(
                 let is_held = holds
                     .iter()
                     .any(|hold| hold.key.means(&key) && hold.is_for_any(std::slice::from_ref(&suite.name)));
+                let RecordKey { package, version, architecture } = key;
                 lacked.push((
-                    (key.package, key.version, present, is_held),
-                    key.architecture,
+                    Lacked { package, version, present, is_held },
+                    architecture,
                     suite.name.clone(),
                 ));
             }

@@ -14,13 +14,14 @@ mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
 use repo_config::{Config, Url};
 use repo_pages::{Line, Place};
 use repo_serve::{Document, PageRenderer, PageRequest, Reads};
-use repo_store::{CurrentPublication, RepositoryName, RepositorySettings, Revision, Store};
+use repo_store::{CurrentPublication, Record, RepositoryName, RepositorySettings, Revision, Store};
 
 use self::cache::Cache;
 use self::changes::RecentChanges;
@@ -190,9 +191,14 @@ fn plain(media_type: &'static str, text: &str) -> Document {
     Document::new(media_type, "default-src 'none'", text.to_owned())
 }
 
+/// Returns the page at a path, as [`PageRenderer::reads`] gets it.
+fn place_of(path: &[&str]) -> Option<Place> {
+    if path.is_empty() { Some(Place::Overview) } else { Place::parse(path) }
+}
+
 impl PageRenderer for StorePages {
     fn reads(&self, path: &[&str]) -> Option<Reads> {
-        let place = if path.is_empty() { Place::Overview } else { Place::parse(path)? };
+        let place = place_of(path)?;
         Some(match &place {
             Place::Style | Place::Script => Reads::Nothing,
             Place::Overview | Place::Search(None) => Reads::Listed,
@@ -212,10 +218,19 @@ impl PageRenderer for StorePages {
 
     fn render(&self, request: &PageRequest) -> Result<Option<Document>, String> {
         let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
-        let place = if path.is_empty() { Some(Place::Overview) } else { Place::parse(&path) };
-        let Some(place) = place else { return Ok(None) };
+        let Some(place) = place_of(&path) else { return Ok(None) };
         self.document(&place, request).map_err(|failure| failure.report().message)
     }
+}
+
+/// Returns the record that says most about a package, whose records go from the oldest version to the newest: that of the newest binary
+/// package, as a source package has no description.
+fn most_telling<'a, R>(records: R) -> Option<&'a Arc<Record>>
+where
+    R: DoubleEndedIterator<Item = &'a Arc<Record>> + Clone,
+{
+    let is_binary = |record: &&Arc<Record>| !record.key().architecture.is_source();
+    records.clone().rfind(is_binary).or(records.last())
 }
 
 /// Returns the names of suites in their order.

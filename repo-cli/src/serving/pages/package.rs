@@ -9,7 +9,7 @@ use repo_pages::{Description, Line, PackagePage, PackageVersion, Place};
 use repo_store::{Record, RepositoryName};
 
 use super::changes::Recent;
-use super::{Shown, StorePages, comparison, suite_lines, synopsis};
+use super::{Shown, StorePages, comparison, most_telling, suite_lines, synopsis};
 use crate::cmd::list::Found;
 use crate::error::Failure;
 
@@ -52,13 +52,7 @@ pub(super) fn page(
             ..version(record, &recent, &base)
         })
         .collect();
-    // A binary package says more than its source package.
-    let newest = found.values().rev().map(|(record, _)| record);
-    let Some(newest) =
-        newest.clone().find(|record| !record.key().architecture.is_source()).or(newest.clone().next())
-    else {
-        return Ok(None);
-    };
+    let Some(newest) = most_telling(found.values().map(|(record, _)| record)) else { return Ok(None) };
     let description = newest.field("Description").unwrap_or_default();
     let fields = FIELDS.iter().filter_map(|field| Some((*field, Line::new(newest.field(field)?))));
     Ok(Some(PackagePage {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
 
-/// How many characters of a value count.
-const LONGEST: usize = 100;
+/// How many characters of a value count. No package has a longer name: it is a part of the name of a file.
+const LONGEST: usize = 255;
 
 /// The values of a query by their names. Of two values with one name the first counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ mod tests {
         assert_eq!(query.get("q").as_deref(), Some("g++ é"));
         assert_eq!((query.get("empty"), query.get("alone"), query.get("none")), (None, None, None));
         assert_eq!(query.get("bad").as_deref(), Some("\u{fffd}%zz"));
-        assert_eq!(Query::parse(&format!("q={}", "x".repeat(5000))).get("q").unwrap().len(), LONGEST);
+        let length =
+            |text: &str| Query::parse(&format!("after={text}")).get("after").unwrap().chars().count();
+        assert_eq!((length(&"x".repeat(5000)), length(&"é".repeat(200))), (LONGEST, 200));
     }
 }

@@ -1,13 +1,13 @@
 //! A search for packages by a text in their name or description.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_pages::{Hit, Line, SearchPage};
 use repo_store::{Record, RepositoryName};
 
-use super::{Shown, suite_lines, synopsis};
+use super::{Shown, most_telling, suite_lines, synopsis};
 use crate::error::Failure;
 
 /// How many packages a page shows.
@@ -63,33 +63,38 @@ pub(super) fn page(
 fn found(name: &RepositoryName, shown: &Shown<'_>, wanted: &str) -> Result<Vec<(Fit, Hit)>, Failure> {
     let suites: Vec<_> = shown.described.settings.suites.iter().map(|suite| &suite.name).collect();
     let mut found: Vec<(Fit, Hit)> = Vec::new();
-    // The package at hand: how it fits, its newest version so far, and its suites.
-    let mut package: Option<(Fit, Arc<Record>, Vec<SuiteName>)> = None;
-    let hit = |(fit, record, suites): (Fit, Arc<Record>, Vec<SuiteName>)| {
-        let key = record.key();
-        let hit = Hit {
-            repository: Line::new(name.as_str()),
-            package: Line::new(key.package.as_str()),
-            version: Line::new(key.version.as_ref()),
-            suites: suite_lines(&suites),
-            synopsis: synopsis(record.field("Description").unwrap_or_default()),
-        };
-        (fit, hit)
-    };
+    let mut package = Versions::default();
     for item in shown.revision.records_in(suites)? {
         let (record, suites) = item?;
-        let Some(fit) = Fit::of(&record, wanted) else { continue };
-        match &mut package {
-            Some((best, last, known)) if last.key().package == record.key().package => {
-                *best = fit.min(*best);
-                known.extend(suites);
-                known.sort();
-                known.dedup();
-                *last = record;
-            }
-            _ => found.extend(package.replace((fit, record, suites)).map(hit)),
+        if package.records.last().is_some_and(|last| last.key().package != record.key().package) {
+            found.extend(std::mem::take(&mut package).hit(name, wanted));
         }
+        package.records.push(record);
+        package.suites.extend(suites);
     }
-    found.extend(package.map(hit));
+    found.extend(package.hit(name, wanted));
     Ok(found)
+}
+
+/// All that a repository has of one package: its versions, the oldest first, and the suites that have any of them.
+#[derive(Default)]
+struct Versions {
+    records: Vec<Arc<Record>>,
+    suites: BTreeSet<SuiteName>,
+}
+
+impl Versions {
+    /// Returns the package as a page shows it, and how well it fits; `None` when no version of it fits.
+    fn hit(&self, repository: &RepositoryName, wanted: &str) -> Option<(Fit, Hit)> {
+        let fit = self.records.iter().filter_map(|record| Fit::of(record, wanted)).min()?;
+        let (newest, telling) = (self.records.last()?.key(), most_telling(self.records.iter())?);
+        let hit = Hit {
+            repository: Line::new(repository.as_str()),
+            package: Line::new(newest.package.as_str()),
+            version: Line::new(newest.version.as_ref()),
+            suites: suite_lines(&self.suites),
+            synopsis: synopsis(telling.field("Description").unwrap_or_default()),
+        };
+        Some((fit, hit))
+    }
 }

@@ -7,7 +7,7 @@ use deb_parse::{PackageName, SuiteName};
 use repo_pages::{Line, ListedPackage, SuitePage};
 use repo_store::{Record, RepositoryName};
 
-use super::{Described, Shown, lines, repository, synopsis};
+use super::{Described, Shown, lines, most_telling, repository, synopsis};
 use crate::error::Failure;
 
 /// How many packages are on a page.
@@ -67,7 +67,7 @@ pub(super) fn has(
 
 /// Returns a package by all its versions in the suite, the oldest first.
 fn listed(versions: &[Arc<Record>]) -> Option<ListedPackage> {
-    let newest = versions.last()?;
+    let (newest, telling) = (versions.last()?, most_telling(versions.iter())?);
     let version = &newest.key().version;
     let with_version = versions.iter().filter(|record| record.key().version == *version);
     let mut older: Vec<_> = versions.iter().map(|record| &record.key().version).collect();
@@ -78,6 +78,6 @@ fn listed(versions: &[Arc<Record>]) -> Option<ListedPackage> {
         architectures: lines(with_version.clone().map(|record| &record.key().architecture)),
         older: older.len().saturating_sub(1) as u64,
         size: with_version.map(|record| record.size()).max().unwrap_or_default(),
-        synopsis: synopsis(newest.field("Description").unwrap_or_default()),
+        synopsis: synopsis(telling.field("Description").unwrap_or_default()),
     })
 }
