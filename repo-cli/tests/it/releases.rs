@@ -94,7 +94,9 @@ fn an_undo_takes_back_the_release_of_both_and_not_of_one() {
     hello    1.0      all           bookworm  remove
     tool     1.0      all           bookworm  remove
     undid 2 of prod: release from preprod: hello 2.0 all (commit 3), published <PUBLICATION>
+    held from now on: hello 2.0 all
     undid 1 of oldprod: release from prod: hello 1.0 all, tool 1.0 all (commit 2), published <PUBLICATION>
+    held from now on: hello 1.0 all, tool 1.0 all
     undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
     machines (bookworm) that already installed hello 1.0 keep it
@@ -141,6 +143,62 @@ fn an_undo_takes_back_the_release_of_both_and_not_of_one() {
     hint: run repo-cli history prod, then repo-cli rollback prod --to NUMBER for this repository alone
     ");
     let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn what_the_undo_of_a_release_takes_out_comes_back_by_no_promotion_and_no_drop_folder() {
+    let environment = world();
+    let _ = release(&environment, &[]).succeeds();
+    let _ = environment.run(&["undo", "prod", "--yes"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    SINCE                 BECAUSE
+    hello    2.0      every         bookworm  <DAY> <MINUTE> UTC  undo 2 (<ID>) (tester)
+    ");
+    insta::assert_snapshot!(environment.run(&["holds", "oldprod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    SINCE                 BECAUSE
+    hello    1.0      every         bookworm  <DAY> <MINUTE> UTC  undo 1 (<ID>) (tester)
+    tool     1.0      every         bookworm  <DAY> <MINUTE> UTC  undo 1 (<ID>) (tester)
+    ");
+    insta::assert_snapshot!(environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]), @"
+    status: 0
+    ---- stdout
+    nothing promoted (take held versions with --despite-hold)
+    ---- stderr
+    skipped hello 2.0 (held since <DAY> <MINUTE> UTC: undo 2 (<ID>): release from preprod: hello 2.0 all)
+    ");
+    std::fs::create_dir(environment.root().join("incoming")).unwrap();
+    let file = environment.package("hello", "2.0", "all");
+    std::fs::copy(&file, environment.root().join("incoming/hello.deb")).unwrap();
+    insta::assert_snapshot!(environment.run(&["incoming", "prod", "store/incoming", "--once"]), @"
+    status: 1
+    ---- stderr
+    error: store/incoming/hello.deb: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC (tester: undo 2 (<ID>): release from preprod: hello 2.0 all)
+    hint: to accept it anyway, run repo-cli add prod --despite-hold store/incoming/rejected/hello.deb
+    1 of 1 file refused
+    ");
+    insta::assert_snapshot!(environment.run(&["release", "prod", "--from", "preprod"]), @"
+    status: 0
+    ---- stdout
+    oldprod:
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    1.0      all           bookworm  add
+    tool     1.0      all           bookworm  add
+    prod:
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    hello    1.0 -> 2.0  all           bookworm  replace
+    released prod to oldprod: 2 package files added, 0 removed (commit 3), published <PUBLICATION>
+    released preprod to prod: 1 package file added, 1 removed (commit 4), published <PUBLICATION>
+    undo with: repo-cli undo prod --yes
+    ");
+    insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
+    status: 0
+    ---- stderr
+    no held versions in prod
+    ");
 }
 
 #[test]

@@ -36,8 +36,8 @@ use crate::store::Store;
 /// go to a third one, such as `oldstable`, in the same way. Both are one change: they are made as a whole, and an undo of either takes
 /// back both.
 ///
-/// Versions that a repository holds out stay out of it. Keyring packages stay where they are. When the repository has the content
-/// already, nothing is changed.
+/// Versions that a repository holds out stay out of it, except those that only the undo of an earlier release holds: to release again is to
+/// bring them in. Keyring packages stay where they are. When the repository has the content already, nothing is changed.
 #[derive(Clone, Debug, serde::Serialize)]
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct ReleasePlan {
@@ -287,7 +287,7 @@ impl ReleaseMove {
         };
         let (own, theirs) =
             (KeyringVersions::load(store, &to.name)?, KeyringVersions::load(store, &from.name)?);
-        let holds = target.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default();
+        let holds = target.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default().for_release();
         let mut held: BTreeMap<RecordKey, (Arc<Record>, Hold)> = BTreeMap::new();
         for suite in common {
             let snapshot = |revision: Option<&Revision<'_>>| {

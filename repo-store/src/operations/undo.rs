@@ -24,8 +24,9 @@ use crate::transaction::Transaction;
 /// What taking back the last change of a repository would do. [`Store::plan_undo`] makes it. A change of several repositories that was made
 /// as a whole is taken back as a whole.
 ///
-/// The repository gets the content and the holds that it had before that change. What an addition or a promotion brought is held
-/// besides, so that nobody brings it in again unasked. The undo is a change itself: to undo it is to make the first change again.
+/// The repository gets the content and the holds that it had before that change. What an addition, a promotion or a release brought is held
+/// besides, so that nobody brings it in again unasked. The undo is a change itself: to undo it is to make the first change again. The next
+/// release brings in what the undo of a release holds.
 ///
 /// Nothing is rebased: when somebody changed the repository meanwhile, the last change is another one.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -139,14 +140,10 @@ impl UndoPlan {
     }
 
     /// The holds before the change, and of what the change brought in those that keep it out. A rollback and an undo brought nothing that
-    /// was not there before: how it was held then is known. A release moves all that another repository has, which is to come with the next
-    /// one.
+    /// was not there before: how it was held then is known.
     fn holds_after(&self, context: &Context) -> Holds {
         let mut holds = self.holds.clone();
-        if matches!(
-            self.undone.operation,
-            Operation::RollBack { .. } | Operation::Undo { .. } | Operation::Release { .. }
-        ) {
+        if matches!(self.undone.operation, Operation::RollBack { .. } | Operation::Undo { .. }) {
             return holds;
         }
         let operation = self.operation();

@@ -1,6 +1,6 @@
 //! Changes of several repositories: as a whole or not at all, also when others come in between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::Utf8Path;
@@ -19,6 +19,7 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::operations::import::AddOptions;
+use crate::operations::promotion::PromoteOptions;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 use crate::tests::packages;
@@ -72,6 +73,16 @@ impl World {
         let old = settings("oldstable");
         let plan = self.store.plan_release(&settings("beta"), &settings("stable"), Some(&old))?;
         plan.apply(&self.store, None, &context(seconds))
+    }
+
+    /// What each of the repositories that a release changes holds.
+    fn held(&self) -> BTreeMap<String, Vec<String>> {
+        let held = |repository: &str| {
+            let head = self.store.head(&name(repository)).unwrap();
+            let holds = head.map(|head| head.holds().unwrap()).unwrap_or_default();
+            holds.iter().map(|hold| format!("{} in {:?}", hold.key, hold.suites)).collect()
+        };
+        ["stable", "oldstable"].map(|repository| (repository.to_owned(), held(repository))).into()
     }
 
     fn state(&self) -> BTreeMap<String, Vec<String>> {
@@ -162,6 +173,37 @@ fn a_release_moves_two_repositories_and_an_undo_of_either_takes_back_both() {
         assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 2.0"], &["hello 1.0"]));
         world.assert_settled();
     }
+}
+
+#[test]
+fn the_undo_of_a_release_holds_in_each_repository_what_it_takes_out_there() {
+    let world = World::new();
+    world.release(10).unwrap();
+    assert_eq!(world.held(), BTreeMap::from(["oldstable", "stable"].map(|name| (name.to_owned(), vec![]))));
+    let undo = |seconds| {
+        let plan = world.store.plan_undo(&name("stable")).unwrap();
+        let told = plan.holds(&context(seconds));
+        plan.apply(&world.store, &context(seconds)).unwrap();
+        (told.0.len(), told.1.len())
+    };
+    assert_eq!(undo(11), (1, 0));
+    let held = |version| vec![format!("hello {version} amd64 in {:?}", BTreeSet::from([suite()]))];
+    assert_eq!(world.held()["stable"], held("2.0"));
+    assert_eq!(world.held()["oldstable"], held("1.0"));
+    // A promotion does not bring it back.
+    for (from, to) in [("beta", "stable"), ("stable", "oldstable")] {
+        let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
+        let plan = world.store.plan_promotion(&settings(from), &settings(to), &options).unwrap();
+        assert_eq!((plan.changes().iter().count(), plan.held().len()), (0, 1), "{to}");
+    }
+    // Undoing the undo lifts the holds, and so does the next release.
+    assert_eq!(undo(12), (0, 1));
+    assert!(world.held().values().all(Vec::is_empty), "{:?}", world.held());
+    assert_eq!(undo(13), (1, 0));
+    assert_eq!(world.release(14).unwrap().len(), 2);
+    assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 2.0"], &["hello 1.0"]));
+    assert!(world.held().values().all(Vec::is_empty), "{:?}", world.held());
+    world.assert_settled();
 }
 
 #[test]

@@ -249,9 +249,9 @@ fn a_store_in_memory_runs_every_operation_and_collects() {
     preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
     preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 2: hello 2.0 amd64
     preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 3: hello 1.0 amd64; old 1: hello 2.0 amd64
-    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 4: hello 2.0 amd64; old 2: 
-    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 4: hello 2.0 amd64; old 2: 
-    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 4: hello 2.0 amd64; old 2:
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 4: hello 2.0 amd64, hold hello 1.0; old 2: hold hello 2.0
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 4: hello 2.0 amd64, hold hello 1.0; old 2: hold hello 2.0
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 4: hello 2.0 amd64, hold hello 1.0; old 2: hold hello 2.0
     ");
     world.with(memory.clone());
     world.go(&memory, &expected, "no fault");
