@@ -96,17 +96,24 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         check_data: arguments.check_data,
         despite_hold: arguments.despite_hold,
         gate_override: arguments.gates.gate_override(),
-        dry_run: arguments.change.dry_run,
         names: arguments.only.patterns(),
         ..arguments.placement.options()
     };
     let files = arguments.named_files(output)?;
-    let report = session.store.add(repository, &files, &options, &session.context())?;
+    let (store, context, dry_run) = (&session.store, session.context(), arguments.change.dry_run);
+    let (plan, added);
+    let report = if dry_run {
+        plan = store.plan_import(repository, &files, &options, &context)?;
+        plan.report()
+    } else {
+        added = store.add(repository, &files, &options, &context)?;
+        &added
+    };
     let complete = report.refused.is_empty() || options.keep_going;
-    warn_of_unknown_releases(&report, repository, arguments.rows.limit(output), session, output);
-    print(&report, complete, options.dry_run, arguments.rows.limit(output), output);
+    warn_of_unknown_releases(report, repository, arguments.rows.limit(output), session, output);
+    print(report, complete, dry_run, arguments.rows.limit(output), output);
     if complete {
-        finish(&report, repository, arguments.change, session, output)?;
+        finish(report, repository, arguments.change, session, output)?;
     }
     Ok(Outcome::of(report.refused.is_empty()))
 }

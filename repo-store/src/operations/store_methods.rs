@@ -16,7 +16,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
 use crate::operations::details::SourceChange;
-use crate::operations::import::{AddOptions, AddReport};
+use crate::operations::import::{AddOptions, AddReport, ImportPlan};
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 use crate::operations::machine_states::MachineStanding;
@@ -68,6 +68,20 @@ impl Store {
         context: &Context,
     ) -> Result<AddReport, Error> {
         super::import::add(self, repository, files, options, context)
+    }
+
+    /// Plans to add files: reads and checks each as [`add`](Self::add) does, and keeps nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn plan_import(
+        &self,
+        repository: &RepositorySettings,
+        files: &[Utf8PathBuf],
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<ImportPlan, Error> {
+        super::import::plan_import(self, repository, files, options, context)
     }
 
     /// Takes the finished packages and uploads out of a drop folder and adds them to a repository.
