@@ -1,9 +1,9 @@
 //! `release`: one repository gets the content of another, and a third what it had; `undo` takes back both.
 
-use testkit::{Environment, Output};
+use testkit::{Environment, Output, Tree};
 
 use crate::published::Published;
-use crate::store;
+use crate::{killed_at, store};
 
 /// A store in which preprod has hello 2.0, prod has hello 1.0, and oldprod nothing.
 fn world() -> Environment {
@@ -198,6 +198,81 @@ fn what_the_undo_of_a_release_takes_out_comes_back_by_no_promotion_and_no_drop_f
     status: 0
     ---- stderr
     no held versions in prod
+    ");
+}
+
+/// A store in which a release died when it had replaced the first of two references; `None` where no program can be killed like that.
+fn half_released() -> Option<Environment> {
+    if !testkit::all_installed(&["strace"]) {
+        return None;
+    }
+    for number in 1..50 {
+        let environment = world();
+        let mut command = killed_at(&environment, "?rename,?renameat,?renameat2", number);
+        let release = ["release", "prod", "--from", "preprod", "--no-publish"];
+        let output = environment.finish(command.args(release));
+        if output.status.is_some_and(|status| status != 0) {
+            testkit::skipped("strace cannot trace here");
+            return None;
+        }
+        assert_eq!(output.status, None, "no moment lies between the two references");
+        let is_there = |path: &str| environment.root().join(path).exists();
+        if is_there("store/intents") && is_there("store/refs/oldprod") {
+            return Some(environment);
+        }
+    }
+    panic!("a release has fewer steps")
+}
+
+#[test]
+fn a_dry_run_does_not_complete_a_release_that_was_killed_and_the_command_does() {
+    let Some(environment) = half_released() else { return };
+    let before = Tree::of(&environment.root());
+    insta::assert_snapshot!(release(&environment, &["--dry-run"]), @"
+    status: 1
+    ---- stderr
+    error: a change of prod together with other repositories was begun and is not complete
+    hint: run repo-cli publish, which completes it, or the same command without --dry-run
+    ");
+    insta::assert_snapshot!(environment.run(&["undo", "oldprod", "--dry-run"]), @"
+    status: 1
+    ---- stderr
+    error: a change of oldprod together with other repositories was begun and is not complete
+    hint: run repo-cli publish, which completes it, or the same command without --dry-run
+    ");
+    let file = environment.package("new", "1.0", "all");
+    for arguments in [
+        &["add", "prod", file.as_str()][..],
+        &["promote", "hello", "--from", "preprod", "--to", "prod"],
+        &["remove", "prod", "hello", "--yes"],
+        &["hold", "prod", "hello=9"],
+        &["rollback", "prod", "--to", "0", "--yes"],
+        &["publish", "prod"],
+    ] {
+        let _ = environment.run(&[arguments, &["--dry-run"]].concat()).succeeds();
+    }
+    before.is_still(&Tree::of(&environment.root()), "dry runs");
+    insta::assert_snapshot!(release(&environment, &[]), @"
+    status: 0
+    ---- stdout
+    nothing to release: prod already has what preprod has
+    published prod <PUBLICATION>: bookworm
+    ");
+    assert_eq!(versions(&environment, "prod"), versions(&environment, "preprod"));
+    let _ = environment.run(&["fsck"]).succeeds();
+
+    let Some(environment) = half_released() else { return };
+    insta::assert_snapshot!(environment.run(&["undo", "oldprod"]), @"
+    status: 1
+    ---- stderr
+    error: oldprod has changed since this was planned
+    ");
+    let _ = environment.run(&["undo", "oldprod", "--yes"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["list", "prod", "hello"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm
     ");
 }
 

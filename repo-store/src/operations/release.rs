@@ -331,7 +331,7 @@ pub(crate) fn plan_release(
         settings.check()?;
     }
     for settings in [Some(from), Some(to), old].into_iter().flatten() {
-        intent::complete_of(store, &settings.name)?;
+        intent::check_none_begun(store, &settings.name)?;
     }
     let second = ReleaseMove::make(store, from, to)?;
     // A release that is given again must not put its own content in the place of the old one.

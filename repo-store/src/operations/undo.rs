@@ -159,10 +159,6 @@ impl UndoPlan {
 
 /// See [`Store::plan_undo`].
 pub(crate) fn plan_undo(store: &Store, repository: &RepositoryName) -> Result<UndoPlan, Error> {
-    // What was begun is the last change now. It may be the same undo, which nobody means to undo by giving it again.
-    if intent::complete_of(store, repository)? {
-        return Err(ChangeError::Outdated { repository: repository.clone() }.into());
-    }
     let mut plan = plan_undo_of_one(store, repository)?;
     let others = plan.undone.together.keys().filter(|other| *other != repository);
     plan.together = others
@@ -181,6 +177,8 @@ pub(crate) fn plan_undo(store: &Store, repository: &RepositoryName) -> Result<Un
 
 /// Plans to take back the last change of a repository in that one alone.
 fn plan_undo_of_one(store: &Store, repository: &RepositoryName) -> Result<UndoPlan, Error> {
+    // What was begun is the last change once it is complete. It may be the same undo, which nobody means to undo by giving it again.
+    intent::check_none_begun(store, repository)?;
     let nothing = || Error::Change(ChangeError::NothingToUndo { repository: repository.clone() });
     let head = store.head(repository)?.ok_or_else(nothing)?;
     let target = head.parent()?.ok_or_else(nothing)?;

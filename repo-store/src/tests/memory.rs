@@ -155,11 +155,13 @@ impl World {
 
     /// What it is made of is one change, so it is there as a whole or not at all.
     fn release(&self, time: i64) -> Result<(), Error> {
+        self.store.complete_begun(&self.prod.name)?;
         let plan = self.store.plan_release(&self.preprod, &self.prod, Some(&settings("old")))?;
         plan.apply(&self.store, None, &context(time)).map(drop)
     }
 
     fn undo_release(&self, time: i64) -> Result<(), Error> {
+        self.store.complete_begun(&self.prod.name)?;
         let is_released = |head: Revision<'_>| matches!(head.commit().operation, Operation::Release { .. });
         // Given again, it finds the undo, which is not to be undone.
         match self.store.head(&self.prod.name)?.is_some_and(is_released) {
