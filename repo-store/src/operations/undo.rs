@@ -16,7 +16,7 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::serialized::as_text;
-use crate::model::suite_records::SuiteRecords;
+use crate::model::suite_differences::SuiteDifferences;
 use crate::operations::plan::check_base;
 use crate::store::Store;
 use crate::transaction::Transaction;
@@ -41,10 +41,7 @@ pub struct UndoPlan {
     undone: Commit,
     #[serde(serialize_with = "as_text")]
     target: CommitId,
-    removed: SuiteRecords,
-    restored: SuiteRecords,
-    #[serde(skip)]
-    differences: BTreeMap<SuiteName, Difference>,
+    changes: SuiteDifferences,
     #[serde(skip)]
     before: BTreeMap<SuiteName, u64>,
     /// What is held in the state before the change, and in that after it.
@@ -84,7 +81,7 @@ impl UndoPlan {
     /// Returns, for each suite that would change, what it would lose (the first) and what would come back (the second).
     #[must_use]
     pub fn changes(&self) -> &BTreeMap<SuiteName, Difference> {
-        &self.differences
+        self.changes.as_map()
     }
 
     /// Returns how many records a suite has now.
@@ -148,7 +145,7 @@ impl UndoPlan {
         }
         let operation = self.operation();
         let cause = HoldCause { date: context.now, actor: context.actor.clone(), operation };
-        for (suite, record) in self.removed.iter() {
+        for (suite, record) in self.changes.removed().iter() {
             if !holds.keep_out_of(record.key(), suite) {
                 holds.withdraw(record.key(), record.blob(), suite, &cause);
             }
@@ -182,15 +179,13 @@ fn plan_undo_of_one(store: &Store, repository: &RepositoryName) -> Result<UndoPl
     let nothing = || Error::Change(ChangeError::NothingToUndo { repository: repository.clone() });
     let head = store.head(repository)?.ok_or_else(nothing)?;
     let target = head.parent()?.ok_or_else(nothing)?;
-    let Restored { differences, removed, restored, before } = compare(store, Some(&head), &target, |_| true)?;
+    let Restored { changes, before } = compare(store, Some(&head), &target, |_| true)?;
     Ok(UndoPlan {
         repository: repository.clone(),
         base: head.id(),
         undone: head.commit().clone(),
         target: target.id(),
-        removed,
-        restored,
-        differences,
+        changes,
         before,
         holds: target.hold_list()?,
         present_holds: head.hold_list()?,
