@@ -438,8 +438,12 @@ impl Command {
             Self::Serve(_) => return Logging::Service,
             // Deliveries change nothing that the log tells of, and are told to no hook.
             Self::Hooks(_) => return Logging::Nothing,
-            Self::Init(arguments) => return Logging::NewStore(arguments.directory.clone()),
-            Self::Quickstart(arguments) => return Logging::NewStore(Some(arguments.directory.clone())),
+            Self::Init(arguments) => {
+                return arguments.new_store().map_or(Logging::Nothing, Logging::NewStore);
+            }
+            Self::Quickstart(arguments) => {
+                return arguments.new_store().map_or(Logging::Nothing, |root| Logging::NewStore(Some(root)));
+            }
             Self::Restore(arguments) => {
                 let root = arguments.new_store();
                 return root.map_or(Logging::Nothing, |root| Logging::NewStore(Some(root.clone())));
