@@ -35,10 +35,18 @@ pub(crate) fn to_come(text: &str, now: Timestamp) -> Option<Timestamp> {
         return now.checked_add(length).ok();
     }
     match text.strip_suffix(" UTC").unwrap_or(text).split_once(' ') {
-        Some((day, time)) if time.len() == "20:16".len() => end_of(&format!("{day}T{time}"), ":00Z"),
-        Some((day, time)) => end_of(&format!("{day}T{time}"), "Z"),
-        None => end_of(text, "T23:59:59Z"),
+        Some((day, time)) => at(day, time),
+        None => match text.split_once('T') {
+            Some((day, time)) => at(day, time),
+            None => end_of(text, "T23:59:59Z"),
+        },
     }
+}
+
+/// A minute or a second of a day, in UTC.
+fn at(day: &str, time: &str) -> Option<Timestamp> {
+    let rest = if time.len() == "20:16".len() { ":00Z" } else { "Z" };
+    end_of(&format!("{day}T{time}"), rest)
 }
 
 fn end_of(start: &str, rest: &str) -> Option<Timestamp> {
@@ -70,6 +78,9 @@ mod tests {
             ("2026-11-30", Some("2026-11-30T23:59:59Z")),
             ("2026-11-30 08:00", Some("2026-11-30T08:00:00Z")),
             ("2026-11-30 08:00:05 UTC", Some("2026-11-30T08:00:05Z")),
+            ("2026-11-30T08:00", Some("2026-11-30T08:00:00Z")),
+            ("2026-11-30T08:00:05", Some("2026-11-30T08:00:05Z")),
+            ("2026-11-30T", None),
             ("2026-11-30T08:00:00+01:00", Some("2026-11-30T07:00:00Z")),
             ("36h", Some("2026-11-28T08:16:30Z")),
             ("14d", Some("2026-12-10T20:16:30Z")),

@@ -106,6 +106,7 @@ impl Config {
         config.check_signers(&mut found);
         config.check_hooks(&mut found);
         config.check_gates(&mut found);
+        config.check_freezes(&mut found);
         if !is_partial && !lacks_text {
             let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
             mistakes.extend(found.into_iter().filter(stands));
@@ -468,6 +469,7 @@ impl Config {
         settings.flat = table.flat.as_ref().map(|Text(flat)| flat.clone());
         settings.routing = self.routing(&settings, found);
         settings.gates = self.gates(name);
+        settings.freezes = self.freezes(name);
         settings.valid_for =
             table.valid_for.as_ref().or(self.file.valid_for.as_ref()).map(|Text(time)| *time);
         let refusals = settings.mistakes().into_iter();
@@ -554,7 +556,7 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             Contradiction::ChannelWithoutRepository { .. } => &["repositories"],
             Contradiction::FolderOfNoRepository { .. } => &["repositories", "incoming"],
             Contradiction::RouteOfNoRepository { .. } => &["repositories", "route"],
-            Contradiction::RetentionOfNoRepository { .. } => &["repositories", "retention"],
+            Contradiction::RuleOfNoRepository { .. } => &["repositories", "retention", "freeze"],
             Contradiction::FolderInStore { .. }
             | Contradiction::FolderTwice { .. }
             | Contradiction::ArchiveInStore { .. } => &["incoming"],

@@ -13,6 +13,7 @@ use repo_store::{HookName, RepositoryName};
 
 use crate::drop_folders::AfterTaking;
 use crate::file::{All, File, OnUnknownRelease, Publish, Together};
+use crate::freeze::DaysOfWeek;
 use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
 use crate::monitoring::{AccessLog, MetricsAddress};
@@ -184,6 +185,7 @@ kinds! {
     Text<Condition>: Kind::Text("network, `users:FILE`, `tokens` or `public`");
     Text<BackupTime>: Kind::Text("`after-change`, `hourly`, `daily HH:MM` or `weekly DAY HH:MM`");
     Text<Recurrence>: Kind::Text("`hourly`, `daily HH:MM` or `weekly DAY HH:MM`");
+    Text<DaysOfWeek>: Kind::Text("part of the week: `DAY HH:MM .. DAY HH:MM`");
     Text<AfterTaking>: Kind::Text("`delete`, or `archive:` and a directory");
     Text<Architecture>: Kind::Text("architecture");
     Text<Component>: Kind::Text("component");
@@ -289,6 +291,7 @@ mod tests {
             count += 1;
             let required = match header {
                 "[[incoming]]\n" => "folder = 'x'\nrepository = 'y'\n",
+                "[[freeze]]\n" => "days = 'Fri 16:00 .. Mon 08:00'\n",
                 "[[hook]]\n" => "on = ['gc']\n",
                 "[schedule.backup]\n" => "to = 'x'\nwhen = 'hourly'\n",
                 _ => "",

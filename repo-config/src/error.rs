@@ -5,7 +5,8 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
-use repo_store::{RepositoryName, SettingsError};
+use jiff::SignedDuration;
+use repo_store::{RepositoryName, SettingsError, duration_in_words};
 
 use crate::place::Excerpt;
 
@@ -383,9 +384,11 @@ pub enum Contradiction {
         /// What is wrong with it.
         fault: HookFault,
     },
-    /// A rule of retention that names a repository that is not configured.
-    #[error("retention rule {number}: no repository named `{repository}`")]
-    RetentionOfNoRepository {
+    /// A rule of retention, or a freeze, that names a repository that is not configured.
+    #[error("{table} rule {number}: no repository named `{repository}`")]
+    RuleOfNoRepository {
+        /// The table: `retention` or `freeze`.
+        table: &'static str,
         /// The number of the rule, from 1.
         number: usize,
         /// The setting that names it: `repositories` or `kept_by`.
@@ -424,7 +427,7 @@ impl Contradiction {
             Self::ChannelWithoutRepository { repository, known }
             | Self::FolderOfNoRepository { repository, known, .. }
             | Self::RouteOfNoRepository { repository, known, .. }
-            | Self::RetentionOfNoRepository { repository, known, .. }
+            | Self::RuleOfNoRepository { repository, known, .. }
             | Self::Gate { fault: GateFault::UnknownRepository { repository, known, .. }, .. }
             | Self::Hook { fault: HookFault::UnknownRepository { repository, known }, .. } => {
                 (repository.to_string(), known)
@@ -471,6 +474,21 @@ pub enum GateFault {
         "approvals without `from`, in every repository: nothing could be added anywhere to be approved there"
     )]
     ApprovedNowhere,
+    /// A version is never that old: its history or it itself is not kept for so long.
+    #[error(
+        "minimum_age of {} is never reached: {key} keeps what {repository} has for {} only",
+        duration_in_words(*least), duration_in_words(*kept)
+    )]
+    TooOld {
+        /// The repository that versions are promoted from.
+        repository: RepositoryName,
+        /// The age that is asked for.
+        least: SignedDuration,
+        /// The setting that keeps less.
+        key: &'static str,
+        /// For how long it keeps.
+        kept: SignedDuration,
+    },
     /// A name that no field can have.
     #[error("require_fields: no field can be named `{field}`")]
     NotAField {

@@ -15,6 +15,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::description::{Description, Kind, Typed};
 use crate::drop_folders::AfterTaking;
+use crate::freeze::DaysOfWeek;
 use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
 use crate::monitoring::{AccessLog, MetricsAddress};
@@ -129,6 +130,8 @@ table! {
         gc: GcTable [""] "";
         /// What must be so before a version comes into a repository by `add`, `incoming` or `promote`. All gates for it must be met; `--override` with the name of a rule lifts it, and the history keeps that.
         gate: Vec<GateTable> [""] "";
+        /// When nothing comes into a repository and nothing is removed, every week; `freeze` does it once. `rollback` and `undo` are never stopped, and `--override freeze` passes it.
+        freeze: Vec<FreezeTable> [""] "";
         /// Who is told what happens: a web server, a command, or an address that is sent mail (docs/hooks.md).
         hook: Vec<HookTable> [""] "";
         /// What a running `serve` does by itself, and when; without `serve` the timers of the package do it.
@@ -496,6 +499,21 @@ table! {
 }
 
 table! {
+    /// When nothing changes in repositories, every week.
+    #[serde(deny_unknown_fields, remote = "Self")]
+    FreezeTable {
+        /// The repositories; all when not set.
+        #[serde(default)]
+        repositories: Vec<Text<RepositoryName>> ["[]"] "[\"prod\"]";
+        /// From when to when, in UTC.
+        days: Text<DaysOfWeek> ["(required)"] "\"Fri 16:00 .. Mon 08:00\"";
+        /// Why, for those who are stopped.
+        #[serde(default)]
+        reason: Option<Text<Line>> [""] "\"nobody is there on weekends\"";
+    }
+}
+
+table! {
     /// What must be so before a version comes into a repository.
     #[derive(Default)]
     #[serde(deny_unknown_fields, default, remote = "Self")]
@@ -511,7 +529,7 @@ table! {
         /// Versions that are not taken; `*` and `?` stand for any characters.
         #[serde(deserialize_with = "patterns")]
         forbid_versions: Vec<String> ["[]"] "[\"*~dev*\", \"*+dirty*\"]";
-        /// Maintainers whose packages are not taken, by name and address or by the address alone; `*` and `?` stand for any characters.
+        /// Maintainers whose packages are not taken, by name and address or by the address alone, in any case; `*` and `?` stand for any characters.
         #[serde(deserialize_with = "patterns")]
         forbid_maintainers: Vec<String> ["[]"] "[\"*@gmail.example\"]";
         /// Fields that the control file must have.
@@ -661,6 +679,7 @@ from_tables_only!(
     RouteTable,
     IncomingTable,
     RetentionTable,
+    FreezeTable,
     GateTable,
     GcTable,
     HookTable,
@@ -717,6 +736,7 @@ mod tests {
             ("signing", named("signing"), fields::<SigningTable>()),
             ("a signer", together(&table["signing"]["signer"]), fields::<SignerTable>()),
             ("a gate", first("gate"), fields::<GateTable>()),
+            ("a freeze", first("freeze"), fields::<FreezeTable>()),
             ("a hook", together(&table["hook"]), fields::<HookTable>()),
             ("serve", named("serve"), fields::<ServeTable>()),
             ("serve.tls", inner("serve", "tls"), fields::<TlsTable>()),

@@ -1,6 +1,6 @@
 //! What must be so before a version comes into a repository.
 
-use repo_store::{Gate, GatePattern, RepositoryName};
+use repo_store::{Gate, GatePattern, KeepHistory, RepositoryName};
 
 use crate::config::Config;
 use crate::error::{ConfigError, Contradiction, GateFault};
@@ -36,6 +36,7 @@ impl Config {
             if table.asks_nothing() {
                 wrong(GateFault::NoRule);
             }
+            self.too_old(table).into_iter().for_each(&mut wrong);
             let lists = [
                 ("forbid_versions", &table.forbid_versions),
                 ("forbid_maintainers", &table.forbid_maintainers),
@@ -59,6 +60,28 @@ impl Config {
 }
 
 impl Config {
+    /// Returns why versions never reach the age that a gate asks for: what tells their age, or they themselves, are gone by then.
+    fn too_old(&self, table: &GateTable) -> Vec<GateFault> {
+        let Some(Text(least)) = &table.minimum_age else { return Vec::new() };
+        let of = |repository: &RepositoryName| {
+            let history = match self.keep_history(repository) {
+                KeepHistory::For(time) => Some(("keep_history", time)),
+                KeepHistory::Forever | KeepHistory::States(_) => None,
+            };
+            let rules = self.retention(repository).into_iter().filter(|rule| rule.keep_versions.is_none());
+            let goes =
+                rules.filter_map(|rule| Some(("keep_for", rule.keep_for?))).min_by_key(|(_, time)| *time);
+            let (key, kept) = history.into_iter().chain(goes).find(|(_, time)| time < least)?;
+            Some(GateFault::TooOld { repository: repository.clone(), least: *least, key, kept })
+        };
+        if table.from.is_empty() {
+            // Other repositories may be promoted from.
+            let all: Option<Vec<_>> = self.file.repositories.keys().map(|Text(name)| of(name)).collect();
+            return all.unwrap_or_default();
+        }
+        table.from.iter().filter_map(|Text(name)| of(name)).collect()
+    }
+
     /// Returns whether a gate for these repositories is one for all that there are.
     fn is_for_all(&self, to: &[Text<RepositoryName>]) -> bool {
         let is_named = |name: &RepositoryName| to.iter().any(|Text(named)| named == name);
@@ -149,10 +172,19 @@ mod tests {
             "approvals = 0",
             "approvals = 1",
             "to = ['preprod', 'prod']\napprovals = 1",
+            "from = ['preprod']\nminimum_age = '30d'\n[gc]\nkeep_history = '14d'",
+            "minimum_age = '30d'\n[[retention]]\nkeep_for = '48h'",
         ] {
             let refused = of(&format!("[[gate]]\n{bad}")).unwrap_err();
             assert!(refused.line().is_some(), "{bad}: {refused}");
             said.push(refused.to_string());
+        }
+        for good in [
+            "minimum_age = '7d'\n[gc]\nkeep_history = '14d'",
+            "minimum_age = '30d'\n[[retention]]\nkeep_for = '48h'\nkeep_versions = 2",
+            "minimum_age = '30d'\n[[retention]]\nrepositories = ['prod']\nkeep_for = '48h'",
+        ] {
+            let _ = of(&format!("[[gate]]\n{good}")).unwrap();
         }
         insta::assert_snapshot!(said.join("\n"), @"
         /r/repo.toml:5:1: gate 1: it asks for nothing: set minimum_age, never_backwards, forbid_versions or another rule
@@ -169,6 +201,8 @@ mod tests {
         /r/repo.toml:6:13: gate.approvals: invalid value: integer `0`, expected a number from 1 on
         /r/repo.toml:6:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
         /r/repo.toml:7:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
+        /r/repo.toml:7:15: gate 1: minimum_age of 30 days is never reached: keep_history keeps what preprod has for 14 days only
+        /r/repo.toml:6:15: gate 1: minimum_age of 30 days is never reached: keep_for keeps what preprod has for 2 days only
         ");
     }
 }

@@ -32,7 +32,8 @@ impl Config {
                 for Text(unknown) in named.iter().filter(|Text(name)| !self.repositories.contains_key(name)) {
                     let repository = unknown.clone();
                     let known = self.repositories.keys().map(ToString::to_string).collect();
-                    found.push(self.contradiction(Contradiction::RetentionOfNoRepository {
+                    found.push(self.contradiction(Contradiction::RuleOfNoRepository {
+                        table: "retention",
                         number,
                         key,
                         repository,

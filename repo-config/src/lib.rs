@@ -57,6 +57,7 @@ mod edit_error;
 mod error;
 mod external_key;
 mod file;
+mod freeze;
 #[cfg(test)]
 mod fuzz_replay;
 #[cfg(any(test, feature = "fuzzing"))]

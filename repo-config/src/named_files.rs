@@ -83,6 +83,7 @@ impl Config {
             route: _,
             incoming,
             retention: _,
+            freeze: _,
             gc: _,
             gate: _,
             hook,

@@ -290,6 +290,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
                 GateFault::UnknownRepository { key, repository, .. } => gate(&[key]).item(repository),
                 GateFault::Everything { key } => gate(&[key]),
                 GateFault::NotAField { .. } => gate(&["require_fields"]),
+                GateFault::TooOld { .. } => gate(&["minimum_age"]),
                 GateFault::ApprovedNowhere => gate(&["approvals"]),
                 GateFault::NoRule => gate(&[]),
             }
@@ -307,8 +308,8 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
                 | HookFault::NoName => hook(&[]),
             }
         }
-        Contradiction::RetentionOfNoRepository { number, key, repository, .. } => {
-            retention(number, &[key]).item(repository)
+        Contradiction::RuleOfNoRepository { table, number, key, repository, .. } => {
+            Setting::in_rule(&[table], *number, &[key]).item(repository)
         }
         Contradiction::RetentionOfNoSuite { number, suite, .. } => retention(number, &["suites"]).item(suite),
         Contradiction::RetentionWithoutLimit { number } => retention(number, &["kept_by"]),

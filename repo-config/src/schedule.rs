@@ -73,15 +73,27 @@ fn first_after(now: &Zoned, time: Time, is_day: impl Fn(&Zoned) -> bool) -> Opti
     None
 }
 
+/// Reads a time of the day, `05:00`.
+fn time(text: &str) -> Option<Time> {
+    let is_time = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+    let (hour, minute) = text.split_once(':').filter(|_| is_time)?;
+    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+}
+
+/// Reads a day of the week, `Sun`.
+fn day(text: &str) -> Option<Weekday> {
+    WEEKDAYS.iter().find(|(name, _)| *name == text).map(|(_, day)| *day)
+}
+
+/// Reads a moment of the week, `Sun 05:00`.
+pub(crate) fn moment_of_week(text: &str) -> Option<(Weekday, Time)> {
+    let (on, at) = text.split_once(' ')?;
+    day(on).zip(time(at))
+}
+
 impl FromText for Recurrence {
     fn from_text(text: &str) -> Result<Self, InvalidValue> {
         let words: Vec<&str> = text.split(' ').collect();
-        let time = |text: &str| {
-            let is_time = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
-            let (hour, minute) = text.split_once(':').filter(|_| is_time)?;
-            Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
-        };
-        let day = |text: &str| WEEKDAYS.iter().find(|(name, _)| *name == text).map(|(_, day)| *day);
         let read = match words.as_slice() {
             ["hourly"] => Some(Self::Hourly),
             ["daily", at] => time(at).map(Self::Daily),

@@ -43,7 +43,6 @@ extern crate self as repo_store;
 
 mod access;
 mod context;
-mod decisions;
 mod document;
 mod error;
 #[cfg(any(test, feature = "testing"))]
@@ -71,11 +70,9 @@ pub use access::sighting::{SeenRequest, Sighting};
 pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::{ActorSigner, ActorVerifier, Context};
-pub use decisions::approvals::{ApprovalPlan, Approvals};
-pub use decisions::freezes::Freeze;
 pub use error::{
     AccessError, ChangeError, Error, HistoryError, ImportError, MaintenanceError, PublishError, RouteFault,
-    SettingsError,
+    RuleError, SettingsError,
 };
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
@@ -101,6 +98,7 @@ pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;
 pub use model::difference::Difference;
+pub use model::freeze::{Freeze, WeeklyFreeze};
 pub use model::gate_rule::{GateOverride, GateRule, GateViolation};
 pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
@@ -113,6 +111,7 @@ pub use model::publication_id::PublicationId;
 pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};
 pub use model::snapshot::Snapshot;
 pub use model::suite_records::SuiteRecords;
+pub use operations::approvals::{ApprovalPlan, Approvals};
 pub use operations::details::{
     Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
 };

@@ -2,12 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::{Component, SuiteName};
-use jiff::Timestamp;
 
 use crate::context::Context;
-use crate::decisions::freezes::Freeze;
 use crate::document::Kept;
-use crate::error::{ChangeError, Error, HistoryError};
+use crate::error::{ChangeError, Error, HistoryError, RuleError};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::versioned_head;
@@ -16,6 +14,7 @@ use crate::model::approval::{Approval, Approved};
 use crate::model::commit::Commit;
 use crate::model::edit;
 use crate::model::edit::Edit;
+use crate::model::freeze::Freeze;
 use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::{Hold, HoldCause, HoldKey, Holds};
 use crate::model::id::{BlobId, CommitId, SnapshotId};
@@ -569,30 +568,16 @@ impl<'a> Transaction<'a> {
 
     /// The error that says so.
     pub(crate) fn is_held(&self, key: &RecordKey, hold: Hold) -> Error {
-        Error::Change(ChangeError::Held {
+        Error::Rule(RuleError::Held {
             key: Box::new(key.clone()),
             repository: self.repository.clone(),
             hold: Box::new(hold),
         })
     }
 
-    /// Has what comes in meet the freeze of the repository, if it is frozen at that time.
-    pub(crate) fn meet_freeze(&mut self, now: Timestamp) -> Result<(), Error> {
-        self.freeze = self.store.freeze_of(&self.repository, now)?;
-        Ok(())
-    }
-
-    /// Refuses to change a repository that is frozen at that time, unless somebody decided that this does not count, which the history
-    /// then says.
-    pub(crate) fn pass_freeze(
-        &mut self,
-        gate_override: Option<&GateOverride>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let passed = self.store.pass_freeze(&self.repository, gate_override, now)?;
-        let reason = gate_override.map_or("", |given| &given.reason);
-        self.note_override(&passed.into_iter().collect(), reason);
-        Ok(())
+    /// Has what comes in meet the freeze of the repository, if it is frozen.
+    pub(crate) fn meet_freeze(&mut self, freeze: Option<Freeze>) {
+        self.freeze = freeze;
     }
 
     /// Returns the rules of gates that a record does not meet on its way into a suite. What is there already came in before.
@@ -632,7 +617,7 @@ impl<'a> Transaction<'a> {
 
     /// The error of a gate that does not let a package in.
     pub(crate) fn is_gated(&self, key: &RecordKey, violations: Vec<GateViolation>) -> Error {
-        Error::Change(ChangeError::Gated {
+        Error::Rule(RuleError::Gated {
             key: Box::new(key.clone()),
             repository: self.repository.clone(),
             violations,

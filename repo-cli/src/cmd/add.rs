@@ -3,8 +3,8 @@ pub(crate) mod directories;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
 use repo_store::{
-    AddOptions, AddReport, Added, ChangeError, Error, Inserted, Left, RecordKey, Refused, RepositorySettings,
-    Route,
+    AddOptions, AddReport, Added, Error, Inserted, Left, RecordKey, Refused, RepositorySettings, Route,
+    RuleError,
 };
 use serde::Serialize;
 
@@ -323,8 +323,7 @@ fn refused_of(report: &AddReport, complete: bool, dry_run: bool) -> String {
 /// Reports a refused file. What a drop folder rejected lies elsewhere by now, so that giving the same command again does not find it.
 fn report_of(refused: &Refused) -> Report {
     let report = Report::of_refused(&refused.file, &refused.error);
-    let (Error::Change(ChangeError::Held { repository, .. }), Some(now)) =
-        (&refused.error, &refused.moved_to)
+    let (Error::Rule(RuleError::Held { repository, .. }), Some(now)) = (&refused.error, &refused.moved_to)
     else {
         return report;
     };

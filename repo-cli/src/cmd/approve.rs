@@ -25,7 +25,7 @@ pub(crate) struct ApproveArguments {
     /// The versions, in every suite and architecture that the repository has them for
     #[arg(required = true, value_name = "PACKAGE=VERSION", value_parser = parse_version)]
     versions: Vec<Selector>,
-    /// Approve all packages too that were built from the sources of these names and versions
+    /// Approve all packages too that were built from the same sources; the name and version of a source may be given as well
     #[arg(long, conflicts_with = "withdraw")]
     whole_source: bool,
     /// Take back approvals of one's own

@@ -1,7 +1,7 @@
 //! Nothing changes in a repository for a while: `freeze` and `thaw`.
 
 use jiff::Timestamp;
-use repo_store::{Freeze, RepositoryName};
+use repo_store::{Freeze, RepositorySettings};
 
 use crate::clock;
 use crate::error::{Failure, Outcome};
@@ -13,8 +13,8 @@ use crate::session::Session;
 pub(crate) struct FreezeArguments {
     /// The repository
     repository: String,
-    /// When it ends by itself: a day, which counts as its end, such as 2026-11-30; a time in UTC, such as '2026-11-30 08:00'; or
-    /// from now on, such as 36h or 14d
+    /// When it ends by itself: a day, which counts as its end, such as 2026-11-30; a time in UTC, such as '2026-11-30 08:00' or
+    /// 2026-11-30T08:00; or from now on, such as 36h or 14d
     #[arg(long, value_name = "TIME", value_parser = to_come)]
     until: Timestamp,
     /// Why, for the history and for everybody who is stopped
@@ -63,7 +63,7 @@ pub(crate) fn freeze(
 ) -> Result<Outcome, Failure> {
     let repository = &session.repository(&arguments.repository)?.name;
     let (context, until) = (session.context(), arguments.until);
-    let before = session.store.freeze_of(repository, context.now)?;
+    let before = session.store.decided_freeze(repository, context.now)?;
     if !arguments.dry_run {
         let _ = session.store.freeze(repository, until, &arguments.reason, &context)?;
     }
@@ -86,10 +86,10 @@ pub(crate) fn thaw(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let repository = &session.repository(&arguments.repository)?.name;
-    let context = session.context();
+    let settings = session.repository(&arguments.repository)?;
+    let (repository, context) = (&settings.name, session.context());
     let ended = match arguments.dry_run {
-        true => session.store.freeze_of(repository, context.now)?,
+        true => session.store.decided_freeze(repository, context.now)?,
         false => session.store.thaw(repository, &context)?,
     };
     let document = serde_json::json!({
@@ -99,7 +99,12 @@ pub(crate) fn thaw(
     });
     output.result(&document, || {});
     output.say(&match (&ended, arguments.dry_run) {
-        (None, _) => format!("{repository} is not frozen"),
+        (None, _) => match settings.freezes.iter().find_map(|weekly| weekly.in_force(context.now)) {
+            Some(freeze) => {
+                format!("{repository} is {}; thaw ends only what freeze began", words(&freeze))
+            }
+            None => format!("{repository} is not frozen"),
+        },
         (Some(freeze), true) => format!("would thaw {repository}, which is {}", words(freeze)),
         (Some(freeze), false) => format!("thawed {repository}, which was {}", words(freeze)),
     });
@@ -119,6 +124,6 @@ pub(super) fn freeze_json(freeze: &Freeze) -> serde_json::Value {
 }
 
 /// Returns the freeze of a repository now, if there is one.
-pub(super) fn of(repository: &RepositoryName, session: &Session) -> Result<Option<Freeze>, Failure> {
+pub(super) fn of(repository: &RepositorySettings, session: &Session) -> Result<Option<Freeze>, Failure> {
     Ok(session.store.freeze_of(repository, session.context().now)?)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use repo_store::{ChangeError, GateViolation, PromotionPlan, Record};
+use repo_store::{GateViolation, PromotionPlan, Record, RuleError};
 use serde::Serialize;
 
 use crate::error::Failure;
@@ -69,7 +69,7 @@ pub(super) fn print(plan: &PromotionPlan, dry_run: bool, limit: RowLimit, output
     }
     let refused = plan.gated().iter().filter(|(record, _)| plan.asks_for(record));
     let reports = refused.map(|(record, violations)| {
-        let gated = ChangeError::Gated {
+        let gated = RuleError::Gated {
             key: Box::new(record.key().clone()),
             repository: plan.repository().clone(),
             violations: violations.clone(),

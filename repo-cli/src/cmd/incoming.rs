@@ -166,7 +166,7 @@ fn take(
     let mut all = Taken { report: empty(), left: Vec::new(), problems: Vec::new() };
     let (mut failed, mut is_frozen) = (None, false);
     for batch in batches {
-        if let Some(frozen) = freeze::of(&batch.repository, session)? {
+        if let Some(frozen) = freeze::of(session.repository(batch.repository.as_str())?, session)? {
             // The files wait for its end. Where a program looks again and again, `status` tells of them.
             if arguments.once {
                 output.say(&format!(

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_store::{
-    ChangeError, CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RecordKey, RepositoryName,
-    RepositorySettings, Selector, SuiteRecords,
+    CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RecordKey, RepositoryName,
+    RepositorySettings, RuleError, Selector, SuiteRecords,
 };
 
 use super::changes::{self, Change};
@@ -225,7 +225,7 @@ fn note_held(plan: &PromotionPlan, to: &RepositorySettings, arguments: &PromoteA
         }
         output.note(&format!("error: {} does not take {named} ({})", to.name, held_since(cause)));
         for (record, hold) in held {
-            let held = ChangeError::Held {
+            let held = RuleError::Held {
                 key: Box::new(record.key().clone()),
                 repository: to.name.clone(),
                 hold: Box::new(hold.clone()),

@@ -132,7 +132,7 @@ fn take_out(
             losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64 });
         }
         let gate_override = arguments.gates.gate_override();
-        session.store.pass_freeze(&repository.name, gate_override.as_ref(), session.context().now)?;
+        session.store.pass_freeze(repository, gate_override.as_ref(), session.context().now)?;
         if arguments.change.dry_run {
             guard::foretell(&repository.name, &losses, arguments.yes, output);
             return Ok(None);

@@ -76,7 +76,7 @@ fn retain(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let rules = session.config.retention(&repository.name);
-    let frozen = freeze::of(&repository.name, session)?;
+    let frozen = freeze::of(repository, session)?;
     let make = || Ok(session.store.plan_retention(repository, &rules, session.context().now)?);
     let (plan, commit) = carry_out(make, |plan: &RetentionPlan| {
         let refused = !plan.drastic().is_empty() && !arguments.yes;

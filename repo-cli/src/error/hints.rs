@@ -9,7 +9,7 @@ use repo_hooks::DeliveryError;
 use repo_store::progress::Phase;
 use repo_store::{
     AccessError, Cancelled, ChangeError, EntryKind, GateRule, HistoryError, ImportError, MaintenanceError,
-    Obstacle, PublishError, SettingsError, StorageError, TagName,
+    Obstacle, PublishError, RuleError, SettingsError, StorageError, TagName,
 };
 
 use super::Failure;
@@ -369,12 +369,12 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
-        Error::Change(ChangeError::Frozen { repository, .. }) => {
+        Error::Rule(RuleError::Frozen { repository, .. }) => {
             return Some(format!(
                 "wait, give --override freeze --reason TEXT, or end the freeze with repo-cli thaw {repository}"
             ));
         }
-        Error::Change(ChangeError::Gated { violations, .. }) => {
+        Error::Rule(RuleError::Gated { violations, .. }) => {
             let rules: BTreeSet<GateRule> = violations.iter().map(|violation| violation.rule).collect();
             let words: Vec<String> = rules.iter().map(|rule| format!("--override {rule}")).collect();
             let remedies = [
@@ -419,7 +419,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "build the package with an entry for each of its directories, as dpkg-deb does"
         }
         Error::Cancelled(Cancelled { during }) => after_cancellation(*during),
-        Error::Change(ChangeError::Held { .. }) => "to accept it anyway, use --despite-hold",
+        Error::Rule(RuleError::Held { .. }) => "to accept it anyway, use --despite-hold",
         Error::Change(ChangeError::ReservedName { .. }) => {
             "give the package another name; the keyring package is made by `repo-cli key publish`"
         }

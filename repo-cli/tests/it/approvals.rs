@@ -114,6 +114,23 @@ fn an_approval_is_for_one_content_and_can_be_taken_back() {
 }
 
 #[test]
+fn a_whole_source_is_approved_by_the_name_of_any_of_its_packages() {
+    let environment = store();
+    for name in ["libhello1", "hello-doc"] {
+        let control = format!(
+            "Package: {name}\nSource: hello\nVersion: 1.0\nArchitecture: all\nMaintainer: Ann <ann@example.org>\nDescription: x\n"
+        );
+        let file = environment.write(&format!("files/{name}.deb"), package::with_control(&control));
+        let _ = environment.run(&["add", "preprod", file.as_str(), "--no-publish"]).succeeds();
+    }
+    for (user, name) in [(4001, "hello=1.0"), (4002, "libhello1=1.0")] {
+        let _ = run_as(&environment, user, &["approve", "preprod", name, "--whole-source"]).succeeds();
+        let given = approvals(&environment).into_iter().filter(|one| one.1 == format!("user {user}")).count();
+        assert_eq!(given, 2, "{name}");
+    }
+}
+
+#[test]
 fn approvals_are_in_backups_and_damaged_ones_count_no_more() {
     let environment = store();
     configure(&environment, &TWO.replace('2', "1"));

@@ -105,3 +105,49 @@ fn retention_waits_for_the_end_of_a_freeze() {
     let _ = environment.run(&["retention", "prod", "--yes"]).succeeds();
     assert!(!list().contains("1.0"), "{}", list());
 }
+
+#[test]
+fn a_repository_can_be_frozen_every_week() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    environment.add("prod", &["other=1.0"]);
+    let moment = |hours: i64| {
+        let time = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        time.strftime("%a %H:%M").to_string()
+    };
+    let weekly = |from, to| {
+        let days = format!("{} .. {}", moment(from), moment(to));
+        format!("[[freeze]]\nrepositories = [\"prod\"]\ndays = \"{days}\"\nreason = \"the weekend\"\n")
+    };
+    let text = std::fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    let write = |freeze: String| {
+        std::fs::write(environment.root().join("repo.toml"), text.clone() + &freeze).unwrap();
+    };
+    write(weekly(-1, 2));
+    let why = "by repo.toml: the weekend";
+    let promote = ["promote", "hello", "--from", "preprod", "--to", "prod"];
+    let file = environment.package("new", "1.0", "amd64");
+    for verb in [
+        &promote[..],
+        &["add", "prod", file.as_str()],
+        &["release", "prod", "--from", "preprod"],
+        &["remove", "prod", "other", "--yes"],
+    ] {
+        let refused = environment.run(verb).ends_with(1);
+        assert!(refused.stderr.contains(why) && refused.stderr.contains("--override freeze"), "{refused}");
+    }
+    assert!(environment.run(&["status"]).stdout.contains(why));
+    // Nobody ends by hand what the configuration says, and a longer freeze may come on top.
+    let thaw = environment.run(&["thaw", "prod"]).succeeds();
+    assert!(thaw.stdout.contains(why) && thaw.stdout.contains("thaw ends only what freeze began"), "{thaw}");
+    let _ = environment.run(&["freeze", "prod", "--until", "9h", "--reason", "an audit"]).succeeds();
+    assert!(environment.run(&promote).ends_with(1).stderr.contains("an audit"));
+    let _ = environment.run(&["thaw", "prod"]).succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
+    let _ = environment.run(&[&promote[..], &DESPITE].concat()).succeeds();
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).ends_with(1);
+    write(weekly(2, 1));
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).ends_with(1);
+    write(weekly(2, -1));
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).succeeds();
+}

@@ -3,9 +3,6 @@
 use apt_index::RelPath;
 use deb_parse::{Architecture, Component, SuiteName};
 
-use crate::decisions::freezes::Freeze;
-use crate::model::gate_rule::GateViolation;
-use crate::model::hold::Hold;
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
 
@@ -64,37 +61,6 @@ pub enum ChangeError {
         repository: RepositoryName,
         /// A suite that has it.
         suite: SuiteName,
-    },
-    /// A package that was taken out and is to stay out.
-    #[error(
-        "{key} is held out of {repository} since {} ({}: {})",
-        .hold.cause.date.strftime("%Y-%m-%d %H:%M UTC"), .hold.cause.actor, .hold.cause.operation
-    )]
-    Held {
-        /// The package.
-        key: Box<RecordKey>,
-        /// The repository.
-        repository: RepositoryName,
-        /// Since when, by whom, and which suites.
-        hold: Box<Hold>,
-    },
-    /// A repository that is frozen.
-    #[error("{repository} is {freeze}")]
-    Frozen {
-        /// The repository.
-        repository: RepositoryName,
-        /// The freeze.
-        freeze: Box<Freeze>,
-    },
-    /// Something that a gate of the repository does not let in.
-    #[error("{repository} does not take {key}: {}", .violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Gated {
-        /// The package.
-        key: Box<RecordKey>,
-        /// The repository.
-        repository: RepositoryName,
-        /// The rules that it does not meet.
-        violations: Vec<GateViolation>,
     },
     /// Two source packages with different files of one name: in the pool there is room for one.
     #[error("{key} has another `{path}` than {other}, which is in {repository} already")]
@@ -179,9 +145,6 @@ impl ChangeError {
             Self::UnlistedComponent { .. } => "E-UNLISTED-COMPONENT",
             Self::Conflict { .. } => "E-CONFLICT",
             Self::Present { .. } => "E-PRESENT",
-            Self::Held { .. } => "E-HELD",
-            Self::Gated { .. } => "E-GATED",
-            Self::Frozen { .. } => "E-FROZEN",
             Self::PathConflict { .. } => "E-PATH-CONFLICT",
             Self::OtherComponent { .. } => "E-OTHER-COMPONENT",
             Self::ReservedName { .. } => "E-RESERVED-NAME",

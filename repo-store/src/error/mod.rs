@@ -6,6 +6,7 @@ mod history;
 mod import;
 mod maintenance;
 mod publish;
+mod rule;
 mod settings;
 
 pub use access::AccessError;
@@ -14,6 +15,7 @@ pub use history::HistoryError;
 pub use import::ImportError;
 pub use maintenance::MaintenanceError;
 pub use publish::PublishError;
+pub use rule::RuleError;
 pub use settings::{RouteFault, SettingsError};
 
 use camino::Utf8PathBuf;
@@ -44,6 +46,9 @@ pub enum Error {
     /// A change that the repository cannot take.
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// A change that holds, gates or a freeze keep out.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// Publishing.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -86,6 +91,7 @@ impl Error {
             Self::History(error) => error.code(),
             Self::Import(error) => error.code(),
             Self::Change(error) => error.code(),
+            Self::Rule(error) => error.code(),
             Self::Publish(error) => error.code(),
             Self::Settings(error) => error.code(),
             Self::Access(error) => error.code(),

@@ -1,7 +1,9 @@
 //! What changes a repository: taking packages in, promoting, removing, going back, taking back, retention, naming states.
 
 mod age;
+pub(crate) mod approvals;
 pub(crate) mod details;
+pub(crate) mod freezes;
 pub(crate) mod import;
 pub(crate) mod incoming;
 pub(crate) mod keyring;

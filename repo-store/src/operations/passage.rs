@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decisions::approvals::Approvals;
-use crate::decisions::freezes::Freeze;
 use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::approval::Approval;
+use crate::model::freeze::{Freeze, WeeklyFreeze};
 use crate::model::gate_rule::GateViolation;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::operations::age::{Ages, CountedFrom, Found};
+use crate::operations::approvals::Approvals;
+use crate::operations::freezes;
 use crate::settings::gate::{self, Arrival, ArrivalSource, Gate};
 use crate::store::Store;
 
@@ -41,7 +42,7 @@ impl<'a> Passage<'a> {
     pub(crate) fn new<'r>(
         store: &'a Store,
         (from, to): (&'a RepositoryName, &'a RepositoryName),
-        (gates, target): (&'a [Gate], Option<&'a Revision<'a>>),
+        (gates, weekly, target): (&'a [Gate], &[WeeklyFreeze], Option<&'a Revision<'a>>),
         coming: impl Iterator<Item = (&'r SuiteName, &'r RecordKey)>,
         now: Option<Timestamp>,
     ) -> Result<Self, Error> {
@@ -54,7 +55,7 @@ impl<'a> Passage<'a> {
         let lookup = Lookup::new(store.objects());
         let asks = gates.iter().any(|gate| gate.approvals.is_some());
         let approvals = asks.then(|| store.approvals(from)).transpose()?;
-        let freeze = now.map(|now| store.freeze_of(to, now)).transpose()?.flatten();
+        let freeze = now.map(|now| freezes::freeze_of(store, (to, weekly), now)).transpose()?.flatten();
         Ok(Self { from, to, gates, target, snapshots: BTreeMap::new(), lookup, ages, approvals, freeze })
     }
 

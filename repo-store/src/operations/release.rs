@@ -7,7 +7,7 @@ use deb_parse::SuiteName;
 use jiff::Timestamp;
 
 use crate::context::Context;
-use crate::error::{ChangeError, Error};
+use crate::error::{ChangeError, Error, RuleError};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::intent;
@@ -94,7 +94,7 @@ impl ReleasePlan {
     /// repository.
     ///
     /// # Errors
-    /// [`ChangeError::Gated`] for the first version that does not meet a rule that counts.
+    /// [`RuleError::Gated`] for the first version that does not meet a rule that counts.
     pub fn pass_gates(
         &self,
         store: &Store,
@@ -107,7 +107,7 @@ impl ReleasePlan {
             for (record, violations) in one.gated(store, &self.request, now)? {
                 if !violations.iter().all(|violation| lifts(violation.rule)) {
                     let (key, repository) = (Box::new(record.key().clone()), one.repository.clone());
-                    return Err(ChangeError::Gated { key, repository, violations }.into());
+                    return Err(RuleError::Gated { key, repository, violations }.into());
                 }
                 let rules = violations.into_iter().map(|violation| violation.rule);
                 lifted.entry(one.repository.clone()).or_default().extend(rules);
@@ -210,11 +210,12 @@ impl ReleaseMove {
     /// Returns what would come and does not meet a gate of the repository.
     fn gated(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
         let gates = self.gates(request);
+        let weekly = self.settings(request).map(|settings| settings.freezes.as_slice()).unwrap_or_default();
         let target = store.head(&self.repository)?;
         let added = self.changes.added();
         let coming = added.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
-        let mut passage = Passage::new(store, ends, (&gates, target.as_ref()), coming, Some(now))?;
+        let mut passage = Passage::new(store, ends, (&gates, weekly, target.as_ref()), coming, Some(now))?;
         if passage.is_open() {
             return Ok(Vec::new());
         }

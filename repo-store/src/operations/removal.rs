@@ -8,6 +8,7 @@ use deb_parse::SuiteName;
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::selector::Selector;
+use crate::model::freeze::WeeklyFreeze;
 use crate::model::gate_rule::GateOverride;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
@@ -15,6 +16,7 @@ use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::suite_records::SuiteRecords;
+use crate::operations::freezes;
 use crate::operations::plan::check_base;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
@@ -54,6 +56,8 @@ pub struct RemovalPlan {
     #[serde(skip)]
     suites: Vec<SuiteName>,
     #[serde(skip)]
+    weekly: Vec<WeeklyFreeze>,
+    #[serde(skip)]
     gate_override: Option<GateOverride>,
 }
 
@@ -91,11 +95,12 @@ impl RemovalPlan {
     ///
     /// # Errors
     /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made, and
-    /// [`Frozen`](crate::ChangeError::Frozen) when it is frozen and nobody decided that this does not count.
+    /// [`Frozen`](crate::RuleError::Frozen) when it is frozen and nobody decided that this does not count.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
-            transaction.pass_freeze(self.gate_override.as_ref(), context.now)?;
+            let frozen = (store, &self.repository, self.weekly.as_slice());
+            freezes::pass_in(transaction, frozen, self.gate_override.as_ref(), context.now)?;
             for (suite, record) in self.changes.iter() {
                 transaction.withdraw(suite, record.key())?;
             }
@@ -109,13 +114,14 @@ impl RemovalPlan {
     /// # Errors
     /// When the store cannot be read.
     pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
-        let plan = Self::make(store, &self.repository, &self.selectors, &self.suites)?;
+        let frozen = (&self.repository, self.weekly.as_slice());
+        let plan = Self::make(store, frozen, &self.selectors, &self.suites)?;
         Ok(plan.despite(self.gate_override.clone()))
     }
 
     fn make(
         store: &Store,
-        repository: &RepositoryName,
+        (repository, weekly): (&RepositoryName, &[WeeklyFreeze]),
         selectors: &[Selector],
         suites: &[SuiteName],
     ) -> Result<Self, Error> {
@@ -142,6 +148,7 @@ impl RemovalPlan {
             unmatched: unmatched.map(|(selector, _)| selector.clone()).collect(),
             selectors: selectors.to_vec(),
             suites: suites.to_vec(),
+            weekly: weekly.to_vec(),
             gate_override: None,
         })
     }
@@ -156,5 +163,5 @@ pub(crate) fn plan_removal(
 ) -> Result<RemovalPlan, Error> {
     repository.check()?;
     repository.check_suites(suites)?;
-    RemovalPlan::make(store, &repository.name, selectors, suites)
+    RemovalPlan::make(store, (&repository.name, &repository.freezes), selectors, suites)
 }

@@ -11,10 +11,14 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::history::selector::Selector;
+use crate::model::approval::{Approval, Approver, ApproverId};
+use crate::model::freeze::Freeze;
+use crate::model::gate_rule::{GateOverride, GateRule};
 use crate::model::id::CommitId;
-use crate::model::name::{RepositoryName, TagName};
+use crate::model::name::{HolderName, RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
+use crate::operations::approvals::{ApprovalPlan, Approvals};
 use crate::operations::details::SourceChange;
 use crate::operations::import::{AddOptions, AddReport, ImportPlan};
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
@@ -329,5 +333,114 @@ impl Store {
         repository: &RepositoryName,
     ) -> Result<BTreeMap<Timestamp, PublicationId>, Error> {
         super::machine_states::publication_times(self, repository)
+    }
+
+    /// Returns who has approved what in a repository.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    pub fn approvals(&self, repository: &RepositoryName) -> Result<Approvals, Error> {
+        super::approvals::approvals(self, repository)
+    }
+
+    /// Finds what is to be approved: what the repository has of these versions in any suite and architecture, and with `whole_source`
+    /// what was built from the sources of these names.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn plan_approval(
+        &self,
+        repository: &RepositoryName,
+        selectors: &[Selector],
+        whole_source: bool,
+    ) -> Result<ApprovalPlan, Error> {
+        super::approvals::plan(self, repository, selectors, whole_source)
+    }
+
+    /// Takes back what somebody has approved, also of what the repository no longer has, and returns it.
+    ///
+    /// # Errors
+    /// When the list cannot be read or written.
+    pub fn withdraw_approvals(
+        &self,
+        repository: &RepositoryName,
+        selectors: &[Selector],
+        approver: &Approver,
+        context: &Context,
+    ) -> Result<Vec<Approval>, Error> {
+        super::approvals::withdraw(self, repository, selectors, approver, context)
+    }
+
+    /// Makes what the holder of a token has approved approvals of the name that the holder has now: under both names it would count twice.
+    ///
+    /// # Errors
+    /// When the list cannot be read or written.
+    pub fn rename_approver(
+        &self,
+        repository: &RepositoryName,
+        (from, to): (&HolderName, &HolderName),
+    ) -> Result<(), Error> {
+        let from = ApproverId::Token(from.clone());
+        super::approvals::rename(self, repository, (&from, &Approver::token(to.clone())))
+    }
+
+    /// Freezes a repository until then, and returns the freeze, which replaces any before it.
+    ///
+    /// # Errors
+    /// When the document cannot be read or written.
+    pub fn freeze(
+        &self,
+        repository: &RepositoryName,
+        until: Timestamp,
+        reason: &str,
+        context: &Context,
+    ) -> Result<Freeze, Error> {
+        super::freezes::freeze(self, repository, until, reason, context)
+    }
+
+    /// Ends the freeze of a repository, and returns it; `None` when it is not frozen.
+    ///
+    /// # Errors
+    /// When the document cannot be read or written.
+    pub fn thaw(&self, repository: &RepositoryName, context: &Context) -> Result<Option<Freeze>, Error> {
+        super::freezes::thaw(self, repository, context)
+    }
+
+    /// Returns the freeze of a repository at that time, if it is frozen: the one that ends last of what somebody decided and what its
+    /// settings say.
+    ///
+    /// # Errors
+    /// When the document cannot be read.
+    pub fn freeze_of(
+        &self,
+        repository: &RepositorySettings,
+        now: Timestamp,
+    ) -> Result<Option<Freeze>, Error> {
+        super::freezes::freeze_of(self, (&repository.name, &repository.freezes), now)
+    }
+
+    /// Returns the freeze that somebody decided, if it is in force at that time: the one that [`thaw`](Self::thaw) ends.
+    ///
+    /// # Errors
+    /// When the document cannot be read.
+    pub fn decided_freeze(
+        &self,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Option<Freeze>, Error> {
+        super::freezes::decided(self, repository, now)
+    }
+
+    /// Returns the rule that is passed by somebody's decision: [`GateRule::Freeze`] in a frozen repository, and none in any other.
+    ///
+    /// # Errors
+    /// [`RuleError::Frozen`](crate::RuleError::Frozen) when the repository is frozen and nobody decided that this does not count.
+    pub fn pass_freeze(
+        &self,
+        repository: &RepositorySettings,
+        gate_override: Option<&GateOverride>,
+        now: Timestamp,
+    ) -> Result<Option<GateRule>, Error> {
+        super::freezes::pass(self, (&repository.name, &repository.freezes), gate_override, now)
     }
 }

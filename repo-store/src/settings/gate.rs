@@ -6,10 +6,10 @@ use std::sync::Arc;
 use deb_parse::Version;
 use jiff::SignedDuration;
 
-use crate::decisions::freezes::Freeze;
 use crate::error::Error;
 use crate::model::approval::Approval;
 use crate::model::class::WildPattern;
+use crate::model::freeze::Freeze;
 use crate::model::gate_rule::{GateRule, GateViolation};
 use crate::model::in_words::{different_sizes_in_words, duration_in_words};
 use crate::model::name::RepositoryName;
@@ -31,7 +31,7 @@ pub struct Gate {
     pub never_backwards: bool,
     /// Versions that may not come.
     pub forbid_versions: Vec<GatePattern>,
-    /// Maintainers whose packages may not come: their names and addresses, or the addresses alone.
+    /// Maintainers whose packages may not come: their names and addresses, or the addresses alone. Upper and lower case are alike.
     pub forbid_maintainers: Vec<GatePattern>,
     /// Fields that a package must have.
     pub require_fields: Vec<String>,
@@ -49,13 +49,19 @@ pub struct Gate {
 pub struct GatePattern {
     text: String,
     pattern: WildPattern,
+    /// The same in lower case.
+    folded: WildPattern,
 }
 
 impl GatePattern {
     /// Reads a pattern, in which `*` stands for any characters and `?` for one; every text is one.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), pattern: WildPattern::new(text) }
+        Self {
+            text: text.to_owned(),
+            pattern: WildPattern::new(text),
+            folded: WildPattern::new(&text.to_lowercase()),
+        }
     }
 }
 
@@ -132,12 +138,17 @@ impl Gate {
             breaks(GateRule::NeverBackwards, format!("{to} already has the newer version {newest}"));
         }
         let version = key.version.to_string();
-        if let Some(pattern) = first_match(&self.forbid_versions, &[&version]) {
+        if let Some(pattern) = self.forbid_versions.iter().find(|pattern| pattern.pattern.matches(&version)) {
+            let pattern = &pattern.text;
             breaks(GateRule::ForbidVersions, format!("{to} takes no version like {pattern}"));
         }
         let maintainer = record.field("Maintainer").unwrap_or_default();
         let address = maintainer.rsplit_once('<').map_or("", |(_, rest)| rest.trim_end_matches('>'));
-        if let Some(pattern) = first_match(&self.forbid_maintainers, &[maintainer, address]) {
+        // Mail reaches an address in any case.
+        let folded = [maintainer.to_lowercase(), address.to_lowercase()];
+        let is_theirs = |pattern: &&GatePattern| folded.iter().any(|text| pattern.folded.matches(text));
+        if let Some(pattern) = self.forbid_maintainers.iter().find(is_theirs) {
+            let pattern = &pattern.text;
             breaks(
                 GateRule::ForbidMaintainers,
                 format!("its maintainer is {maintainer}, and {to} takes nothing from {pattern}"),
@@ -174,10 +185,4 @@ fn unapproved(least: NonZeroUsize, Arrival { to, source, .. }: &Arrival<'_>) -> 
         [] => format!("nobody approved it in {from}, {wanted}"),
         names => format!("only {} approved it in {from}, {wanted}", names.join(" and ")),
     })
-}
-
-/// Returns the first pattern that one of the texts fits.
-fn first_match<'a>(patterns: &'a [GatePattern], texts: &[&str]) -> Option<&'a str> {
-    let fits = |pattern: &&GatePattern| texts.iter().any(|text| pattern.pattern.matches(text));
-    patterns.iter().find(fits).map(|pattern| pattern.text.as_str())
 }

@@ -14,6 +14,7 @@ use jiff::SignedDuration;
 
 use crate::error::Error;
 use crate::model::class::PackageClass;
+use crate::model::freeze::WeeklyFreeze;
 use crate::model::index_kind::IndexKind;
 use crate::model::name::RepositoryName;
 use crate::settings::gate::Gate;
@@ -44,6 +45,8 @@ pub struct RepositorySettings {
     pub routing: Vec<RoutingRule>,
     /// What must be so before a version comes in.
     pub gates: Vec<Gate>,
+    /// When nothing changes, every week.
+    pub freezes: Vec<WeeklyFreeze>,
     /// Whether `Contents` indices are published: which files each package has. It costs the unpacking of every package that is
     /// added.
     pub contents: bool,
@@ -149,6 +152,7 @@ impl RepositorySettings {
             encodings_by_kind: BTreeMap::new(),
             routing: Vec::new(),
             gates: Vec::new(),
+            freezes: Vec::new(),
             contents: false,
             unknown_release: UnknownRelease::default(),
             valid_for: None,

@@ -117,7 +117,7 @@ fn a_drop_folder_does_not_bring_back_what_was_rolled_back() {
     assert_eq!(report.report.added.len(), 0);
     let [refused] = report.report.refused.as_slice() else { panic!("{report:?}") };
     assert!(
-        matches!(&refused.error, Error::Change(repo_store::ChangeError::Held { key, .. }) if key.to_string() == "hello 2 amd64")
+        matches!(&refused.error, Error::Rule(repo_store::RuleError::Held { key, .. }) if key.to_string() == "hello 2 amd64")
     );
     let said = refused.error.to_string();
     assert!(

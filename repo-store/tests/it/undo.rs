@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use repo_store::{
-    AddOptions, ChangeError, Error, Operation, RetentionRule, Selector, Store, Transaction, UndoPlan,
+    AddOptions, ChangeError, Error, Operation, RetentionRule, RuleError, Selector, Store, Transaction,
+    UndoPlan,
 };
 
 use crate::fixture::{Fixture, context, suite};
@@ -186,7 +187,7 @@ fn what_the_undo_of_an_addition_took_out_is_refused_until_somebody_wants_it() {
     assert_eq!(Operation::parse(&cause.operation.to_string()), cause.operation);
     let refused = AddOptions { refuse_held: true, ..AddOptions::default() };
     let report = fixture.store.add(&fixture.preprod, &[file], &refused, &context(20)).unwrap();
-    assert!(matches!(&report.refused[0].error, Error::Change(ChangeError::Held { .. })));
+    assert!(matches!(&report.refused[0].error, Error::Rule(RuleError::Held { .. })));
     undo(&fixture, 30);
     let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
     let words = head.commit().operation.to_string();

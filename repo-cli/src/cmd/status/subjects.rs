@@ -159,7 +159,7 @@ fn repository(
         subject.figure("changed_seconds", head.commit().date.as_second());
         subject.say(format!("changed {} by {}", ago(head.commit().date, now), head.commit().actor));
     }
-    if let Some(frozen) = freeze::of(name, session)? {
+    if let Some(frozen) = freeze::of(settings, session)? {
         subject.say(freeze::words(&frozen));
     }
     if let Some(problem) = access::unusable_tokens(&session.config, name) {

@@ -239,7 +239,7 @@ fn add_read(
     context: &Context,
 ) -> Result<AddReport, Error> {
     let change = |transaction: &mut Transaction<'_>| {
-        let outcome = read.insert(transaction, options, context)?;
+        let outcome = read.insert(transaction, (store, repository), options, context)?;
         if let Some(plan) = plan {
             plan.check(transaction, &read.changes(&outcome, options))?;
         }
@@ -266,10 +266,11 @@ impl ReadFiles<'_> {
     fn insert(
         &self,
         transaction: &mut Transaction<'_>,
+        (store, repository): (&Store, &RepositorySettings),
         options: &AddOptions,
         context: &Context,
     ) -> Result<Outcome, Error> {
-        transaction.meet_freeze(context.now)?;
+        transaction.meet_freeze(store.freeze_of(repository, context.now)?);
         insert_all(&self.candidates, transaction, options)
     }
 

@@ -125,7 +125,7 @@ pub(crate) fn foresee(
     store.dry_run(&settings.name, |transaction| {
         transaction.limit_suites(settings.suites.iter().map(|suite| suite.name.clone()).collect());
         let base = transaction.base().map(Revision::id);
-        let outcome = read.insert(transaction, options, context)?;
+        let outcome = read.insert(transaction, (store, settings), options, context)?;
         let changes = read.changes(&outcome, options);
         Ok((base, changes, read.report(outcome, Committed { commit: None })))
     })

@@ -17,6 +17,7 @@ use crate::history::revision::Revision;
 use crate::history::selector::Selector;
 use crate::model::approval::Approval;
 use crate::model::difference::Difference;
+use crate::model::freeze::WeeklyFreeze;
 use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::Hold;
 use crate::model::id::CommitId;
@@ -111,6 +112,8 @@ struct Request {
     suites: Vec<SuiteName>,
     /// The gates of the target.
     gates: Vec<Gate>,
+    /// The freezes of the target that come back.
+    weekly: Vec<WeeklyFreeze>,
 }
 
 /// A suite that two repositories have.
@@ -273,7 +276,7 @@ impl PromotionPlan {
         to: &RepositoryName,
         request: &Request,
     ) -> Result<Self, Error> {
-        let Request { options, common, lacking, suites: _, gates: _ } = request;
+        let Request { options, common, lacking, suites: _, gates: _, weekly: _ } = request;
         let (source, target) = (store.head(from)?, store.head(to)?);
         let mut plan = Self {
             from: from.clone(),
@@ -356,10 +359,10 @@ impl PromotionPlan {
 
     /// Takes out what gates of the target do not let in, unless somebody decided that the rules do not count.
     fn leave_out_gated(&mut self, store: &Store, target: Option<&Revision<'_>>) -> Result<(), Error> {
-        let Request { gates, options, .. } = &self.request;
+        let Request { gates, weekly, options, .. } = &self.request;
         let coming = self.changes.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
-        let mut passage = Passage::new(store, ends, (gates, target), coming, options.now)?;
+        let mut passage = Passage::new(store, ends, (gates, weekly, target), coming, options.now)?;
         if passage.is_open() {
             return Ok(());
         }
@@ -497,7 +500,8 @@ pub(crate) fn plan_promotion(
     let suites = to.suites.iter().map(|suite| suite.name.clone()).collect();
     let is_asked = |gate: &&Gate| gate.is_for(Some(&from.name));
     let gates = to.gates.iter().filter(is_asked).cloned().collect();
-    let request = Request { options: options.clone(), common, lacking, suites, gates };
+    let weekly = to.freezes.clone();
+    let request = Request { options: options.clone(), common, lacking, suites, gates, weekly };
     PromotionPlan::make(store, &from.name, &to.name, &request)
 }
 

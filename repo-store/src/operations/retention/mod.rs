@@ -38,8 +38,8 @@ pub(crate) fn plan_retention(
     let settings = repository;
     let repository = &settings.name;
     let Some(head) = store.head(repository)? else {
-        let (verdicts, held) = (BTreeMap::new(), BTreeMap::new());
-        return Ok(RetentionPlan { repository: repository.clone(), base: None, verdicts, held });
+        let (verdicts, held, weekly) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        return Ok(RetentionPlan { repository: repository.clone(), base: None, verdicts, weekly, held });
     };
     let elsewhere = held_elsewhere(store, rules)?;
     let keyrings = KeyringVersions::load(store, repository)?;
@@ -48,6 +48,7 @@ pub(crate) fn plan_retention(
         repository: repository.clone(),
         base: Some(head.id()),
         verdicts: BTreeMap::new(),
+        weekly: settings.freezes.clone(),
         held: BTreeMap::new(),
     };
     let mut ages = Ages::new(CountedFrom::FirstArrival);

@@ -7,11 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::model::freeze::WeeklyFreeze;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::record::Record;
 use crate::model::serialized::{as_text, maybe_as_text};
+use crate::operations::freezes;
 use crate::operations::plan::check_base;
 use crate::store::Store;
 use crate::transaction::Committed;
@@ -28,6 +30,8 @@ pub struct RetentionPlan {
     pub(super) base: Option<CommitId>,
     #[serde(serialize_with = "verdicts_as_list")]
     pub(super) verdicts: BTreeMap<SuiteName, Vec<Verdict>>,
+    #[serde(skip)]
+    pub(super) weekly: Vec<WeeklyFreeze>,
     /// How many package files each suite holds, matched or not.
     #[serde(skip)]
     pub(super) held: BTreeMap<SuiteName, usize>,
@@ -56,11 +60,12 @@ impl RetentionPlan {
     ///
     /// # Errors
     /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
-    /// then. [`Frozen`](crate::ChangeError::Frozen) while the repository is frozen.
+    /// then. [`Frozen`](crate::RuleError::Frozen) while the repository is frozen.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
-            transaction.pass_freeze(None, context.now)?;
+            let frozen = (store, &self.repository, self.weekly.as_slice());
+            freezes::pass_in(transaction, frozen, None, context.now)?;
             let mut gone = HashSet::new();
             for (suite, verdict) in self.going() {
                 transaction.remove(suite, verdict.record.key())?;

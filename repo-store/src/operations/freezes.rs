@@ -6,54 +6,19 @@
 //! <since> <until> TAB <who> TAB <why>
 //! ```
 
-use std::fmt;
-
 use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::document::{Area, Document, Kept};
-use crate::error::{ChangeError, Error};
+use crate::error::{Error, RuleError};
 use crate::model::commit::one_line;
-use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
+use crate::model::freeze::{Freeze, WeeklyFreeze};
+use crate::model::gate_rule::{GateOverride, GateRule};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::store::Store;
-
-/// Somebody's decision that nothing comes into a repository, and nothing is removed from it, for some time.
-///
-/// Going back is never stopped: rollbacks, undoing, and bringing back what was removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Freeze {
-    /// When it was decided.
-    pub since: Timestamp,
-    /// When it ends by itself.
-    pub until: Timestamp,
-    /// Who decided it.
-    pub actor: String,
-    /// Why, in one line.
-    pub reason: String,
-}
-
-impl Freeze {
-    /// Returns whether the repository is frozen at that time.
-    #[must_use]
-    pub fn is_in_force(&self, now: Timestamp) -> bool {
-        now < self.until
-    }
-
-    /// Returns what a version on its way into the repository does not meet.
-    pub(crate) fn violation(&self, repository: &RepositoryName) -> GateViolation {
-        GateViolation { gate: None, rule: GateRule::Freeze, reason: format!("{repository} is {self}") }
-    }
-}
-
-impl fmt::Display for Freeze {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "frozen until {} by {}: {}", self.until, self.actor, self.reason)
-    }
-}
+use crate::transaction::Transaction;
 
 /// The last freeze of a repository, if there is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,8 +45,19 @@ impl Document for LastFreeze {
     }
 }
 
-/// See [`Store::freeze_of`].
+/// See [`Store::freeze_of`]. `weekly` are the freezes that the settings of the repository have.
 pub(crate) fn freeze_of(
+    store: &Store,
+    (repository, weekly): (&RepositoryName, &[WeeklyFreeze]),
+    now: Timestamp,
+) -> Result<Option<Freeze>, Error> {
+    let decided = decided(store, repository, now)?;
+    let weekly = weekly.iter().filter_map(|weekly| weekly.in_force(now));
+    Ok(weekly.chain(decided).max_by_key(|freeze| freeze.until))
+}
+
+/// See [`Store::decided_freeze`].
+pub(crate) fn decided(
     store: &Store,
     repository: &RepositoryName,
     now: Timestamp,
@@ -93,15 +69,28 @@ pub(crate) fn freeze_of(
 /// See [`Store::pass_freeze`].
 pub(crate) fn pass(
     store: &Store,
-    repository: &RepositoryName,
+    (repository, weekly): (&RepositoryName, &[WeeklyFreeze]),
     gate_override: Option<&GateOverride>,
     now: Timestamp,
 ) -> Result<Option<GateRule>, Error> {
-    let Some(freeze) = freeze_of(store, repository, now)? else { return Ok(None) };
+    let Some(freeze) = freeze_of(store, (repository, weekly), now)? else { return Ok(None) };
     if gate_override.is_some_and(|given| given.lifts(GateRule::Freeze)) {
         return Ok(Some(GateRule::Freeze));
     }
-    Err(ChangeError::Frozen { repository: repository.clone(), freeze: Box::new(freeze) }.into())
+    Err(RuleError::Frozen { repository: repository.clone(), freeze: Box::new(freeze) }.into())
+}
+
+/// Refuses to change a repository that is frozen at that time, unless somebody decided that this does not count, which the history then says.
+pub(super) fn pass_in(
+    transaction: &mut Transaction<'_>,
+    (store, repository, weekly): (&Store, &RepositoryName, &[WeeklyFreeze]),
+    gate_override: Option<&GateOverride>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let passed = pass(store, (repository, weekly), gate_override, now)?;
+    let reason = gate_override.map_or("", |given| &given.reason);
+    transaction.note_override(&passed.into_iter().collect(), reason);
+    Ok(())
 }
 
 /// See [`Store::freeze`].
@@ -157,6 +146,7 @@ fn change(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::RepositorySettings;
     use crate::storage::Memory;
 
     fn at(second: i64) -> Timestamp {
@@ -167,23 +157,24 @@ mod tests {
     fn a_freeze_ends_at_its_time_or_by_hand() {
         let store = Store::with_storage("archive".into(), Memory::default());
         let prod = RepositoryName::parse("prod").unwrap();
+        let settings = RepositorySettings::new(prod.clone(), Vec::new());
         let context = |second| Context::new("ann", at(second));
         let frozen = store.freeze(&prod, at(100), "end of\nthe year", &context(10)).unwrap();
-        assert_eq!(store.freeze_of(&prod, at(99)).unwrap(), Some(frozen.clone()));
+        assert_eq!(store.freeze_of(&settings, at(99)).unwrap(), Some(frozen.clone()));
         assert_eq!(frozen.to_string(), "frozen until 1970-01-01T00:01:40Z by ann: end of the year");
-        assert_eq!(store.freeze_of(&prod, at(100)).unwrap(), None);
-        let refused = store.pass_freeze(&prod, None, at(50)).unwrap_err();
+        assert_eq!(store.freeze_of(&settings, at(100)).unwrap(), None);
+        let refused = store.pass_freeze(&settings, None, at(50)).unwrap_err();
         assert_eq!(refused.code(), "E-FROZEN");
         let other = GateOverride::new([GateRule::MinimumAge], "urgent");
-        assert!(store.pass_freeze(&prod, Some(&other), at(50)).is_err());
+        assert!(store.pass_freeze(&settings, Some(&other), at(50)).is_err());
         let given = GateOverride::new([GateRule::Freeze], "urgent");
-        assert_eq!(store.pass_freeze(&prod, Some(&given), at(50)).unwrap(), Some(GateRule::Freeze));
-        assert_eq!(store.pass_freeze(&prod, Some(&given), at(100)).unwrap(), None);
+        assert_eq!(store.pass_freeze(&settings, Some(&given), at(50)).unwrap(), Some(GateRule::Freeze));
+        assert_eq!(store.pass_freeze(&settings, Some(&given), at(100)).unwrap(), None);
         // A later decision replaces it.
         let longer = store.freeze(&prod, at(200), "still", &context(20)).unwrap();
         assert_eq!(store.thaw(&prod, &context(30)).unwrap(), Some(longer));
         assert_eq!(
-            (store.thaw(&prod, &context(30)).unwrap(), store.freeze_of(&prod, at(50)).unwrap()),
+            (store.thaw(&prod, &context(30)).unwrap(), store.freeze_of(&settings, at(50)).unwrap()),
             (None, None)
         );
         let told: Vec<String> =

@@ -6,7 +6,7 @@
 //! <time> <package file or .dsc> <user or token> <number or holder> TAB <name> TAB <package> <version> <architecture>
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::context::Context;
@@ -200,7 +200,11 @@ pub(crate) fn plan(
             let Some(head) = &head else { continue };
             let mut found = selector.all_in(head, suite)?;
             if whole_source {
-                found.extend(selector.built_in(head, suite)?);
+                let built = head.records(suite)?;
+                let sources: BTreeSet<_> = found.iter().map(|record| record.source()).collect();
+                let is_meant =
+                    |record: &Record| selector.names_source_of(record) || sources.contains(&record.source());
+                found.extend(built.into_iter().filter(|record| is_meant(record)));
             }
             is_matched |= !found.is_empty();
             let by_key = found.into_iter().map(|record| ((record.key().clone(), record.blob()), record));
