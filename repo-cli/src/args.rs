@@ -502,16 +502,14 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 11] = [
+    const WITHOUT: [(&str, &str); 9] = [
         ("fsck", "without --repair it only looks, which is what --repair would mend"),
         ("hooks deliver", "it is what verbs leave behind"),
         ("hooks retry", "it delivers what `hooks list` shows"),
         ("hooks test", "it sends one event that says that it is a test"),
-        ("init", "it makes a store in a new directory, which nobody reads yet"),
         ("key certify", "it writes one new file, and asks a key service to sign it: both are what it is for"),
         ("machines import-log", "it notes who asked for what; `machines forget` takes that back"),
         ("manual", "it writes manual pages to a directory of its own, for packagers"),
-        ("quickstart", "it makes a store of its own to look at"),
         ("serve", "it shows what is published and changes none of it"),
         ("sign export", "it writes to a new or empty directory, which nobody reads before it is signed"),
     ];

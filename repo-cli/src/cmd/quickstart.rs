@@ -3,6 +3,7 @@ use std::fmt::Display;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use repo_config::{AccessLog, ConfigError, DEFAULT_LISTEN, OnUnknownRelease, Url};
+use repo_serve::Server;
 use repo_store::storage::Memory;
 use repo_store::{AddOptions, AddReport, Committed, Context, Store};
 use serde::Serialize;
@@ -147,15 +148,7 @@ pub(crate) fn run(
         print_next_steps(&session, root, url, output)?;
         return Ok(outcome);
     }
-    let server =
-        serve::bind(&session, &arguments.listen, output.talk()).or_else(|failure| match failure {
-            Failure::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
-                let host = arguments.listen.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
-                output.note(&format!("{} is in use: another port is taken", arguments.listen));
-                serve::bind(&session, &format!("{host}:0"), output.talk())
-            }
-            other => Err(other),
-        })?;
+    let server = bind(&session, &arguments.listen, output)?;
     let address = server.local_addr().map_err(Failure::io("listen on", &arguments.listen))?;
     let base = base(&address);
     output.result(&done(Some(address.to_string()), &base), || {});
@@ -167,6 +160,18 @@ pub(crate) fn run(
     let sightings = SightingQueue::of(&session, output)?;
     serve::run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), output)?;
     Ok(outcome)
+}
+
+/// Binds the server to an address, or to another port of that host if this one is in use.
+fn bind(session: &Session, listen: &str, output: &Output) -> Result<Server, Failure> {
+    serve::bind(session, listen, output.talk()).or_else(|failure| match failure {
+        Failure::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            let host = listen.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+            output.note(&format!("{listen} is in use: another port is taken"));
+            serve::bind(session, &format!("{host}:0"), output.talk())
+        }
+        other => Err(other),
+    })
 }
 
 /// Says what would be made, if there is a store to make, and what would be added, and changes nothing.
@@ -183,7 +188,7 @@ fn foretell(
         plan.say(output);
         let now = Timestamp::from_second(crate::clock::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
         store = Store::with_storage(root, Memory::default()).with_limits(plan.config.limits());
-        (config, context) = (&plan.config, Context::new(&session::actor(global), now));
+        (config, context) = (&plan.config, Context::new(session::actor(global), now));
     } else {
         session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;
         context = session.context();
