@@ -438,8 +438,12 @@ impl Command {
             Self::Serve(_) => return Logging::Service,
             // Deliveries change nothing that the log tells of, and are told to no hook.
             Self::Hooks(_) => return Logging::Nothing,
-            Self::Init(arguments) => return Logging::NewStore(arguments.directory.clone()),
-            Self::Quickstart(arguments) => return Logging::NewStore(Some(arguments.directory.clone())),
+            Self::Init(arguments) => {
+                return arguments.new_store().map_or(Logging::Nothing, Logging::NewStore);
+            }
+            Self::Quickstart(arguments) => {
+                return arguments.new_store().map_or(Logging::Nothing, |root| Logging::NewStore(Some(root)));
+            }
             Self::Restore(arguments) => {
                 let root = arguments.new_store();
                 return root.map_or(Logging::Nothing, |root| Logging::NewStore(Some(root.clone())));
@@ -498,7 +502,7 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 12] = [
+    const WITHOUT: [(&str, &str); 10] = [
         (
             "config proxy",
             "it prints; --write-credentials writes what another server reads of users and tokens, and nothing else",
@@ -507,11 +511,9 @@ mod tests {
         ("hooks deliver", "it is what verbs leave behind"),
         ("hooks retry", "it delivers what `hooks list` shows"),
         ("hooks test", "it sends one event that says that it is a test"),
-        ("init", "it makes a store in a new directory, which nobody reads yet"),
         ("key certify", "it writes one new file, and asks a key service to sign it: both are what it is for"),
         ("machines import-log", "it notes who asked for what; `machines forget` takes that back"),
         ("manual", "it writes manual pages to a directory of its own, for packagers"),
-        ("quickstart", "it makes a store of its own to look at"),
         ("serve", "it shows what is published and changes none of it"),
         ("sign export", "it writes to a new or empty directory, which nobody reads before it is signed"),
     ];

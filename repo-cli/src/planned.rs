@@ -1,7 +1,8 @@
 //! Carrying out what was planned, in a store that others change meanwhile.
 
-use repo_store::{ChangeError, CommitId, Error, RepositoryName};
+use repo_store::{ChangeError, CommitId, Error, RepositoryName, Store};
 
+use crate::args::ChangeArguments;
 use crate::error::Failure;
 
 /// So often a plan is made before others are told to have been faster each time.
@@ -50,12 +51,29 @@ pub(crate) fn carry_out<P, R>(
 ) -> Result<(P, R), Failure> {
     let mut attempt = 1;
     loop {
-        let plan = make()?;
-        match apply(&plan) {
+        match make().and_then(|plan| apply(&plan).map(|done| (plan, done))) {
             Err(Failure::Store(Error::Change(ChangeError::Outdated { .. }))) if attempt < ATTEMPTS => {}
-            result => return Ok((plan, result?)),
+            result => return result,
         }
         attempt += 1;
+    }
+}
+
+/// Completes the change of several repositories that keeps a plan from being made, unless nothing is to be written.
+///
+/// # Errors
+/// [`ChangeError::Outdated`] once it is complete: the plan is made from the state after it.
+pub(crate) fn unless_begun<P>(
+    plan: Result<P, Error>,
+    store: &Store,
+    arguments: ChangeArguments,
+) -> Result<P, Failure> {
+    match plan {
+        Err(Error::Change(ChangeError::Unfinished { repository })) if !arguments.dry_run => {
+            store.complete_begun(&repository)?;
+            Err(Failure::Store(ChangeError::Outdated { repository }.into()))
+        }
+        result => Ok(result?),
     }
 }
 

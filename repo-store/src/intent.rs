@@ -110,6 +110,11 @@ impl Intent {
         commits.try_for_each(|id| Ok(Commit::read(&store.objects(), id).map(drop)?))
     }
 
+    /// Returns whether the repository is one of those that change.
+    fn is_about(&self, repository: &RepositoryName) -> bool {
+        self.changes.iter().any(|change| change.repository == *repository)
+    }
+
     /// Does what is left to do, and removes the document.
     pub(crate) fn complete(&self, store: &Store, name: &str) -> Result<End, Error> {
         let end = self.replace_all(store)?;
@@ -255,11 +260,23 @@ fn swap(
 /// Completes what was begun with a repository, so that it is as a whole what somebody meant. Returns whether there was anything to complete.
 pub(crate) fn complete_of(store: &Store, repository: &RepositoryName) -> Result<bool, Error> {
     let mut all = all(store)?;
-    all.retain(|(_, intent)| intent.changes.iter().any(|change| change.repository == *repository));
+    all.retain(|(_, intent)| intent.is_about(repository));
     for (name, intent) in &all {
         intent.complete(store, name)?;
     }
     Ok(!all.is_empty())
+}
+
+/// Refuses to plan from the state of a repository that takes part in a change that is not complete: planning writes nothing, so it cannot
+/// complete the change.
+///
+/// # Errors
+/// [`ChangeError::Unfinished`].
+pub(crate) fn check_none_begun(store: &Store, repository: &RepositoryName) -> Result<(), Error> {
+    if all(store)?.iter().any(|(_, intent)| intent.is_about(repository)) {
+        return Err(ChangeError::Unfinished { repository: repository.clone() }.into());
+    }
+    Ok(())
 }
 
 /// Returns the states that may still come, and that nothing else may lead to: for a repository that has no state yet also the one in which

@@ -115,7 +115,7 @@ pub use operations::approvals::{ApprovalPlan, Approvals};
 pub use operations::details::{
     Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
 };
-pub use operations::import::{AddOptions, AddReport, Added, Refused};
+pub use operations::import::{AddOptions, AddReport, Added, ImportPlan, Refused};
 pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
 pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 pub use operations::machine_states::{MachineStanding, MachineState, SuiteStanding};

@@ -126,6 +126,19 @@ impl Store {
         let known = settings.suites.iter().map(|suite| suite.name.clone()).collect();
         transact_among(self, &settings.name, Some(&known), context, change)
     }
+
+    /// Finds out what a change would do: `change` is called once, with a [`Transaction`] on the present state, and nothing is written. A
+    /// change of several repositories that is not complete is not completed either.
+    ///
+    /// # Errors
+    /// Whatever `change` returns, and when the store cannot be read.
+    pub fn dry_run<T>(
+        &self,
+        repository: &RepositoryName,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        change(&mut Transaction::begin(self, repository)?)
+    }
 }
 
 /// Changes a repository in which, of the suites it does not have, only those of `known` may come into being.

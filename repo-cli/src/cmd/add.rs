@@ -96,17 +96,24 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         check_data: arguments.check_data,
         despite_hold: arguments.despite_hold,
         gate_override: arguments.gates.gate_override(),
-        dry_run: arguments.change.dry_run,
         names: arguments.only.patterns(),
         ..arguments.placement.options()
     };
     let files = arguments.named_files(output)?;
-    let report = session.store.add(repository, &files, &options, &session.context())?;
+    let (store, context, dry_run) = (&session.store, session.context(), arguments.change.dry_run);
+    let (plan, added);
+    let report = if dry_run {
+        plan = store.plan_import(repository, &files, &options, &context)?;
+        plan.report()
+    } else {
+        added = store.add(repository, &files, &options, &context)?;
+        &added
+    };
     let complete = report.refused.is_empty() || options.keep_going;
-    warn_of_unknown_releases(&report, repository, arguments.rows.limit(output), session, output);
-    print(&report, complete, options.dry_run, arguments.rows.limit(output), output);
+    warn_of_unknown_releases(report, repository, arguments.rows.limit(output), session, output);
+    print(report, complete, dry_run, arguments.rows.limit(output), output);
     if complete {
-        finish(&report, repository, arguments.change, session, output)?;
+        finish(report, repository, arguments.change, session, output)?;
     }
     Ok(Outcome::of(report.refused.is_empty()))
 }
@@ -241,7 +248,7 @@ pub(crate) fn print_incoming(
     limit: RowLimit,
     output: &Output,
 ) {
-    print_document(&incoming_json(report, left, dry_run), report, (true, dry_run), limit, output);
+    print_document(&incoming_json(report, left, dry_run), report, (true, dry_run, true), limit, output);
 }
 
 fn incoming_json<'a>(report: &'a AddReport, left: &'a [Left], dry_run: bool) -> AddJson<'a> {
@@ -256,13 +263,14 @@ pub(crate) fn give_incoming(report: &AddReport, left: &[Left], dry_run: bool, ou
 
 /// Prints what was added and what was refused. `complete`: whether the good files were taken.
 pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, limit: RowLimit, output: &Output) {
-    print_document(&json(report, complete, dry_run), report, (complete, dry_run), limit, output);
+    print_document(&json(report, complete, dry_run), report, (complete, dry_run, false), limit, output);
 }
 
-fn print_document(
-    document: &AddJson<'_>,
+/// Prints what was added and what was refused, and gives programs a document. `is_counted`: what is known already is only counted.
+pub(super) fn print_document(
+    document: &impl Serialize,
     report: &AddReport,
-    (complete, dry_run): (bool, bool),
+    (complete, dry_run, is_counted): (bool, bool, bool),
     limit: RowLimit,
     output: &Output,
 ) {
@@ -273,7 +281,7 @@ fn print_document(
         // A build server that drops everything again would fill the log of `incoming` with what is known.
         let known = report.added.iter().filter(|added| !is_new(added)).map(|added| &added.key);
         let known = PackageCount::of(known);
-        let is_counted = document.left.is_some() && known.files() > 1;
+        let is_counted = is_counted && known.files() > 1;
         let mut shown: Vec<&Added> =
             report.added.iter().filter(|added| !is_counted || is_new(added)).collect();
         // As in every table: by name, version and architecture, wherever the files lie.

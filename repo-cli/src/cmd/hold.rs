@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deb_parse::{PackageName, Version};
 use repo_store::{
     CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName,
-    RepositorySettings, Revision, Selector,
+    RepositorySettings, Revision, Selector, Transaction,
 };
 
 use crate::args::{RowArguments, RowLimits as _};
@@ -88,20 +88,17 @@ pub(crate) fn hold(
         arguments.versions.iter().map(|(package, version)| format!("{package} {version}")).collect();
     let operation =
         Operation::Hold { packages: PackageSummary::new(&names), reason: arguments.reason.clone() };
-    let change = |transaction: &mut repo_store::Transaction<'_>| {
+    let change = |transaction: &mut Transaction<'_>| {
         for (package, version) in &arguments.versions {
             let (package, version) = (package.clone(), version.clone());
             transaction.hold(HoldKey { package, version, architecture: None })?;
         }
-        if arguments.dry_run {
-            transaction.clear();
-        }
         Ok((operation.clone(), ()))
     };
-    let (committed, ()) = session.store.transact(&repository.name, &session.context(), change)?;
-    print(&names, committed.commit, arguments.dry_run, output);
+    let (commit, ()) = carry_out(change, repository, arguments.dry_run, session)?;
+    print(&names, commit, arguments.dry_run, output);
     let verb = if arguments.dry_run { "would hold" } else { "held" };
-    if committed.commit.is_none() && !arguments.dry_run {
+    if commit.is_none() && !arguments.dry_run {
         output.say(&format!("already held: {}", PackageSummary::new(&names)));
         return Ok(Outcome::Done);
     }
@@ -123,16 +120,13 @@ pub(crate) fn unhold(
     let meant = |selector: &Selector, key: &HoldKey| {
         selector.names(&key.package, &key.version) && arguments.only.allows(&key.package)
     };
-    let change = |transaction: &mut repo_store::Transaction<'_>| {
+    let change = |transaction: &mut Transaction<'_>| {
         let lifted = transaction
             .lift_holds(|hold| arguments.selectors.iter().any(|selector| meant(selector, &hold.key)));
         let names: Vec<String> = lifted.iter().map(|hold| name(&hold.key)).collect();
-        if arguments.dry_run {
-            transaction.clear();
-        }
         Ok((Operation::Unhold(PackageSummary::new(&names)), lifted))
     };
-    let (committed, lifted) = session.store.transact(&repository.name, &session.context(), change)?;
+    let (commit, lifted) = carry_out(change, repository, arguments.dry_run, session)?;
     let unmatched: Vec<String> = arguments
         .selectors
         .iter()
@@ -154,11 +148,25 @@ pub(crate) fn unhold(
         output.warn("W-NO-HOLD", failure.to_string());
     }
     let names: Vec<String> = lifted.iter().map(|hold| name(&hold.key)).collect();
-    print(&names, committed.commit, arguments.dry_run, output);
+    print(&names, commit, arguments.dry_run, output);
     let verb = if arguments.dry_run { "would lift" } else { "lifted" };
     let named = PackageSummary::new(&names);
     output.say(&format!("{verb} {} of {}: {named}", count(names.len(), "hold"), repository.name));
     Ok(Outcome::Done)
+}
+
+/// Makes a change, or only finds out what it would do. Returns the new commit if there is one.
+fn carry_out<T>(
+    change: impl Fn(&mut Transaction<'_>) -> Result<(Operation, T), repo_store::Error>,
+    repository: &RepositorySettings,
+    dry_run: bool,
+    session: &Session,
+) -> Result<(Option<CommitId>, T), Failure> {
+    if dry_run {
+        return Ok((None, session.store.dry_run(&repository.name, change)?.1));
+    }
+    let (committed, result) = session.store.transact(&repository.name, &session.context(), change)?;
+    Ok((committed.commit, result))
 }
 
 /// Returns the held package that was probably meant by the first of these names.

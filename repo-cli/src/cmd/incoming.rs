@@ -244,7 +244,8 @@ fn look_into(
         despite_hold: arguments.despite_hold,
         owners: folder.owners()?,
         archive: folder.archive.clone(),
-        add: AddOptions { dry_run: arguments.change.dry_run, ..folder.add.clone() },
+        dry_run: arguments.change.dry_run,
+        add: folder.add.clone(),
     };
     let mut repository = repository.clone();
     if let Some(keyring) = &folder.uploaders {

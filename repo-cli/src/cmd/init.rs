@@ -5,15 +5,15 @@ use begun::BegunStore;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use repo_config::{
-    EditError, FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, RESERVED, Template,
-    Url,
+    Config, EditError, FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, RESERVED,
+    Template, Url,
 };
 use repo_store::{RepositoryName, StorageError, Store};
 
 use crate::args::{Global, argument};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, joined};
 use crate::session::{Publishing, Session, has_repositories};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -23,6 +23,16 @@ pub(crate) struct InitArguments {
     pub(crate) directory: Option<Utf8PathBuf>,
     #[command(flatten)]
     pub(crate) layout: LayoutArguments,
+    /// Show what would be made and make nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl InitArguments {
+    /// Returns where a store is made; `None` when none is.
+    pub(crate) fn new_store(&self) -> Option<Option<Utf8PathBuf>> {
+        (!self.dry_run).then(|| self.directory.clone())
+    }
 }
 
 /// What a new store looks like.
@@ -70,7 +80,13 @@ impl LayoutArguments {
 pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let directory = arguments.directory.clone().or_else(|| global.root.clone());
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
-    init(&directory, &arguments.layout, OnUnknownRelease::Refuse, output)?;
+    let plan = StorePlan::new(&directory, &arguments.layout, OnUnknownRelease::Refuse)?;
+    if arguments.dry_run {
+        output.result(&plan.document(), || {});
+        plan.say(output);
+        return Ok(Outcome::Done);
+    }
+    plan.make(output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?.watched(output);
     let published = session.publish_each(
         session.config.repositories().collect(),
@@ -86,39 +102,86 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
     Ok(Outcome::of(failed == 0))
 }
 
-/// Makes the store, its key and its configuration.
-pub(crate) fn init(
-    root: &Utf8Path,
-    layout: &LayoutArguments,
-    unknown_release: OnUnknownRelease,
-    output: &Output,
-) -> Result<(), Failure> {
-    check_is_new(root)?;
-    if let Some(name) = layout.repositories.iter().find(|name| RESERVED.contains(&name.as_str())) {
-        return Err(EditError::Reserved { name: name.clone() }.into());
+/// A store that is to be made.
+pub(crate) struct StorePlan<'a> {
+    root: &'a Utf8Path,
+    layout: &'a LayoutArguments,
+    template: Template,
+    /// What `repo.toml` will say.
+    pub(crate) config: Config,
+    key: UserId,
+}
+
+impl<'a> StorePlan<'a> {
+    /// Checks everything that can be checked before anything is there: what is wrong with it could not be put right by giving other
+    /// arguments.
+    pub(crate) fn new(
+        root: &'a Utf8Path,
+        layout: &'a LayoutArguments,
+        unknown_release: OnUnknownRelease,
+    ) -> Result<Self, Failure> {
+        check_is_new(root)?;
+        if let Some(name) = layout.repositories.iter().find(|name| RESERVED.contains(&name.as_str())) {
+            return Err(EditError::Reserved { name: name.clone() }.into());
+        }
+        let template = template(layout, unknown_release);
+        let config = template.check(root)?;
+        Ok(Self { root, layout, template, config, key: key_name(&layout.origin)? })
     }
-    let template = template(layout, unknown_release);
-    // Before anything is there: what is wrong with it could not be put right by giving other arguments.
-    template.check(root)?;
-    let name = key_name(&layout.origin)?;
-    let begun = BegunStore::new(root)?;
-    check_is_new(root)?;
-    let store = match Store::create(root) {
-        // Without a repo.toml it was not made to the end.
-        Err(repo_store::Error::Storage(StorageError::StoreExists { .. })) => Store::open(root)?,
-        result => result?,
-    };
-    let (keys, now) = (KeyDirectory::new(root), crate::clock::now());
-    if !layout.accept.contains(&Hazard::Clock) {
-        clock::check_for_key(&store, &keys, now)?;
+
+    /// Makes the store, its key and its configuration.
+    pub(crate) fn make(self, output: &Output) -> Result<(), Failure> {
+        let Self { root, layout, template, key, .. } = self;
+        let begun = BegunStore::new(root)?;
+        check_is_new(root)?;
+        let store = match Store::create(root) {
+            // Without a repo.toml it was not made to the end.
+            Err(repo_store::Error::Storage(StorageError::StoreExists { .. })) => Store::open(root)?,
+            result => result?,
+        };
+        let (keys, now) = (KeyDirectory::new(root), crate::clock::now());
+        if !layout.accept.contains(&Hazard::Clock) {
+            clock::check_for_key(&store, &keys, now)?;
+        }
+        let key = keys.generate(&NewKey::named(key), now.into())?;
+        // Last: a directory with a repo.toml is a store that was made to the end.
+        let path = template.save_new(root)?;
+        begun.complete();
+        output.say(&format!("made a store in {root}: configure it in {path}"));
+        output.say(&format!("made a signing key: {}", key.fingerprint()));
+        Ok(())
     }
-    let key = keys.generate(&NewKey::named(name), now.into())?;
-    // Last: a directory with a repo.toml is a store that was made to the end.
-    let path = template.save_new(root)?;
-    begun.complete();
-    output.say(&format!("made a store in {root}: configure it in {path}"));
-    output.say(&format!("made a signing key: {}", key.fingerprint()));
-    Ok(())
+
+    /// Says what would be made.
+    pub(crate) fn say(&self, output: &Output) {
+        output.say(&format!("would make a store in {}: {}", self.root, begun::missing(self.root).join(", ")));
+        output.say(&format!("would make a signing key: {}", self.key));
+        for repository in self.config.repositories() {
+            let suites = repository.suites.iter();
+            let suites = suites.map(|suite| format!("{} ({})", suite.name, joined(&suite.architectures)));
+            let suites: Vec<String> = suites.collect();
+            output.say(&format!("would publish {}: {}", repository.name, joined(&suites)));
+        }
+    }
+
+    /// Returns what would be made, for programs.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let repositories = self.config.repositories().map(|repository| {
+            let suites = repository.suites.iter().map(|suite| {
+                let architectures: Vec<&str> =
+                    suite.architectures.iter().map(Architecture::as_str).collect();
+                serde_json::json!({ "suite": suite.name.as_str(), "architectures": architectures })
+            });
+            serde_json::json!({ "repository": repository.name.as_str(), "suites": suites.collect::<Vec<_>>() })
+        });
+        serde_json::json!({
+            "root": self.root,
+            "dry_run": true,
+            "files": begun::missing(self.root),
+            "key": self.key.to_string(),
+            "repositories": repositories.collect::<Vec<_>>(),
+        })
+    }
 }
 
 /// Refuses a directory with a `repo.toml`.

@@ -1,20 +1,23 @@
 use std::fmt::Display;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 use repo_config::{AccessLog, ConfigError, DEFAULT_LISTEN, OnUnknownRelease, Url};
-use repo_store::{AddOptions, AddReport, Committed};
+use repo_serve::Server;
+use repo_store::storage::Memory;
+use repo_store::{AddOptions, AddReport, Committed, Context, Store};
 use serde::Serialize;
 
 use super::add::{self, AddJson};
 use super::client_config::{Setup, quoted};
-use super::init::{self, LayoutArguments};
+use super::init::{LayoutArguments, StorePlan};
 use super::serve;
 use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::Output;
 use crate::serving::sightings::SightingQueue;
-use crate::session::Session;
+use crate::session::{self, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QuickstartArguments {
@@ -38,6 +41,16 @@ pub(crate) struct QuickstartArguments {
     /// Do everything but serve
     #[arg(long)]
     no_serve: bool,
+    /// Show what would be made and added, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl QuickstartArguments {
+    /// Returns where a store is made, or used if it is there; `None` when nothing is changed.
+    pub(crate) fn new_store(&self) -> Option<Utf8PathBuf> {
+        (!self.dry_run).then(|| self.directory.clone())
+    }
 }
 
 #[derive(Serialize)]
@@ -50,6 +63,19 @@ struct QuickstartJson<'a> {
     url: String,
 }
 
+/// What would be done.
+#[derive(Serialize)]
+struct QuickstartPlanJson<'a> {
+    #[serde(flatten)]
+    add: AddJson<'a>,
+    root: &'a str,
+    /// The store that would be made; `None` where one is.
+    store: Option<serde_json::Value>,
+    /// Where examples would be written, if they would be.
+    examples: Option<&'a str>,
+    listen: Option<&'a str>,
+}
+
 pub(crate) fn run(
     arguments: &QuickstartArguments,
     global: &Global,
@@ -57,9 +83,13 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let root = &arguments.directory;
     let fresh = !root.join("repo.toml").exists();
+    // What a person brings to try it is to be seen at work, whatever release it was built for.
+    let plan = || StorePlan::new(root, &arguments.layout, OnUnknownRelease::Everywhere);
+    if arguments.dry_run {
+        return foretell(arguments, fresh.then(plan).transpose()?.as_ref(), global, output);
+    }
     if fresh {
-        // What a person brings to try it is to be seen at work, whatever release it was built for.
-        init::init(root, &arguments.layout, OnUnknownRelease::Everywhere, output)?;
+        plan()?.make(output)?;
     }
     let mut session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?.watched(output);
     session.load_actor_key(global)?;
@@ -118,15 +148,7 @@ pub(crate) fn run(
         print_next_steps(&session, root, url, output)?;
         return Ok(outcome);
     }
-    let server =
-        serve::bind(&session, &arguments.listen, output.talk()).or_else(|failure| match failure {
-            Failure::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
-                let host = arguments.listen.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
-                output.note(&format!("{} is in use: another port is taken", arguments.listen));
-                serve::bind(&session, &format!("{host}:0"), output.talk())
-            }
-            other => Err(other),
-        })?;
+    let server = bind(&session, &arguments.listen, output)?;
     let address = server.local_addr().map_err(Failure::io("listen on", &arguments.listen))?;
     let base = base(&address);
     output.result(&done(Some(address.to_string()), &base), || {});
@@ -138,6 +160,72 @@ pub(crate) fn run(
     let sightings = SightingQueue::of(&session, output)?;
     serve::run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), output)?;
     Ok(outcome)
+}
+
+/// Binds the server to an address, or to another port of that host if this one is in use.
+fn bind(session: &Session, listen: &str, output: &Output) -> Result<Server, Failure> {
+    serve::bind(session, listen, output.talk()).or_else(|failure| match failure {
+        Failure::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            let host = listen.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+            output.note(&format!("{listen} is in use: another port is taken"));
+            serve::bind(session, &format!("{host}:0"), output.talk())
+        }
+        other => Err(other),
+    })
+}
+
+/// Says what would be made, if there is a store to make, and what would be added, and changes nothing.
+fn foretell(
+    arguments: &QuickstartArguments,
+    new: Option<&StorePlan<'_>>,
+    global: &Global,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let root = &arguments.directory;
+    // A new store is empty: what it would take is found out in memory.
+    let (store, config, context, session);
+    if let Some(plan) = new {
+        plan.say(output);
+        let now = Timestamp::from_second(crate::clock::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
+        store = Store::with_storage(root, Memory::default()).with_limits(plan.config.limits());
+        (config, context) = (&plan.config, Context::new(session::actor(global), now));
+    } else {
+        session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;
+        context = session.context();
+        (store, config) = (session.store, &session.config);
+    }
+    let Some(first) = config.repositories().next() else {
+        let (name, known) = ("preprod".to_owned(), Vec::new());
+        return Err(ConfigError::UnknownRepository { name, known }.into());
+    };
+    let files = add::directories::read(&arguments.files, !arguments.no_recursive, output)?;
+    let examples = (files.is_empty() && new.is_some()).then(|| root.join("examples"));
+    let mut first = first.clone();
+    first.uploaders = config.uploaders(&first.name)?;
+    let plan = store.plan_import(&first, &files, &AddOptions::default(), &context)?;
+    let (report, complete) = (plan.report(), plan.report().refused.is_empty());
+    let document = QuickstartPlanJson {
+        add: add::json(report, complete, true),
+        root: root.as_str(),
+        store: new.map(StorePlan::document),
+        examples: examples.as_ref().map(|directory| directory.as_str()),
+        listen: (!arguments.no_serve).then_some(arguments.listen.as_str()),
+    };
+    let limit = LimitArguments::default().limit(output).with_way("repo-cli list");
+    add::print_document(&document, report, (complete, true, false), limit, output);
+    if !complete {
+        return Ok(Outcome::Refused);
+    }
+    if !files.is_empty() {
+        output.say(&add::total(report, &first, true));
+    }
+    if let Some(directory) = examples {
+        output.say(&format!("would write example packages to {directory} and add them to {}", first.name));
+    }
+    if !arguments.no_serve {
+        output.say(&format!("would serve http://{}", arguments.listen));
+    }
+    Ok(Outcome::Done)
 }
 
 /// Prints exactly what to paste on a client, and what to try next.

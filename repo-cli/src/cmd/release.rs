@@ -12,7 +12,7 @@ use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits 
 use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::{Output, count};
-use crate::planned::carry_out;
+use crate::planned::{carry_out, unless_begun};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -72,7 +72,7 @@ pub(crate) fn run(
         tag.check_new().map_err(repo_store::Error::from)?;
     }
     let gate_override = arguments.gates.gate_override();
-    let make = || Ok(store.plan_release(from, to, old)?);
+    let make = || unless_begun(store.plan_release(from, to, old), store, arguments.change);
     let (plan, commits) = carry_out(make, |plan: &ReleasePlan| {
         check_tag(plan, to, arguments, session)?;
         for one in plan.moves() {

@@ -10,7 +10,7 @@ use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::Output;
 use crate::package_count::ChangeCount;
-use crate::planned::{BaseArguments, base};
+use crate::planned::{BaseArguments, base, unless_begun};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -47,7 +47,8 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     let (dry_run, context) = (arguments.change.dry_run, session.context());
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     // It is not planned again when somebody else was faster: the last change is theirs then.
-    let plan = session.store.plan_undo(&repository.name)?;
+    let plan = session.store.plan_undo(&repository.name);
+    let plan = unless_begun(plan, &session.store, arguments.change)?;
     let mut parts = vec![(&plan, repository)];
     for other in plan.together() {
         if arguments.alone {

@@ -603,6 +603,11 @@ const CODES: &[(&str, &str, &str)] = &[
     ("E-UNKNOWN-KEY", "no signing key of that fingerprint", "run `repo-cli key list`"),
     ("E-UNKNOWN-MACHINE", "no machine of that name was seen", "run `repo-cli machines` for those that were"),
     (
+        "E-UNFINISHED",
+        "a change of several repositories was begun and is not complete",
+        "run `repo-cli publish REPOSITORY`, or what was to be done without `--dry-run`: both complete the change",
+    ),
+    (
         "E-UNKNOWN-RELEASE",
         "the version names a release that no suite is for",
         "choose suites with `--suite`, or set `unknown_release = \"everywhere\"`",

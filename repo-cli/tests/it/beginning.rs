@@ -30,6 +30,75 @@ fn everything_in(directory: &Utf8Path) -> Vec<(Utf8PathBuf, Vec<u8>)> {
 }
 
 #[test]
+fn a_dry_run_says_what_would_be_made_and_makes_nothing() {
+    let environment = Environment::new(PROGRAM);
+    let good = environment.package("hello", "1.0", "all");
+    let bad = environment.write("bad.deb", "no package");
+    let nothing = everything_in(&environment.path(""));
+    let run = |arguments: &[&str]| environment.run(&[arguments, &["--dry-run"]].concat());
+    insta::assert_snapshot!(run(&["init", "new", "--repository", "prod", "--suite", "trixie"]), @"
+    status: 0
+    ---- stdout
+    would make a store in new: repo.toml, keys, public, store
+    would make a signing key: In-house packages (archive signing key)
+    would publish prod: trixie (amd64, arm64)
+    ");
+    insta::assert_snapshot!(run(&["init", "new", "--suite", "trixie", "--json"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"dry_run":true,"files":["repo.toml","keys","public","store"],"key":"In-house packages (archive signing key)","repositories":[{"repository":"preprod","suites":[{"architectures":["amd64","arm64"],"suite":"trixie"}]},{"repository":"prod","suites":[{"architectures":["amd64","arm64"],"suite":"trixie"}]}],"root":"new"}
+    "#);
+    insta::assert_snapshot!(run(&["quickstart", "new"]), @"
+    status: 0
+    ---- stdout
+    would make a store in new: repo.toml, keys, public, store
+    would make a signing key: In-house packages (archive signing key)
+    would publish preprod: bookworm (amd64, arm64), trixie (amd64, arm64)
+    would publish prod: bookworm (amd64, arm64), trixie (amd64, arm64)
+    would write example packages to new/examples and add them to preprod
+    would serve http://127.0.0.1:<PORT>
+    ");
+    insta::assert_snapshot!(run(&["quickstart", "new", good.as_str(), "--no-serve"]), @"
+    status: 0
+    ---- stdout
+    would make a store in new: repo.toml, keys, public, store
+    would make a signing key: In-house packages (archive signing key)
+    would publish preprod: bookworm (amd64, arm64), trixie (amd64, arm64)
+    would publish prod: bookworm (amd64, arm64), trixie (amd64, arm64)
+    would add hello 1.0 all -> bookworm, trixie (every suite)
+    would add 1 package to preprod
+    ");
+    insta::assert_snapshot!(run(&["quickstart", "new", good.as_str(), bad.as_str()]), @"
+    status: 1
+    ---- stdout
+    would make a store in new: repo.toml, keys, public, store
+    would make a signing key: In-house packages (archive signing key)
+    would publish preprod: bookworm (amd64, arm64), trixie (amd64, arm64)
+    would publish prod: bookworm (amd64, arm64), trixie (amd64, arm64)
+    ---- stderr
+    error: <DIR>/bad.deb: not a .deb file: no ar header (deb(5))
+    1 of 2 files refused: nothing would be added; `repo-cli add --keep-going` adds the others
+    ");
+    assert_eq!(everything_in(&environment.path("")), nothing);
+
+    let _ = environment.run(&["quickstart", "new", "--no-serve"]).succeeds();
+    let before = everything_in(&environment.path(""));
+    insta::assert_snapshot!(run(&["quickstart", "new", good.as_str()]), @"
+    status: 0
+    ---- stdout
+    would add hello 1.0 all -> bookworm, trixie (every suite)
+    would add 1 package to preprod
+    would serve http://127.0.0.1:<PORT>
+    ");
+    insta::assert_snapshot!(run(&["init", "new"]), @"
+    status: 1
+    ---- stderr
+    error: new is the root of a store already
+    ");
+    assert_eq!(everything_in(&environment.path("")), before);
+}
+
+#[test]
 fn what_is_refused_leaves_what_was_there_and_nothing_else() {
     type Put = fn(&Utf8Path);
     let is_in_the_way: [(&str, Put); 7] = [

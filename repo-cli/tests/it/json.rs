@@ -112,11 +112,13 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
     let case = |status: i32, list: &[&str]| (words(list), status);
     match verb {
         "quickstart" => vec![
+            case(1, &["quickstart", "other", bad.as_str(), good.as_str(), "--dry-run"]),
             case(0, &["quickstart", "quick", "--no-serve", "--origin", &format!("o{ALLOWED}")]),
             case(1, &["quickstart", "other", bad.as_str(), good.as_str(), "--no-serve"]),
             case(1, &["quickstart", bad.as_str(), "--no-serve"]),
         ],
         "init" => vec![
+            case(0, &["init", &format!("planned{HOSTILE}"), "--origin", &format!("o{ALLOWED}"), "--dry-run"]),
             case(0, &["init", &format!("made{HOSTILE}"), "--origin", &format!("o{ALLOWED}")]),
             case(1, &["init"]),
             case(2, &["init", "elsewhere", "--repository", &hostile_name]),

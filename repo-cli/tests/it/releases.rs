@@ -1,9 +1,9 @@
 //! `release`: one repository gets the content of another, and a third what it had; `undo` takes back both.
 
-use testkit::{Environment, Output};
+use testkit::{Environment, Output, Tree};
 
 use crate::published::Published;
-use crate::store;
+use crate::{killed_at, store};
 
 /// A store in which preprod has hello 2.0, prod has hello 1.0, and oldprod nothing.
 fn world() -> Environment {
@@ -94,7 +94,9 @@ fn an_undo_takes_back_the_release_of_both_and_not_of_one() {
     hello    1.0      all           bookworm  remove
     tool     1.0      all           bookworm  remove
     undid 2 of prod: release from preprod: hello 2.0 all (commit 3), published <PUBLICATION>
+    held from now on: hello 2.0 all
     undid 1 of oldprod: release from prod: hello 1.0 all, tool 1.0 all (commit 2), published <PUBLICATION>
+    held from now on: hello 1.0 all, tool 1.0 all
     undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
     machines (bookworm) that already installed hello 1.0 keep it
@@ -141,6 +143,137 @@ fn an_undo_takes_back_the_release_of_both_and_not_of_one() {
     hint: run repo-cli history prod, then repo-cli rollback prod --to NUMBER for this repository alone
     ");
     let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn what_the_undo_of_a_release_takes_out_comes_back_by_no_promotion_and_no_drop_folder() {
+    let environment = world();
+    let _ = release(&environment, &[]).succeeds();
+    let _ = environment.run(&["undo", "prod", "--yes"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    SINCE                 BECAUSE
+    hello    2.0      every         bookworm  <DAY> <MINUTE> UTC  undo 2 (<ID>) (tester)
+    ");
+    insta::assert_snapshot!(environment.run(&["holds", "oldprod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    SINCE                 BECAUSE
+    hello    1.0      every         bookworm  <DAY> <MINUTE> UTC  undo 1 (<ID>) (tester)
+    tool     1.0      every         bookworm  <DAY> <MINUTE> UTC  undo 1 (<ID>) (tester)
+    ");
+    insta::assert_snapshot!(environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]), @"
+    status: 0
+    ---- stdout
+    nothing promoted (take held versions with --despite-hold)
+    ---- stderr
+    skipped hello 2.0 (held since <DAY> <MINUTE> UTC: undo 2 (<ID>): release from preprod: hello 2.0 all)
+    ");
+    std::fs::create_dir(environment.root().join("incoming")).unwrap();
+    let file = environment.package("hello", "2.0", "all");
+    std::fs::copy(&file, environment.root().join("incoming/hello.deb")).unwrap();
+    insta::assert_snapshot!(environment.run(&["incoming", "prod", "store/incoming", "--once"]), @"
+    status: 1
+    ---- stderr
+    error: store/incoming/hello.deb: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC (tester: undo 2 (<ID>): release from preprod: hello 2.0 all)
+    hint: to accept it anyway, run repo-cli add prod --despite-hold store/incoming/rejected/hello.deb
+    1 of 1 file refused
+    ");
+    insta::assert_snapshot!(environment.run(&["release", "prod", "--from", "preprod"]), @"
+    status: 0
+    ---- stdout
+    oldprod:
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    1.0      all           bookworm  add
+    tool     1.0      all           bookworm  add
+    prod:
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    hello    1.0 -> 2.0  all           bookworm  replace
+    released prod to oldprod: 2 package files added, 0 removed (commit 3), published <PUBLICATION>
+    released preprod to prod: 1 package file added, 1 removed (commit 4), published <PUBLICATION>
+    undo with: repo-cli undo prod --yes
+    ");
+    insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
+    status: 0
+    ---- stderr
+    no held versions in prod
+    ");
+}
+
+/// A store in which a release died when it had replaced the first of two references; `None` where no program can be killed like that.
+fn half_released() -> Option<Environment> {
+    if !testkit::all_installed(&["strace"]) {
+        return None;
+    }
+    for number in 1..50 {
+        let environment = world();
+        let mut command = killed_at(&environment, "?rename,?renameat,?renameat2", number);
+        let release = ["release", "prod", "--from", "preprod", "--no-publish"];
+        let output = environment.finish(command.args(release));
+        if output.status.is_some_and(|status| status != 0) {
+            testkit::skipped("strace cannot trace here");
+            return None;
+        }
+        assert_eq!(output.status, None, "no moment lies between the two references");
+        let is_there = |path: &str| environment.root().join(path).exists();
+        if is_there("store/intents") && is_there("store/refs/oldprod") {
+            return Some(environment);
+        }
+    }
+    panic!("a release has fewer steps")
+}
+
+#[test]
+fn a_dry_run_does_not_complete_a_release_that_was_killed_and_the_command_does() {
+    let Some(environment) = half_released() else { return };
+    let before = Tree::of(&environment.root());
+    insta::assert_snapshot!(release(&environment, &["--dry-run"]), @"
+    status: 1
+    ---- stderr
+    error: a change of prod together with other repositories was begun and is not complete
+    hint: run repo-cli publish, which completes it, or the same command without --dry-run
+    ");
+    insta::assert_snapshot!(environment.run(&["undo", "oldprod", "--dry-run"]), @"
+    status: 1
+    ---- stderr
+    error: a change of oldprod together with other repositories was begun and is not complete
+    hint: run repo-cli publish, which completes it, or the same command without --dry-run
+    ");
+    let file = environment.package("new", "1.0", "all");
+    for arguments in [
+        &["add", "prod", file.as_str()][..],
+        &["promote", "hello", "--from", "preprod", "--to", "prod"],
+        &["remove", "prod", "hello", "--yes"],
+        &["hold", "prod", "hello=9"],
+        &["rollback", "prod", "--to", "0", "--yes"],
+        &["publish", "prod"],
+    ] {
+        let _ = environment.run(&[arguments, &["--dry-run"]].concat()).succeeds();
+    }
+    before.is_still(&Tree::of(&environment.root()), "dry runs");
+    insta::assert_snapshot!(release(&environment, &[]), @"
+    status: 0
+    ---- stdout
+    nothing to release: prod already has what preprod has
+    published prod <PUBLICATION>: bookworm
+    ");
+    assert_eq!(versions(&environment, "prod"), versions(&environment, "preprod"));
+    let _ = environment.run(&["fsck"]).succeeds();
+
+    let Some(environment) = half_released() else { return };
+    insta::assert_snapshot!(environment.run(&["undo", "oldprod"]), @"
+    status: 1
+    ---- stderr
+    error: oldprod has changed since this was planned
+    ");
+    let _ = environment.run(&["undo", "oldprod", "--yes"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["list", "prod", "hello"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm
+    ");
 }
 
 #[test]

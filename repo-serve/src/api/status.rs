@@ -60,6 +60,7 @@ const STATUSES: &[(u16, &[&str])] = &[
             "E-REMOVAL",
             "E-RESERVED-NAME",
             "E-TAG-EXISTS",
+            "E-UNFINISHED",
         ],
     ),
     (412, &["E-OUTDATED"]),

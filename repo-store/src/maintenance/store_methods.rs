@@ -149,6 +149,8 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// Files that a process left behind in the store's waiting room when it died are removed all the same.
+    ///
     /// # Errors
     /// When anything cannot be read that says what is kept.
     pub fn plan_gc(&self, options: &GcOptions, context: &Context) -> Result<GcPlan, Error> {

@@ -1,6 +1,6 @@
 //! Versions that were taken out of a repository and are to stay out.
 //!
-//! A removal or a rollback holds what it takes out: a build server that drops the same signed files again must not bring it back.
+//! A removal, a rollback or an undo holds what it takes out: a build server that drops the same signed files again must not bring it back.
 //! Such a hold ends when somebody puts the package back: by a rollback forward, by undoing the removal, by adding it by hand. A person may
 //! also hold a version that is not there. That hold ends only when somebody asks for it. Retention holds nothing.
 
@@ -57,10 +57,17 @@ pub struct HoldCause {
 }
 
 impl Hold {
-    /// Returns whether a person holds the version; otherwise a removal or a rollback took it out.
+    /// Returns whether a person holds the version; otherwise a removal, a rollback or an undo took it out.
     #[must_use]
     pub fn is_by_person(&self) -> bool {
         self.blob.is_none()
+    }
+
+    /// Returns whether the undo of a release took the version out. The next release brings it in again.
+    #[must_use]
+    pub fn is_by_undone_release(&self) -> bool {
+        let Operation::Undo { what, .. } = &self.cause.operation else { return false };
+        matches!(Operation::parse(what), Operation::Release { .. })
     }
 
     /// Returns whether the hold is for one of these suites.
@@ -223,6 +230,12 @@ impl Holds {
             some.0.keys().filter(|key| !is_in_others(key)).cloned().collect()
         };
         (only(after, self), only(self, after))
+    }
+
+    /// Returns those that keep a version out of a release.
+    pub(crate) fn for_release(mut self) -> Self {
+        self.0.retain(|_, hold| !hold.is_by_undone_release());
+        self
     }
 
     /// Lifts a hold.

@@ -24,4 +24,5 @@ pub(crate) mod record;
 pub(crate) mod run;
 pub(crate) mod serialized;
 pub(crate) mod snapshot;
+pub(crate) mod suite_differences;
 pub(crate) mod suite_records;

@@ -74,9 +74,7 @@ impl Serialize for SuiteRecords {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (suite, records) in &self.0 {
-            let records: Vec<PlannedPackage> =
-                records.iter().map(|record| PlannedPackage::of(record)).collect();
-            map.serialize_entry(suite.as_str(), &records)?;
+            map.serialize_entry(suite.as_str(), &PlannedPackage::all(records))?;
         }
         map.end()
     }
@@ -84,7 +82,7 @@ impl Serialize for SuiteRecords {
 
 /// A record, as plans are serialized.
 #[derive(serde::Serialize)]
-struct PlannedPackage {
+pub(super) struct PlannedPackage {
     package: String,
     version: String,
     architecture: String,
@@ -92,6 +90,10 @@ struct PlannedPackage {
 }
 
 impl PlannedPackage {
+    pub(super) fn all(records: &[Arc<Record>]) -> Vec<Self> {
+        records.iter().map(|record| Self::of(record)).collect()
+    }
+
     fn of(record: &Record) -> Self {
         let RecordKey { package, version, architecture } = record.key();
         Self {

@@ -22,7 +22,7 @@ use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
-use crate::model::suite_records::SuiteRecords;
+use crate::model::suite_differences::SuiteDifferences;
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::operations::promotion::together;
@@ -36,8 +36,8 @@ use crate::store::Store;
 /// go to a third one, such as `oldstable`, in the same way. Both are one change: they are made as a whole, and an undo of either takes
 /// back both.
 ///
-/// Versions that a repository holds out stay out of it. Keyring packages stay where they are. When the repository has the content
-/// already, nothing is changed.
+/// Versions that a repository holds out stay out of it, except those that only the undo of an earlier release holds: to release again is to
+/// bring them in. Keyring packages stay where they are. When the repository has the content already, nothing is changed.
 #[derive(Clone, Debug, serde::Serialize)]
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct ReleasePlan {
@@ -59,12 +59,9 @@ pub struct ReleaseMove {
     source: Option<CommitId>,
     #[serde(serialize_with = "maybe_as_text")]
     base: Option<CommitId>,
-    removed: SuiteRecords,
-    added: SuiteRecords,
+    changes: SuiteDifferences,
     #[serde(skip)]
     held: Vec<(Arc<Record>, Hold)>,
-    #[serde(skip)]
-    differences: BTreeMap<SuiteName, Difference>,
     #[serde(skip)]
     before: BTreeMap<SuiteName, u64>,
 }
@@ -90,7 +87,7 @@ impl ReleasePlan {
     /// Returns whether nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.moves.iter().all(|one| one.differences.is_empty())
+        self.moves.iter().all(|one| one.changes.is_empty())
     }
 
     /// Looks whether the gates of the repositories let in what would come. Returns the rules that it does not meet and that do not count, by
@@ -176,7 +173,7 @@ impl ReleaseMove {
     /// Returns, for each suite that would change, what it would lose (the first) and what would come (the second).
     #[must_use]
     pub fn changes(&self) -> &BTreeMap<SuiteName, Difference> {
-        &self.differences
+        self.changes.as_map()
     }
 
     /// Returns how many records a suite has now.
@@ -207,7 +204,7 @@ impl ReleaseMove {
             return Ok(Vec::new());
         }
         let approvals = store.approvals(&self.from)?;
-        Ok(self.added.iter().flat_map(|(_, record)| approvals.of(record)).cloned().collect())
+        Ok(self.changes.added().iter().flat_map(|(_, record)| approvals.of(record)).cloned().collect())
     }
 
     /// Returns what would come and does not meet a gate of the repository.
@@ -215,7 +212,8 @@ impl ReleaseMove {
         let gates = self.gates(request);
         let weekly = self.settings(request).map(|settings| settings.freezes.as_slice()).unwrap_or_default();
         let target = store.head(&self.repository)?;
-        let coming = self.added.iter().map(|(suite, record)| (suite, record.key()));
+        let added = self.changes.added();
+        let coming = added.iter().map(|(suite, record)| (suite, record.key()));
         let ends = (&self.from, &self.repository);
         let mut passage = Passage::new(store, ends, (&gates, weekly, target.as_ref()), coming, Some(now))?;
         if passage.is_open() {
@@ -223,12 +221,12 @@ impl ReleaseMove {
         }
         let torn = match store.head(&self.from)? {
             Some(source) => {
-                together::torn(&gates, (&source, &self.repository), self.added.as_map(), target.as_ref())?
+                together::torn(&gates, (&source, &self.repository), added.as_map(), target.as_ref())?
             }
             None => BTreeMap::new(),
         };
         let mut gated = Vec::new();
-        for (suite, record) in self.added.iter() {
+        for (suite, record) in added.iter() {
             let mut violations = passage.violations(suite, record)?;
             violations.extend(torn.get(record.key()).cloned());
             if !violations.is_empty() {
@@ -247,13 +245,14 @@ impl ReleaseMove {
     ) -> Step<'s> {
         let settings = self.settings(request);
         let known = settings.map(|one| one.suites.iter().map(|suite| suite.name.clone()).collect());
+        let (removed, added) = (self.changes.removed(), self.changes.added());
         let change = move |transaction: &mut crate::transaction::Transaction<'_>| {
             check_base(transaction, &self.repository, self.base)?;
             // First what goes: a version of another content makes room for one of the same name.
-            for (suite, record) in self.removed.iter() {
+            for (suite, record) in removed.iter() {
                 transaction.remove(suite, record.key())?;
             }
-            for (suite, record) in self.added.iter() {
+            for (suite, record) in added.iter() {
                 transaction.insert(suite, record)?;
             }
             transaction.note_override(lifted, reason);
@@ -262,7 +261,7 @@ impl ReleaseMove {
             if store.head(&self.from)?.map(|head| head.id()) != self.source {
                 return Err(ChangeError::Outdated { repository: self.from.clone() }.into());
             }
-            Ok(Operation::Release { from: self.from.clone(), packages: self.added.summary() })
+            Ok(Operation::Release { from: self.from.clone(), packages: added.summary() })
         };
         Step { repository: &self.repository, known, change: Box::new(change) }
     }
@@ -280,15 +279,13 @@ impl ReleaseMove {
             repository: to.name.clone(),
             source: source.as_ref().map(Revision::id),
             base: target.as_ref().map(Revision::id),
-            removed: SuiteRecords::default(),
-            added: SuiteRecords::default(),
+            changes: SuiteDifferences::default(),
             held: Vec::new(),
-            differences: BTreeMap::new(),
             before: BTreeMap::new(),
         };
         let (own, theirs) =
             (KeyringVersions::load(store, &to.name)?, KeyringVersions::load(store, &from.name)?);
-        let holds = target.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default();
+        let holds = target.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default().for_release();
         let mut held: BTreeMap<RecordKey, (Arc<Record>, Hold)> = BTreeMap::new();
         for suite in common {
             let snapshot = |revision: Option<&Revision<'_>>| {
@@ -309,12 +306,7 @@ impl ReleaseMove {
                 }
             }
             plan.before.insert(suite.clone(), now.records());
-            if difference.is_empty() {
-                continue;
-            }
-            plan.removed.insert(suite.clone(), difference.only_first.clone());
-            plan.added.insert(suite.clone(), difference.only_second.clone());
-            plan.differences.insert(suite.clone(), difference);
+            plan.changes.insert(suite.clone(), difference);
         }
         plan.held = held.into_values().collect();
         Ok(plan)
@@ -332,11 +324,11 @@ pub(crate) fn plan_release(
         settings.check()?;
     }
     for settings in [Some(from), Some(to), old].into_iter().flatten() {
-        intent::complete_of(store, &settings.name)?;
+        intent::check_none_begun(store, &settings.name)?;
     }
     let second = ReleaseMove::make(store, from, to)?;
     // A release that is given again must not put its own content in the place of the old one.
-    let old_changes = old.filter(|_| !second.differences.is_empty());
+    let old_changes = old.filter(|_| !second.changes.is_empty());
     let first = old_changes.map(|old| ReleaseMove::make(store, to, old)).transpose()?;
     let request = Request { from: from.clone(), to: to.clone(), old: old.cloned() };
     Ok(ReleasePlan { moves: first.into_iter().chain([second]).collect(), request })

@@ -1,7 +1,6 @@
 //! Going back to an earlier state.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use deb_parse::SuiteName;
 
@@ -16,7 +15,7 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::serialized::{as_text, as_texts, maybe_as_text};
 use crate::model::snapshot::Snapshot;
-use crate::model::suite_records::SuiteRecords;
+use crate::model::suite_differences::SuiteDifferences;
 use crate::operations::plan::check_base;
 use crate::store::Store;
 use crate::transaction::Committed;
@@ -33,13 +32,10 @@ pub struct RollbackPlan {
     base: Option<CommitId>,
     #[serde(serialize_with = "as_text")]
     target: CommitId,
-    removed: SuiteRecords,
-    restored: SuiteRecords,
+    changes: SuiteDifferences,
     /// The suites that were asked for; empty for all.
     #[serde(serialize_with = "as_texts")]
     suites: Vec<SuiteName>,
-    #[serde(skip)]
-    differences: BTreeMap<SuiteName, Difference>,
     #[serde(skip)]
     before: BTreeMap<SuiteName, u64>,
     /// What is held now.
@@ -69,7 +65,7 @@ impl RollbackPlan {
     /// Returns, for each suite that would change, what it would lose (the first) and what would come back (the second).
     #[must_use]
     pub fn changes(&self) -> &BTreeMap<SuiteName, Difference> {
-        &self.differences
+        self.changes.as_map()
     }
 
     /// Returns how many records a suite has now.
@@ -86,10 +82,10 @@ impl RollbackPlan {
         // Only the keys are asked for.
         let operation = Operation::Other("roll back".to_owned());
         let cause = HoldCause { date: context.now, actor: context.actor.clone(), operation };
-        for (suite, record) in self.removed.iter() {
+        for (suite, record) in self.changes.removed().iter() {
             after.withdraw(record.key(), record.blob(), suite, &cause);
         }
-        self.restored.iter().for_each(|(suite, record)| after.lift(record.key(), suite));
+        self.changes.added().iter().for_each(|(suite, record)| after.lift(record.key(), suite));
         self.present_holds.changes_to(&after)
     }
 
@@ -142,16 +138,13 @@ pub(crate) fn plan_rollback(
         return Err(Error::unknown_suite(target.repository(), suite, &known));
     }
     let is_asked = |suite: &SuiteName| suites.is_empty() || suites.contains(suite);
-    let Restored { differences, removed, restored, before } =
-        compare(store, head.as_ref(), target, is_asked)?;
+    let Restored { changes, before } = compare(store, head.as_ref(), target, is_asked)?;
     Ok(RollbackPlan {
         repository: target.repository().clone(),
         base: head.as_ref().map(Revision::id),
         target: target.id(),
-        removed,
-        restored,
+        changes,
         suites: suites.to_vec(),
-        differences,
         before,
         present_holds: head.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default(),
     })
@@ -160,9 +153,7 @@ pub(crate) fn plan_rollback(
 /// What giving suites the content of another state changes.
 #[derive(Default)]
 pub(super) struct Restored {
-    pub(super) differences: BTreeMap<SuiteName, Difference>,
-    pub(super) removed: SuiteRecords,
-    pub(super) restored: SuiteRecords,
+    pub(super) changes: SuiteDifferences,
     /// How many records each of the suites has now.
     pub(super) before: BTreeMap<SuiteName, u64>,
 }
@@ -181,15 +172,7 @@ pub(super) fn compare(
         let mut difference = store.difference(&now, &target.snapshot(&suite)?)?;
         difference.only_first.retain(|record| !keyrings.contains(record.blob()));
         found.before.insert(suite.clone(), now.records());
-        if difference.is_empty() {
-            continue;
-        }
-        for (list, records) in
-            [(&mut found.removed, &difference.only_first), (&mut found.restored, &difference.only_second)]
-        {
-            list.insert(suite.clone(), records.iter().map(Arc::clone).collect());
-        }
-        found.differences.insert(suite, difference);
+        found.changes.insert(suite, difference);
     }
     Ok(found)
 }

@@ -20,7 +20,7 @@ use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
 use crate::operations::approvals::{ApprovalPlan, Approvals};
 use crate::operations::details::SourceChange;
-use crate::operations::import::{AddOptions, AddReport};
+use crate::operations::import::{AddOptions, AddReport, ImportPlan};
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 use crate::operations::machine_states::MachineStanding;
@@ -72,6 +72,20 @@ impl Store {
         context: &Context,
     ) -> Result<AddReport, Error> {
         super::import::add(self, repository, files, options, context)
+    }
+
+    /// Plans to add files: reads and checks each as [`add`](Self::add) does, and keeps nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn plan_import(
+        &self,
+        repository: &RepositorySettings,
+        files: &[Utf8PathBuf],
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<ImportPlan, Error> {
+        super::import::plan_import(self, repository, files, options, context)
     }
 
     /// Takes the finished packages and uploads out of a drop folder and adds them to a repository.
@@ -187,8 +201,9 @@ impl Store {
     /// Plans a release: `to` gets the content of `from`, and `old`, if it is given, what `to` has until then; in the suites that both have.
     ///
     /// # Errors
-    /// [`ChangeError::NoCommonSuite`](crate::ChangeError::NoCommonSuite) when two of them have no suite in common; [`Error::Settings`] for
-    /// settings that cannot be used; when the store cannot be read.
+    /// [`ChangeError::NoCommonSuite`](crate::ChangeError::NoCommonSuite) when two of them have no suite in common;
+    /// [`ChangeError::Unfinished`](crate::ChangeError::Unfinished) when another change of one of them together with others is not complete;
+    /// [`Error::Settings`] for settings that cannot be used; when the store cannot be read.
     pub fn plan_release(
         &self,
         from: &RepositorySettings,
@@ -268,10 +283,20 @@ impl Store {
     ///
     /// # Errors
     /// [`ChangeError::NothingToUndo`](crate::ChangeError::NothingToUndo) when nothing was changed yet, or the history no longer reaches the state before;
-    /// [`ChangeError::Outdated`](crate::ChangeError::Outdated) when a change of several repositories was begun, which is completed first;
+    /// [`ChangeError::Unfinished`](crate::ChangeError::Unfinished) when a change of it together with others was begun and is not complete;
     /// [`HistoryError::ChangedSince`](crate::HistoryError::ChangedSince) when the change was made together with that of another repository, which has changed since.
     pub fn plan_undo(&self, repository: &RepositoryName) -> Result<UndoPlan, Error> {
         super::undo::plan_undo(self, repository)
+    }
+
+    /// Completes the changes of several repositories that were begun with this one and are not complete, whether the process that began
+    /// them died or is still at work. Returns whether there were any. Every change and every publication of the repository does the same first;
+    /// only a plan cannot, as it writes nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn complete_begun(&self, repository: &RepositoryName) -> Result<bool, Error> {
+        crate::intent::complete_of(self, repository)
     }
 
     /// Plans to bring back what was removed.

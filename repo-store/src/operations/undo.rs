@@ -16,7 +16,7 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::serialized::as_text;
-use crate::model::suite_records::SuiteRecords;
+use crate::model::suite_differences::SuiteDifferences;
 use crate::operations::plan::check_base;
 use crate::store::Store;
 use crate::transaction::Transaction;
@@ -24,8 +24,9 @@ use crate::transaction::Transaction;
 /// What taking back the last change of a repository would do. [`Store::plan_undo`] makes it. A change of several repositories that was made
 /// as a whole is taken back as a whole.
 ///
-/// The repository gets the content and the holds that it had before that change. What an addition or a promotion brought is held
-/// besides, so that nobody brings it in again unasked. The undo is a change itself: to undo it is to make the first change again.
+/// The repository gets the content and the holds that it had before that change. What an addition, a promotion or a release brought is held
+/// besides, so that nobody brings it in again unasked. The undo is a change itself: to undo it is to make the first change again. The next
+/// release brings in what the undo of a release holds.
 ///
 /// Nothing is rebased: when somebody changed the repository meanwhile, the last change is another one.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -40,10 +41,7 @@ pub struct UndoPlan {
     undone: Commit,
     #[serde(serialize_with = "as_text")]
     target: CommitId,
-    removed: SuiteRecords,
-    restored: SuiteRecords,
-    #[serde(skip)]
-    differences: BTreeMap<SuiteName, Difference>,
+    changes: SuiteDifferences,
     #[serde(skip)]
     before: BTreeMap<SuiteName, u64>,
     /// What is held in the state before the change, and in that after it.
@@ -83,7 +81,7 @@ impl UndoPlan {
     /// Returns, for each suite that would change, what it would lose (the first) and what would come back (the second).
     #[must_use]
     pub fn changes(&self) -> &BTreeMap<SuiteName, Difference> {
-        &self.differences
+        self.changes.as_map()
     }
 
     /// Returns how many records a suite has now.
@@ -139,19 +137,15 @@ impl UndoPlan {
     }
 
     /// The holds before the change, and of what the change brought in those that keep it out. A rollback and an undo brought nothing that
-    /// was not there before: how it was held then is known. A release moves all that another repository has, which is to come with the next
-    /// one.
+    /// was not there before: how it was held then is known.
     fn holds_after(&self, context: &Context) -> Holds {
         let mut holds = self.holds.clone();
-        if matches!(
-            self.undone.operation,
-            Operation::RollBack { .. } | Operation::Undo { .. } | Operation::Release { .. }
-        ) {
+        if matches!(self.undone.operation, Operation::RollBack { .. } | Operation::Undo { .. }) {
             return holds;
         }
         let operation = self.operation();
         let cause = HoldCause { date: context.now, actor: context.actor.clone(), operation };
-        for (suite, record) in self.removed.iter() {
+        for (suite, record) in self.changes.removed().iter() {
             if !holds.keep_out_of(record.key(), suite) {
                 holds.withdraw(record.key(), record.blob(), suite, &cause);
             }
@@ -162,10 +156,6 @@ impl UndoPlan {
 
 /// See [`Store::plan_undo`].
 pub(crate) fn plan_undo(store: &Store, repository: &RepositoryName) -> Result<UndoPlan, Error> {
-    // What was begun is the last change now. It may be the same undo, which nobody means to undo by giving it again.
-    if intent::complete_of(store, repository)? {
-        return Err(ChangeError::Outdated { repository: repository.clone() }.into());
-    }
     let mut plan = plan_undo_of_one(store, repository)?;
     let others = plan.undone.together.keys().filter(|other| *other != repository);
     plan.together = others
@@ -184,18 +174,18 @@ pub(crate) fn plan_undo(store: &Store, repository: &RepositoryName) -> Result<Un
 
 /// Plans to take back the last change of a repository in that one alone.
 fn plan_undo_of_one(store: &Store, repository: &RepositoryName) -> Result<UndoPlan, Error> {
+    // What was begun is the last change once it is complete. It may be the same undo, which nobody means to undo by giving it again.
+    intent::check_none_begun(store, repository)?;
     let nothing = || Error::Change(ChangeError::NothingToUndo { repository: repository.clone() });
     let head = store.head(repository)?.ok_or_else(nothing)?;
     let target = head.parent()?.ok_or_else(nothing)?;
-    let Restored { differences, removed, restored, before } = compare(store, Some(&head), &target, |_| true)?;
+    let Restored { changes, before } = compare(store, Some(&head), &target, |_| true)?;
     Ok(UndoPlan {
         repository: repository.clone(),
         base: head.id(),
         undone: head.commit().clone(),
         target: target.id(),
-        removed,
-        restored,
-        differences,
+        changes,
         before,
         holds: target.hold_list()?,
         present_holds: head.hold_list()?,

@@ -1,7 +1,6 @@
 //! What a publication would show, as a value.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use apt_sign::Signer;
 use deb_parse::SuiteName;
@@ -19,7 +18,7 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::serialized::{as_text, maybe_as_text};
-use crate::model::suite_records::SuiteRecords;
+use crate::model::suite_differences::SuiteDifferences;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -40,10 +39,7 @@ pub struct PublicationPlan {
     suites: Vec<PlannedSuite>,
     removed: Vec<String>,
     missing: u64,
-    added: SuiteRecords,
-    withdrawn: SuiteRecords,
-    #[serde(skip)]
-    differences: BTreeMap<SuiteName, Difference>,
+    changes: SuiteDifferences,
     #[serde(skip)]
     settings: RepositorySettings,
     #[serde(skip)]
@@ -115,7 +111,7 @@ impl PublicationPlan {
     /// Returns, for each suite of which clients would see other packages, what they would lose (the first) and gain (the second).
     #[must_use]
     pub fn changes(&self) -> &BTreeMap<SuiteName, Difference> {
-        &self.differences
+        self.changes.as_map()
     }
 
     /// Publishes the repository. `signer` has to be the one that the plan was made with, or another with the same keys.
@@ -201,21 +197,11 @@ fn plan_from(
         let wanted = wanted.iter().map(|(wanted, _)| wanted);
         check_for_clients(&target, (repository, &options), known.as_ref(), wanted, (signer, context))?
     };
-    let mut differences = BTreeMap::new();
-    let (mut added, mut withdrawn) = (SuiteRecords::default(), SuiteRecords::default());
+    let mut changes = SuiteDifferences::default();
     for suite in kept.iter().chain(wanted.iter().map(|(wanted, _)| wanted)) {
         let Place::Suite(name) = &suite.place else { continue };
         let before = store.empty_or(suite.before.and_then(|before| before.snapshot))?;
-        let difference = store.difference(&before, &store.empty_or(suite.snapshot)?)?;
-        if difference.is_empty() {
-            continue;
-        }
-        for (list, records) in
-            [(&mut withdrawn, &difference.only_first), (&mut added, &difference.only_second)]
-        {
-            list.insert(name.clone(), records.iter().map(Arc::clone).collect());
-        }
-        differences.insert(name.clone(), difference);
+        changes.insert(name.clone(), store.difference(&before, &store.empty_or(suite.snapshot)?)?);
     }
     Ok(PublicationPlan {
         repository: repository.name.clone(),
@@ -225,9 +211,7 @@ fn plan_from(
         suites: wanted.iter().map(|(suite, reason)| PlannedSuite::new(&suite.place, *reason)).collect(),
         removed,
         missing,
-        added,
-        withdrawn,
-        differences,
+        changes,
         settings: repository.clone(),
         options,
         start,

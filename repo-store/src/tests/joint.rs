@@ -1,9 +1,10 @@
 //! Changes of several repositories: as a whole or not at all, also when others come in between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use camino::Utf8Path;
+use apt_sign::{OpenPgpSigner, SecretKey};
+use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,6 +20,10 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::operations::import::AddOptions;
+use crate::operations::keyring::KeyringContent;
+use crate::operations::promotion::PromoteOptions;
+use crate::operations::retention::RetentionRule;
+use crate::publish::PublishOptions;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 use crate::tests::packages;
@@ -69,9 +74,20 @@ impl World {
     }
 
     fn release(&self, seconds: i64) -> Result<BTreeMap<RepositoryName, CommitId>, Error> {
-        let old = settings("oldstable");
-        let plan = self.store.plan_release(&settings("beta"), &settings("stable"), Some(&old))?;
+        let (beta, stable, old) = (settings("beta"), settings("stable"), settings("oldstable"));
+        self.store.complete_begun(&stable.name)?;
+        let plan = self.store.plan_release(&beta, &stable, Some(&old))?;
         plan.apply(&self.store, None, &context(seconds))
+    }
+
+    /// What each of the repositories that a release changes holds.
+    fn held(&self) -> BTreeMap<String, Vec<String>> {
+        let held = |repository: &str| {
+            let head = self.store.head(&name(repository)).unwrap();
+            let holds = head.map(|head| head.holds().unwrap()).unwrap_or_default();
+            holds.iter().map(|hold| format!("{} in {:?}", hold.key, hold.suites)).collect()
+        };
+        ["stable", "oldstable"].map(|repository| (repository.to_owned(), held(repository))).into()
     }
 
     fn state(&self) -> BTreeMap<String, Vec<String>> {
@@ -165,6 +181,37 @@ fn a_release_moves_two_repositories_and_an_undo_of_either_takes_back_both() {
 }
 
 #[test]
+fn the_undo_of_a_release_holds_in_each_repository_what_it_takes_out_there() {
+    let world = World::new();
+    world.release(10).unwrap();
+    assert_eq!(world.held(), BTreeMap::from(["oldstable", "stable"].map(|name| (name.to_owned(), vec![]))));
+    let undo = |seconds| {
+        let plan = world.store.plan_undo(&name("stable")).unwrap();
+        let told = plan.holds(&context(seconds));
+        plan.apply(&world.store, &context(seconds)).unwrap();
+        (told.0.len(), told.1.len())
+    };
+    assert_eq!(undo(11), (1, 0));
+    let held = |version| vec![format!("hello {version} amd64 in {:?}", BTreeSet::from([suite()]))];
+    assert_eq!(world.held()["stable"], held("2.0"));
+    assert_eq!(world.held()["oldstable"], held("1.0"));
+    // A promotion does not bring it back.
+    for (from, to) in [("beta", "stable"), ("stable", "oldstable")] {
+        let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
+        let plan = world.store.plan_promotion(&settings(from), &settings(to), &options).unwrap();
+        assert_eq!((plan.changes().iter().count(), plan.held().len()), (0, 1), "{to}");
+    }
+    // Undoing the undo lifts the holds, and so does the next release.
+    assert_eq!(undo(12), (0, 1));
+    assert!(world.held().values().all(Vec::is_empty), "{:?}", world.held());
+    assert_eq!(undo(13), (1, 0));
+    assert_eq!(world.release(14).unwrap().len(), 2);
+    assert_eq!(world.state(), expected(&["hello 2.0"], &["hello 2.0"], &["hello 1.0"]));
+    assert!(world.held().values().all(Vec::is_empty), "{:?}", world.held());
+    world.assert_settled();
+}
+
+#[test]
 fn a_release_is_not_undone_in_part() {
     let world = World::new();
     world.release(10).unwrap();
@@ -230,6 +277,102 @@ fn whoever_comes_next_completes_what_was_begun() {
     world.begin();
     world.add("beta", "other", "1.0", 20);
     assert_eq!(world.state()["stable"], ["hello 1.0"]);
+}
+
+/// Every file and link of the store, with its content or where it leads. Locks are no content.
+fn files(world: &World) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
+    let (mut files, mut directories) = (BTreeMap::new(), vec![world.store.root().to_owned()]);
+    while let Some(directory) = directories.pop() {
+        for entry in directory.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            let kind = path.symlink_metadata().unwrap().file_type();
+            match () {
+                () if kind.is_symlink() => {
+                    drop(
+                        files.insert(path.clone(), path.read_link_utf8().unwrap().into_string().into_bytes()),
+                    );
+                }
+                () if kind.is_dir() && !path.ends_with("store/locks") => {
+                    files.insert(path.clone(), b"directory".to_vec());
+                    directories.push(path);
+                }
+                () if kind.is_dir() => {}
+                () => drop(files.insert(path.clone(), std::fs::read(&path).unwrap())),
+            }
+        }
+    }
+    files
+}
+
+/// Makes each plan that there is, and returns those that are refused because something is begun.
+fn unfinished_plans(world: &World, signer: &OpenPgpSigner, backup: &Utf8Path) -> BTreeSet<&'static str> {
+    let (store, context) = (&world.store, context(50));
+    let [beta, stable, old] = ["beta", "stable", "oldstable"].map(settings);
+    let all = PromoteOptions { everything: true, ..PromoteOptions::default() };
+    let hello = ["hello".parse().unwrap()];
+    let rules = [RetentionRule { keep_versions: Some(1), ..RetentionRule::default() }];
+    let first = store.resolve(&stable.name, "0").unwrap();
+    let keyring = signer.keyring();
+    let (binary, keys) = (keyring.binary().unwrap(), keyring.fingerprints());
+    let content = KeyringContent { binary: &binary, keys: &keys };
+    let publishing = PublishOptions::default();
+    let fresh = world.top().join("fresh");
+    let file = [packages::package(world.top(), "new", "1.0")];
+    let plans = [
+        ("import", store.plan_import(&stable, &file, &AddOptions::default(), &context).map(drop)),
+        ("promotion", store.plan_promotion(&beta, &stable, &all).map(drop)),
+        ("removal", store.plan_removal(&stable, &hello, &[]).map(drop)),
+        ("undo of a removal", store.plan_undo_removal(&stable, &hello, &[]).map(drop)),
+        ("retention", store.plan_retention(&stable, &rules, context.now).map(drop)),
+        ("rollback", store.plan_rollback(&first, &[]).map(drop)),
+        ("approval", store.plan_approval(&stable.name, &hello, false).map(drop)),
+        ("keyring", store.plan_keyring(&stable, content, &context).map(drop)),
+        ("publication", store.plan_publication(&stable, signer, publishing, &context).map(drop)),
+        ("signing", store.plan_signing_again(&stable, signer, publishing, &context).map(drop)),
+        ("gc", store.plan_gc(&GcOptions::default(), &context).map(drop)),
+        ("backup", store.plan_backup(&fresh, &[]).map(drop)),
+        ("restoration", Store::plan_restore(backup, &fresh).map(drop)),
+        ("release", store.plan_release(&beta, &stable, Some(&old)).map(drop)),
+        ("undo", store.plan_undo(&stable.name).map(drop)),
+    ];
+    let refused = plans.into_iter().filter_map(|(name, plan)| match plan {
+        Ok(()) => None,
+        Err(Error::Change(ChangeError::Unfinished { .. })) => Some(name),
+        Err(error) => panic!("{name}: {error}"),
+    });
+    let refused = refused.collect();
+    assert!(!fresh.exists());
+    refused
+}
+
+#[test]
+fn no_plan_writes_anything_even_if_a_change_is_not_complete() {
+    let created = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_780_000_000);
+    let signer = OpenPgpSigner::new(vec![SecretKey::generate("Test", created, None).unwrap()]).unwrap();
+    for done in 0..=2 {
+        let world = World::new();
+        world.store.publish(&settings("stable"), &signer, &context(2)).unwrap();
+        world.add("stable", "other", "1.0", 3);
+        let begun = world.begin();
+        // So many references were replaced when the process died.
+        let part = Intent { changes: begun.changes[..done].to_vec() };
+        assert_eq!(part.complete(&world.store, "none").unwrap(), End::Done);
+        let backup = world.top().join("backup");
+        world.store.backup(&backup, &context(4)).unwrap();
+
+        let before = files(&world);
+        assert!(before.keys().any(|path| path.as_str().contains("store/intents/")), "{done}");
+        let refused = unfinished_plans(&world, &signer, &backup);
+        assert_eq!(refused, BTreeSet::from(["release", "undo"]), "{done}");
+        let after = files(&world);
+        let changed = before.iter().chain(&after).filter(|(path, _)| before.get(*path) != after.get(*path));
+        assert_eq!(changed.map(|(path, _)| path).collect::<Vec<_>>(), Vec::<&Utf8PathBuf>::new(), "{done}");
+
+        assert!(world.store.complete_begun(&name("stable")).unwrap());
+        assert!(!world.store.complete_begun(&name("stable")).unwrap());
+        assert!(unfinished_plans(&world, &signer, &backup).is_empty(), "{done}");
+        assert_eq!(world.state()["stable"], ["hello 2.0"], "{done}");
+    }
 }
 
 #[test]

@@ -155,11 +155,13 @@ impl World {
 
     /// What it is made of is one change, so it is there as a whole or not at all.
     fn release(&self, time: i64) -> Result<(), Error> {
+        self.store.complete_begun(&self.prod.name)?;
         let plan = self.store.plan_release(&self.preprod, &self.prod, Some(&settings("old")))?;
         plan.apply(&self.store, None, &context(time)).map(drop)
     }
 
     fn undo_release(&self, time: i64) -> Result<(), Error> {
+        self.store.complete_begun(&self.prod.name)?;
         let is_released = |head: Revision<'_>| matches!(head.commit().operation, Operation::Release { .. });
         // Given again, it finds the undo, which is not to be undone.
         match self.store.head(&self.prod.name)?.is_some_and(is_released) {
@@ -249,9 +251,9 @@ fn a_store_in_memory_runs_every_operation_and_collects() {
     preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
     preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 2: hello 2.0 amd64
     preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 3: hello 1.0 amd64; old 1: hello 2.0 amd64
-    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 4: hello 2.0 amd64; old 2: 
-    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 4: hello 2.0 amd64; old 2: 
-    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 4: hello 2.0 amd64; old 2:
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 4: hello 2.0 amd64, hold hello 1.0; old 2: hold hello 2.0
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 4: hello 2.0 amd64, hold hello 1.0; old 2: hold hello 2.0
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 4: hello 2.0 amd64, hold hello 1.0; old 2: hold hello 2.0
     ");
     world.with(memory.clone());
     world.go(&memory, &expected, "no fault");

@@ -1,6 +1,6 @@
 //! Plans are for the states that they were made from.
 
-use repo_store::{ChangeError, Committed, Error, PromoteOptions, RepositorySettings, Selector};
+use repo_store::{AddOptions, ChangeError, Committed, Error, PromoteOptions, RepositorySettings, Selector};
 
 use crate::fixture::{Fixture, context, settings};
 
@@ -81,4 +81,46 @@ fn plans_are_values_that_can_be_written_down() {
         fixture.store.plan_promotion(&fixture.preprod, &prod(), &promotion_of_everything()).unwrap();
     let text = serde_json::to_value(&promotion).unwrap();
     assert_eq!((&text["from"], &text["base"]), (&"preprod".into(), &serde_json::Value::Null));
+    let file = fixture.package("world", "1.0", "amd64", "1.0");
+    let import =
+        fixture.store.plan_import(&fixture.preprod, &[file], &AddOptions::default(), &context(1)).unwrap();
+    let text = serde_json::to_value(&import).unwrap();
+    assert_eq!((&text["repository"], &text["base"]), (&"preprod".into(), &base.to_string().into()));
+    assert_eq!(text["changes"]["bookworm"][0]["package"], "world");
+}
+
+#[test]
+fn what_was_planned_to_be_added_is_added_unless_the_repository_or_a_file_changed() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let outdated = |result: Result<repo_store::AddReport, Error>| match result {
+        Err(Error::Change(ChangeError::Outdated { repository })) => repository == fixture.preprod.name,
+        other => panic!("{other:?}"),
+    };
+    let files = [fixture.package("hello", "1.0", "amd64", "1.0")];
+    let plan = store.plan_import(&fixture.preprod, &files, &AddOptions::default(), &context(0)).unwrap();
+    assert!(store.head(&fixture.preprod.name).unwrap().is_none(), "nothing is changed");
+
+    add(&fixture, "world", "1.0");
+    assert!(outdated(plan.apply(store, &context(1))));
+    let plan = plan.rebase(store, &context(2)).unwrap();
+    assert_eq!(plan.base(), store.head(&fixture.preprod.name).unwrap().map(|head| head.id()));
+    // Another file of that name is no longer what was planned.
+    let other = fixture.package("hello", "1.0", "amd64", "other");
+    if other != files[0] {
+        std::fs::copy(&other, &files[0]).unwrap();
+    }
+    assert!(outdated(plan.apply(store, &context(3))));
+    let plan = plan.rebase(store, &context(4)).unwrap();
+    let report = plan.apply(store, &context(5)).unwrap();
+    assert!(report.committed.commit.is_some());
+    assert_eq!(report.into_result().unwrap().len(), 1);
+    // What is there already is not to come, and one refused file keeps the others out.
+    let plan = plan.rebase(store, &context(6)).unwrap();
+    assert!(plan.changes().is_empty());
+    let files = [fixture.package("new", "1.0", "amd64", "1.0"), files[0].with_file_name("missing.deb")];
+    let plan = store.plan_import(&fixture.preprod, &files, &AddOptions::default(), &context(7)).unwrap();
+    assert_eq!((plan.report().added.len(), plan.report().refused.len()), (1, 1));
+    assert!(plan.changes().is_empty());
+    assert_eq!(plan.apply(store, &context(8)).unwrap().committed.commit, None);
 }

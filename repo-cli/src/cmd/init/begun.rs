@@ -12,6 +12,11 @@ use crate::error::Failure;
 /// What `init` makes in the root.
 const MADE: [&str; 4] = ["repo.toml", "keys", "public", "store"];
 
+/// Returns what `init` would make in the root.
+pub(super) fn missing(root: &Utf8Path) -> Vec<&'static str> {
+    MADE.into_iter().filter(|name| root.join(name).symlink_metadata().is_err()).collect()
+}
+
 /// A store that is being made. Dropped before [`complete`](Self::complete), it removes what was made.
 pub(super) struct BegunStore {
     /// The directories that were made on the way to the root and the root, the innermost last.

@@ -85,14 +85,14 @@ enum Copy<'s> {
 }
 
 impl<'f, 's> Intake<'f, 's> {
-    /// Begins to read a file of that size, to keep it unless it is a dry run.
+    /// Begins to read a file of that size, to keep it if that is asked for.
     pub(super) fn begin(
         store: &'s Store,
         request: &Request<'f>,
         (path, file, size): (&Utf8Path, &'f File, u64),
     ) -> Result<Self, Error> {
         let mut clone = None;
-        let copy = if request.options.dry_run {
+        let copy = if !request.keeps {
             Copy::None { is_expected: false }
         } else if size <= SMALL {
             Copy::Memory(Vec::with_capacity(usize::try_from(size).unwrap_or(0)))

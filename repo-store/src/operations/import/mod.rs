@@ -1,6 +1,7 @@
 mod intake;
 mod listed;
 mod origin;
+mod plan;
 mod source;
 mod upload;
 
@@ -28,6 +29,7 @@ use crate::model::hold::Hold;
 use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
+use crate::model::suite_records::SuiteRecords;
 use crate::operations::import::source::read_source;
 use crate::operations::import::upload::read_upload;
 use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
@@ -41,6 +43,8 @@ use crate::transaction::{Committed, Inserted, Transaction};
 
 use listed::{Checksums, List, listed_hashes};
 pub(crate) use origin::{DropFolder, Origin};
+pub use plan::ImportPlan;
+pub(crate) use plan::plan_import;
 use source::InUpload;
 pub(crate) use upload::{is_whole, members};
 
@@ -67,8 +71,6 @@ pub struct AddOptions {
     pub despite_hold: bool,
     /// Rules of gates that do not count, and why.
     pub gate_override: Option<GateOverride>,
-    /// Say what would be done and change nothing.
-    pub dry_run: bool,
 }
 
 impl AddOptions {
@@ -167,18 +169,51 @@ pub(crate) fn add_from(
     options: &AddOptions,
     context: &Context,
 ) -> Result<AddReport, Error> {
+    let read = read_all(store, repository, files, (origin, options, true), context)?;
+    add_read(store, repository, read, (options, None), context)
+}
+
+/// Finds out what [`add_from`] would do, and keeps nothing.
+pub(crate) fn foresee_from(
+    store: &Store,
+    origin: Origin<'_>,
+    repository: &RepositorySettings,
+    files: &Files,
+    options: &AddOptions,
+    context: &Context,
+) -> Result<AddReport, Error> {
+    let read = read_all(store, repository, files, (origin, options, false), context)?;
+    Ok(plan::foresee(store, repository, read, options, context)?.2)
+}
+
+/// Files that were read, before anything is changed.
+struct ReadFiles<'a> {
+    paths: &'a [Utf8PathBuf],
+    /// What they stand for, in the order of keys, each with the place of its file among those given.
+    candidates: Vec<(usize, Candidate<'a>)>,
+    /// Those that cannot be added, by their places.
+    refused: BTreeMap<usize, Error>,
+}
+
+/// Reads files, and with `keeps` into the store's waiting room.
+fn read_all<'a>(
+    store: &'a Store,
+    repository: &RepositorySettings,
+    files: &'a Files,
+    (origin, options, keeps): (Origin<'_>, &AddOptions, bool),
+    context: &Context,
+) -> Result<ReadFiles<'a>, Error> {
     repository.check()?;
     repository.check_suites(&options.suites)?;
-    let Files { paths: files, total } = files;
+    let Files { paths, total } = files;
     let phase = context.progress.begin(Phase::Reading, *total);
     let known = KnownPackages::default();
-    let request = Request { options, origin, phase: &phase, known: &known };
-    let read = parallel_map(files, context.threads, |file| {
+    let request = Request { options, origin, keeps, phase: &phase, known: &known };
+    let read = parallel_map(paths, context.threads, |file| {
         phase.check()?;
         read_argument(store, repository, file, &request, context)
     });
-    // The outcome for each file, by its place among those given.
-    let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
+    let mut refused = BTreeMap::new();
     let mut candidates = Vec::new();
     for (place, result) in read.into_iter().enumerate() {
         match result {
@@ -192,13 +227,24 @@ pub(crate) fn add_from(
     phase.finish();
     // The order of keys, in which insertion is fastest.
     candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
+    Ok(ReadFiles { paths, candidates, refused })
+}
 
+/// Adds files that were read, as they were planned if there is a plan.
+fn add_read(
+    store: &Store,
+    repository: &RepositorySettings,
+    read: ReadFiles<'_>,
+    (options, plan): (&AddOptions, Option<&ImportPlan>),
+    context: &Context,
+) -> Result<AddReport, Error> {
     let change = |transaction: &mut Transaction<'_>| {
-        transaction.meet_freeze(store.freeze_of(repository, context.now)?);
-        let outcome = insert_all(&candidates, transaction, options)?;
-        let all_good = refused.is_empty() && outcome.refused.is_empty();
-        if (all_good || options.keep_going) && !options.dry_run {
-            let kept = candidates.iter().filter(|(place, _)| outcome.added.contains_key(place));
+        let outcome = read.insert(transaction, (store, repository), options, context)?;
+        if let Some(plan) = plan {
+            plan.check(transaction, &read.changes(&outcome, options))?;
+        }
+        if read.are_taken(&outcome, options) {
+            let kept = read.candidates.iter().filter(|(place, _)| outcome.added.contains_key(place));
             let kept: Vec<&Candidate<'_>> = kept.map(|(_, candidate)| candidate).collect();
             let phase = context.progress.begin(Phase::Changing, Amount::items(kept.len()));
             for candidate in kept {
@@ -212,14 +258,54 @@ pub(crate) fn add_from(
         Ok((Operation::Add(summary(&outcome)), outcome))
     };
     let (committed, outcome) = store.transact_in(repository, context, change)?;
+    Ok(read.report(outcome, committed))
+}
 
-    refused.extend(outcome.refused);
-    let refused = refused.into_iter().filter_map(|(place, error)| {
-        let file = files.get(place)?.clone();
-        Some(Refused { file, error, moved_to: None })
-    });
-    let added = outcome.added.into_values().flatten().collect();
-    Ok(AddReport { added, refused: refused.collect(), committed })
+impl ReadFiles<'_> {
+    /// Puts into a transaction what it takes.
+    fn insert(
+        &self,
+        transaction: &mut Transaction<'_>,
+        (store, repository): (&Store, &RepositorySettings),
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<Outcome, Error> {
+        transaction.meet_freeze(store.freeze_of(repository, context.now)?);
+        insert_all(&self.candidates, transaction, options)
+    }
+
+    /// Returns whether the good files are taken.
+    fn are_taken(&self, outcome: &Outcome, options: &AddOptions) -> bool {
+        options.keep_going || self.refused.is_empty() && outcome.refused.is_empty()
+    }
+
+    /// Returns what comes into each suite.
+    fn changes(&self, outcome: &Outcome, options: &AddOptions) -> SuiteRecords {
+        let mut changes = SuiteRecords::default();
+        if !self.are_taken(outcome, options) {
+            return changes;
+        }
+        for (place, candidate) in &self.candidates {
+            let is_of = |added: &&Added| added.file == candidate.file && added.key == *candidate.record.key();
+            let added = outcome.added.get(place).into_iter().flatten().find(is_of);
+            for (suite, inserted) in added.iter().flat_map(|added| &added.suites) {
+                if *inserted == Inserted::New {
+                    changes.push(suite, Arc::clone(&candidate.record));
+                }
+            }
+        }
+        changes
+    }
+
+    fn report(self, outcome: Outcome, committed: Committed) -> AddReport {
+        let refused = self.refused.into_iter().chain(outcome.refused).collect::<BTreeMap<usize, Error>>();
+        let refused = refused.into_iter().filter_map(|(place, error)| {
+            let file = self.paths.get(place)?.clone();
+            Some(Refused { file, error, moved_to: None })
+        });
+        let added = outcome.added.into_values().flatten().collect();
+        AddReport { added, refused: refused.collect(), committed }
+    }
 }
 
 /// Reads whatever a file stands for.
@@ -242,7 +328,7 @@ fn read_argument<'a>(
     }
 }
 
-/// Reads a file to its end: into the store's waiting room, unless it is a dry run. It must be what the upload lists of it.
+/// Reads a file to its end: into the store's waiting room, if it is to be kept. It must be what the upload lists of it.
 fn read_package<'a>(
     store: &'a Store,
     repository: &RepositorySettings,
@@ -287,7 +373,7 @@ fn read_package<'a>(
         .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
     let mut staged = Vec::new();
     staged.extend(intake.finish(path, blob)?.map(|copy| (Store::blob_key(blob), copy)));
-    if repository.contents && !options.dry_run {
+    if repository.contents && request.keeps {
         staged.push((manifest_key(blob), stage_manifest(store.storage(), &Manifest::of(&package))?));
     }
     Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
@@ -297,6 +383,8 @@ fn read_package<'a>(
 struct Request<'a> {
     options: &'a AddOptions,
     origin: Origin<'a>,
+    /// Whether what is read is to be kept; otherwise nothing is written.
+    keeps: bool,
     phase: &'a Running<'a>,
     known: &'a KnownPackages,
 }

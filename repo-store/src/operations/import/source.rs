@@ -76,7 +76,7 @@ pub(super) fn read_source<'a>(
             let read = read_listed(store, list, entry, list_files, request)?;
             let blob = BlobId(read.hashes.blake3);
             // What cannot be listed is not refused: dpkg-source may know what to do with it. Publishing says so.
-            if let Some(files) = read.files.filter(|_| !options.dry_run) {
+            if let Some(files) = read.files.filter(|_| request.keeps) {
                 let manifest = stage_manifest(store.storage(), &Manifest::of_tarball(blob, &files))?;
                 staged.push((manifest_key(blob), manifest));
             }
@@ -96,7 +96,7 @@ pub(super) fn read_source<'a>(
         blob: BlobId(hashes.blake3),
         listed: indexed_file(&Record::dsc_name(&dsc), &hashes, indexed),
     };
-    if !options.dry_run {
+    if request.keeps {
         let copy = intake::stage_unless_present(store, path, &bytes, own.blob)?;
         staged.extend(copy.map(|copy| (Store::blob_key(own.blob), copy)));
     }

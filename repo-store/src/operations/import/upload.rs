@@ -11,7 +11,7 @@ use deb_parse::{Limits, PackageName, Quoted};
 
 use super::listed::{Checksums, List, MAX_TEXT, hashes_of, listed_hashes, read_text};
 use super::source::{InUpload, has_dsc};
-use super::{AddOptions, Candidate, Origin, Request};
+use super::{Candidate, Origin, Request};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::model::record::{Build, Record};
@@ -150,8 +150,7 @@ fn stored_source_of<'a>(
     // What is there all the same must be what is listed, like everything else.
     for part in &upload.parts {
         if list.is_beside(part)? {
-            let options = AddOptions { dry_run: true, ..request.options.clone() };
-            read_listed(store, list, part, false, &Request { options: &options, ..*request })?;
+            read_listed(store, list, part, false, &Request { keeps: false, ..*request })?;
         }
     }
     upload.stored(entry, stored, repository, request)

@@ -16,9 +16,8 @@ use rejected::{REJECTED, reject};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::manifest::Part;
-use crate::operations::import::add_from;
 use crate::operations::import::{
-    AddOptions, AddReport, DropFolder, Files, Origin, Refused, is_whole, members,
+    AddOptions, AddReport, DropFolder, Files, Origin, Refused, add_from, foresee_from, is_whole, members,
 };
 use crate::operations::incoming::told::mark_known;
 use crate::progress::Amount;
@@ -39,6 +38,8 @@ pub struct IncomingOptions {
     pub owners: Option<BTreeSet<u32>>,
     /// Copy what was taken to this directory before it is removed from the folder.
     pub archive: Option<Utf8PathBuf>,
+    /// Find out what would be done, and change nothing.
+    pub dry_run: bool,
     /// How packages are added. Links are never followed and data archives always checked: anybody may write here.
     pub add: AddOptions,
 }
@@ -50,6 +51,7 @@ impl Default for IncomingOptions {
             despite_hold: false,
             owners: None,
             archive: None,
+            dry_run: false,
             add: AddOptions::default(),
         }
     }
@@ -114,7 +116,8 @@ pub(crate) fn take_incoming(
     let seen: BTreeMap<&Utf8PathBuf, u64> =
         candidates.values().flatten().filter_map(|(file, seen)| Some((file, seen.as_ref()?.size))).collect();
     seen.into_values().for_each(|size| files.total.add(size));
-    let mut report = add_from(store, Origin::folder(&opened), repository, &files, &add, context)?;
+    let take = if options.dry_run { foresee_from } else { add_from };
+    let mut report = take(store, Origin::folder(&opened), repository, &files, &add, context)?;
     let mut arriving = BTreeSet::new();
     let mut refused = Vec::new();
     for one in std::mem::take(&mut report.refused) {
@@ -134,7 +137,7 @@ pub(crate) fn take_incoming(
         }
     }
     let mut not_moved = None;
-    if !add.dry_run {
+    if !options.dry_run {
         let others_need: BTreeSet<&Utf8PathBuf> = candidates
             .iter()
             .filter(|(file, _)| arriving.contains(*file))
@@ -158,7 +161,7 @@ pub(crate) fn take_incoming(
         not_moved = not_moved.or(kept);
     }
     report.refused = refused;
-    mark_known(store, &repository.name, &opened, &mut left, add.dry_run)?;
+    mark_known(store, &repository.name, &opened, &mut left, options.dry_run)?;
     Ok(IncomingReport { report, left, not_moved })
 }
 

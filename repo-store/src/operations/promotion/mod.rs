@@ -34,7 +34,7 @@ use crate::progress::{Amount, Phase};
 use crate::settings::gate::Gate;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
-use crate::transaction::{Committed, Inserted};
+use crate::transaction::{Committed, Inserted, Transaction};
 
 /// What to take from one repository to another.
 #[derive(Clone, Debug, Default)]
@@ -217,7 +217,8 @@ impl PromotionPlan {
     /// [`ChangeError::Outdated`] when either repository has changed since the plan was made;
     /// [`ChangeError::Conflict`] when the repository has one of the packages with another content.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
-        self.carry_out(store, context, false)
+        let change = |transaction: &mut Transaction<'_>| Ok((self.change(transaction, store, context)?, ()));
+        Ok(store.transact(&self.repository, context, change)?.0)
     }
 
     /// Finds out whether the plan could be applied, and changes nothing.
@@ -225,40 +226,40 @@ impl PromotionPlan {
     /// # Errors
     /// As [`apply`](Self::apply).
     pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
-        self.carry_out(store, context, true).map(drop)
+        store.dry_run(&self.repository, |transaction| self.change(transaction, store, context)).map(drop)
     }
 
-    fn carry_out(&self, store: &Store, context: &Context, dry_run: bool) -> Result<Committed, Error> {
-        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
-            check_base(transaction, &self.repository, self.base)?;
-            let mut new = SuiteRecords::default();
-            let phase = context.progress.begin(Phase::Changing, Amount::items(self.changes.iter().count()));
-            for (suite, record) in self.changes.iter() {
-                phase.advance(1, 0)?;
-                if transaction.insert(suite, record)? == Inserted::New {
-                    if self.request.options.despite_hold {
-                        transaction.end_holds_of_people(record.key(), suite, &self.request.suites)?;
-                    }
-                    new.push(suite, Arc::clone(record));
+    /// Makes the change in a transaction.
+    fn change(
+        &self,
+        transaction: &mut Transaction<'_>,
+        store: &Store,
+        context: &Context,
+    ) -> Result<Operation, Error> {
+        check_base(transaction, &self.repository, self.base)?;
+        let mut new = SuiteRecords::default();
+        let phase = context.progress.begin(Phase::Changing, Amount::items(self.changes.iter().count()));
+        for (suite, record) in self.changes.iter() {
+            phase.advance(1, 0)?;
+            if transaction.insert(suite, record)? == Inserted::New {
+                if self.request.options.despite_hold {
+                    transaction.end_holds_of_people(record.key(), suite, &self.request.suites)?;
                 }
+                new.push(suite, Arc::clone(record));
             }
-            phase.finish();
-            if let Some(given) = &self.request.options.gate_override {
-                let broken = self.overridden.iter().flat_map(|(_, violations)| violations);
-                let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
-                transaction.note_override(&rules.collect(), &given.reason);
-            }
-            transaction.note_approvals(&self.approvals);
-            if dry_run {
-                transaction.clear();
-            }
-            // Last: what was withdrawn from the source meanwhile must not be promoted.
-            if store.head(&self.from)?.map(|head| head.id()) != self.source {
-                return Err(ChangeError::Outdated { repository: self.from.clone() }.into());
-            }
-            Ok((Operation::Promote { from: self.from.clone(), packages: new.summary() }, ()))
-        })?;
-        Ok(committed)
+        }
+        phase.finish();
+        if let Some(given) = &self.request.options.gate_override {
+            let broken = self.overridden.iter().flat_map(|(_, violations)| violations);
+            let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
+            transaction.note_override(&rules.collect(), &given.reason);
+        }
+        transaction.note_approvals(&self.approvals);
+        // Last: what was withdrawn from the source meanwhile must not be promoted.
+        if store.head(&self.from)?.map(|head| head.id()) != self.source {
+            return Err(ChangeError::Outdated { repository: self.from.clone() }.into());
+        }
+        Ok(Operation::Promote { from: self.from.clone(), packages: new.summary() })
     }
 
     /// Makes the same plan from the present states of both repositories.
