@@ -1,6 +1,6 @@
 //! Carrying out what was planned, in a store that others change meanwhile.
 
-use repo_store::{ChangeError, CommitId, Error, RepositoryName, Store};
+use repo_store::{ChangeError, CommitId, Error, HistoryError, RepositoryName, Store};
 
 use crate::args::ChangeArguments;
 use crate::error::Failure;
@@ -69,7 +69,7 @@ pub(crate) fn unless_begun<P>(
     arguments: ChangeArguments,
 ) -> Result<P, Failure> {
     match plan {
-        Err(Error::Change(ChangeError::Unfinished { repository })) if !arguments.dry_run => {
+        Err(Error::History(HistoryError::Unfinished { repository })) if !arguments.dry_run => {
             store.complete_begun(&repository)?;
             Err(Failure::Store(ChangeError::Outdated { repository }.into()))
         }

@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::document::{Area, Document, Kept};
-use crate::error::{ChangeError, Error};
+use crate::error::{ChangeError, Error, HistoryError};
 use crate::history::revision::Revision;
 use crate::history::versioned_head;
 use crate::model::commit::Commit;
@@ -271,10 +271,10 @@ pub(crate) fn complete_of(store: &Store, repository: &RepositoryName) -> Result<
 /// complete the change.
 ///
 /// # Errors
-/// [`ChangeError::Unfinished`].
+/// [`HistoryError::Unfinished`].
 pub(crate) fn check_none_begun(store: &Store, repository: &RepositoryName) -> Result<(), Error> {
     if all(store)?.iter().any(|(_, intent)| intent.is_about(repository)) {
-        return Err(ChangeError::Unfinished { repository: repository.clone() }.into());
+        return Err(HistoryError::Unfinished { repository: repository.clone() }.into());
     }
     Ok(())
 }

@@ -502,7 +502,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "run `repo-cli fsck --repair --from BACKUP`; without a backup, `repo-cli fsck --repair` publishes what clients see again and \
              withdraws the older publications that lost their records"
         }
-        Error::Change(ChangeError::Unfinished { .. }) => {
+        Error::History(HistoryError::Unfinished { .. }) => {
             "run repo-cli publish, which completes it, or the same command without --dry-run"
         }
         Error::Maintenance(MaintenanceError::OutdatedCollection { .. }) => "run repo-cli gc again",

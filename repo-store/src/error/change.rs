@@ -120,13 +120,6 @@ pub enum ChangeError {
         /// The repository.
         repository: RepositoryName,
     },
-    /// A change of this repository together with others was begun and is not complete, so nothing can be planned from its state.
-    /// [`Store::complete_begun`](crate::Store::complete_begun) completes the change.
-    #[error("a change of {repository} together with other repositories was begun and is not complete")]
-    Unfinished {
-        /// The repository.
-        repository: RepositoryName,
-    },
     /// The repository changed after a plan for it was made.
     #[error("{repository} has changed since this was planned")]
     Outdated {
@@ -151,7 +144,6 @@ impl ChangeError {
             Self::KeyringVersion { .. } => "E-KEYRING-VERSION",
             Self::Contended { .. } => "E-CONTENDED",
             Self::NothingToUndo { .. } => "E-NOTHING-TO-UNDO",
-            Self::Unfinished { .. } => "E-UNFINISHED",
             Self::Outdated { .. } => "E-OUTDATED",
         }
     }

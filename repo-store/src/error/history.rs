@@ -71,6 +71,13 @@ pub enum HistoryError {
         /// The other one.
         other: RepositoryName,
     },
+    /// A change of this repository together with others was begun and is not complete, so nothing can be planned from its state.
+    /// [`Store::complete_begun`](crate::Store::complete_begun) completes the change.
+    #[error("a change of {repository} together with other repositories was begun and is not complete")]
+    Unfinished {
+        /// The repository.
+        repository: RepositoryName,
+    },
 }
 
 impl HistoryError {
@@ -91,6 +98,7 @@ impl HistoryError {
             Self::ChangedSince { .. } => "E-CHANGED-SINCE",
             Self::TagExists { .. } => "E-TAG-EXISTS",
             Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
+            Self::Unfinished { .. } => "E-UNFINISHED",
         }
     }
 }

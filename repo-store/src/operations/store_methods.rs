@@ -202,7 +202,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ChangeError::NoCommonSuite`](crate::ChangeError::NoCommonSuite) when two of them have no suite in common;
-    /// [`ChangeError::Unfinished`](crate::ChangeError::Unfinished) when another change of one of them together with others is not complete;
+    /// [`HistoryError::Unfinished`](crate::HistoryError::Unfinished) when another change of one of them together with others is not complete;
     /// [`Error::Settings`] for settings that cannot be used; when the store cannot be read.
     pub fn plan_release(
         &self,
@@ -283,7 +283,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ChangeError::NothingToUndo`](crate::ChangeError::NothingToUndo) when nothing was changed yet, or the history no longer reaches the state before;
-    /// [`ChangeError::Unfinished`](crate::ChangeError::Unfinished) when a change of it together with others was begun and is not complete;
+    /// [`HistoryError::Unfinished`](crate::HistoryError::Unfinished) when a change of it together with others was begun and is not complete;
     /// [`HistoryError::ChangedSince`](crate::HistoryError::ChangedSince) when the change was made together with that of another repository, which has changed since.
     pub fn plan_undo(&self, repository: &RepositoryName) -> Result<UndoPlan, Error> {
         super::undo::plan_undo(self, repository)

@@ -337,7 +337,7 @@ fn unfinished_plans(world: &World, signer: &OpenPgpSigner, backup: &Utf8Path) ->
     ];
     let refused = plans.into_iter().filter_map(|(name, plan)| match plan {
         Ok(()) => None,
-        Err(Error::Change(ChangeError::Unfinished { .. })) => Some(name),
+        Err(Error::History(HistoryError::Unfinished { .. })) => Some(name),
         Err(error) => panic!("{name}: {error}"),
     });
     let refused = refused.collect();
