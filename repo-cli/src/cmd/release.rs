@@ -89,17 +89,8 @@ pub(crate) fn run(
         }
         Ok(plan.apply(store, gate_override.as_ref(), &context)?)
     })?;
-    let mut tagged = None;
-    if let Some(tag) = arguments.tag.as_ref().filter(|_| !dry_run)
-        && let Some(head) = match commits.get(&to.name) {
-            Some(commit) => Some(store.revision(&to.name, *commit)?),
-            // Given again after it was cut short, a release finds nothing to do but this.
-            None => store.head(&to.name)?,
-        }
-    {
-        store.tag(&head, tag, &session.context())?;
-        tagged = Some(format!("tagged state {} of {} as {tag}", head.commit().sequence, to.name));
-    }
+    // What is released is told and published, whatever becomes of its name.
+    let tagged = tag_state(arguments, commits.get(&to.name), to, session);
     print(&plan, &commits, arguments, output);
     let mut complete = true;
     if plan.is_empty() {
@@ -124,11 +115,33 @@ pub(crate) fn run(
             complete = false;
         }
     }
-    if let Some(tagged) = tagged {
-        output.say(&tagged);
+    match tagged {
+        Ok(tagged) => tagged.iter().for_each(|tagged| output.say(tagged)),
+        Err(failure) => {
+            output.failed(&to.name, &failure);
+            complete = false;
+        }
     }
     changes::print_undo(to, commits.get(&to.name).copied(), session, output);
     Ok(Outcome::of(complete))
+}
+
+/// Names the state that was released, if that is asked for, and returns what was done, in words.
+fn tag_state(
+    arguments: &ReleaseArguments,
+    commit: Option<&CommitId>,
+    to: &RepositorySettings,
+    session: &Session,
+) -> Result<Option<String>, Failure> {
+    let Some(tag) = arguments.tag.as_ref().filter(|_| !arguments.change.dry_run) else { return Ok(None) };
+    let released = match commit {
+        Some(commit) => Some(session.store.revision(&to.name, *commit)?),
+        // Given again after it was cut short, a release finds nothing to do but this.
+        None => session.store.head(&to.name)?,
+    };
+    let Some(released) = released else { return Ok(None) };
+    session.store.tag(&released, tag, &session.context())?;
+    Ok(Some(format!("tagged state {} of {} as {tag}", released.commit().sequence, to.name)))
 }
 
 /// Refuses a tag that stands for another state already, before anything is changed.
