@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use apt_sign::Signer;
 use deb_parse::SuiteName;
+use serde::ser::Serializer;
 
 use super::decision::{Decision, Ground, PublicationReason, check_for_clients};
 use super::place::Place;
@@ -39,6 +40,8 @@ pub struct PublicationPlan {
     suites: Vec<PlannedSuite>,
     removed: Vec<String>,
     missing: u64,
+    /// Serialized as the lists `added` and `withdrawn`: what clients would see from then on, and no more.
+    #[serde(flatten, serialize_with = "as_seen")]
     changes: SuiteDifferences,
     #[serde(skip)]
     settings: RepositorySettings,
@@ -63,6 +66,11 @@ impl PlannedSuite {
     fn new(place: &Place, reason: PublicationReason) -> Self {
         Self { directory: place.directory().to_owned(), reason }
     }
+}
+
+fn as_seen<S: Serializer>(changes: &SuiteDifferences, serializer: S) -> Result<S::Ok, S::Error> {
+    let lists = [("added", changes.added()), ("withdrawn", changes.removed())];
+    serializer.collect_map(lists)
 }
 
 impl PublicationPlan {

@@ -44,7 +44,7 @@ fn a_plan_tells_what_is_published_and_changes_nothing() {
     assert_eq!(reasons(&content), [("bookworm", PublicationReason::Content)]);
     let json = serde_json::to_value(&content).unwrap();
     assert_eq!(json["suites"][0]["reason"], "its packages changed");
-    assert_eq!(json["changes"]["bookworm"]["added"][0]["package"], "world");
+    assert_eq!(json["added"]["bookworm"][0]["package"], "world");
     assert_eq!(json["replaces"], report.publication.unwrap().to_string());
     assert_eq!(content.apply(&fixture.store, &signer, &context(2)).unwrap().suites, [suite("bookworm")]);
 
