@@ -474,9 +474,9 @@ pub enum GateFault {
         "approvals without `from`, in every repository: nothing could be added anywhere to be approved there"
     )]
     ApprovedNowhere,
-    /// A version is never that old: its history or it itself is not kept for so long.
+    /// A version is never that old in a repository that changes: what tells its age is not kept for so long.
     #[error(
-        "minimum_age of {} is never reached: {key} keeps what {repository} has for {} only",
+        "minimum_age of {} is not reached while {repository} changes: keep_history keeps what tells the age for {} only",
         duration_in_words(*least), duration_in_words(*kept)
     )]
     TooOld {
@@ -484,9 +484,7 @@ pub enum GateFault {
         repository: RepositoryName,
         /// The age that is asked for.
         least: SignedDuration,
-        /// The setting that keeps less.
-        key: &'static str,
-        /// For how long it keeps.
+        /// For how long the history is kept.
         kept: SignedDuration,
     },
     /// A name that no field can have.

@@ -99,7 +99,7 @@ mod tests {
         let saturday =
             config.repository("prod").unwrap().freezes[0].in_force("2026-11-28T00:00:00Z".parse().unwrap());
         let told = saturday.unwrap().to_string();
-        assert_eq!(told, "frozen until 2026-11-30T08:00:00Z by repo.toml: weekend");
+        assert_eq!(told, "frozen until 2026-11-30 08:00 UTC by repo.toml: weekend");
     }
 
     #[test]

@@ -60,19 +60,14 @@ impl Config {
 }
 
 impl Config {
-    /// Returns why versions never reach the age that a gate asks for: what tells their age, or they themselves, are gone by then.
+    /// Returns why versions hardly ever reach the age that a gate asks for: what tells their age is gone by then.
     fn too_old(&self, table: &GateTable) -> Vec<GateFault> {
         let Some(Text(least)) = &table.minimum_age else { return Vec::new() };
-        let of = |repository: &RepositoryName| {
-            let history = match self.keep_history(repository) {
-                KeepHistory::For(time) => Some(("keep_history", time)),
-                KeepHistory::Forever | KeepHistory::States(_) => None,
-            };
-            let rules = self.retention(repository).into_iter().filter(|rule| rule.keep_versions.is_none());
-            let goes =
-                rules.filter_map(|rule| Some(("keep_for", rule.keep_for?))).min_by_key(|(_, time)| *time);
-            let (key, kept) = history.into_iter().chain(goes).find(|(_, time)| time < least)?;
-            Some(GateFault::TooOld { repository: repository.clone(), least: *least, key, kept })
+        let of = |repository: &RepositoryName| match self.keep_history(repository) {
+            KeepHistory::For(kept) if kept < *least => {
+                Some(GateFault::TooOld { repository: repository.clone(), least: *least, kept })
+            }
+            KeepHistory::For(_) | KeepHistory::Forever | KeepHistory::States(_) => None,
         };
         if table.from.is_empty() {
             // Other repositories may be promoted from.
@@ -173,7 +168,7 @@ mod tests {
             "approvals = 1",
             "to = ['preprod', 'prod']\napprovals = 1",
             "from = ['preprod']\nminimum_age = '30d'\n[gc]\nkeep_history = '14d'",
-            "minimum_age = '30d'\n[[retention]]\nkeep_for = '48h'",
+            "minimum_age = '30d'\n[gc]\nkeep_history = '48h'",
         ] {
             let refused = of(&format!("[[gate]]\n{bad}")).unwrap_err();
             assert!(refused.line().is_some(), "{bad}: {refused}");
@@ -181,8 +176,8 @@ mod tests {
         }
         for good in [
             "minimum_age = '7d'\n[gc]\nkeep_history = '14d'",
-            "minimum_age = '30d'\n[[retention]]\nkeep_for = '48h'\nkeep_versions = 2",
-            "minimum_age = '30d'\n[[retention]]\nrepositories = ['prod']\nkeep_for = '48h'",
+            "minimum_age = '30d'\n[gc]\nkeep_history = 20",
+            "minimum_age = '30d'\n[[retention]]\nkeep_for = '48h'",
         ] {
             let _ = of(&format!("[[gate]]\n{good}")).unwrap();
         }
@@ -201,8 +196,8 @@ mod tests {
         /r/repo.toml:6:13: gate.approvals: invalid value: integer `0`, expected a number from 1 on
         /r/repo.toml:6:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
         /r/repo.toml:7:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
-        /r/repo.toml:7:15: gate 1: minimum_age of 30 days is never reached: keep_history keeps what preprod has for 14 days only
-        /r/repo.toml:6:15: gate 1: minimum_age of 30 days is never reached: keep_for keeps what preprod has for 2 days only
+        /r/repo.toml:7:15: gate 1: minimum_age of 30 days is not reached while preprod changes: keep_history keeps what tells the age for 14 days only
+        /r/repo.toml:6:15: gate 1: minimum_age of 30 days is not reached while preprod changes: keep_history keeps what tells the age for 2 days only
         ");
     }
 }

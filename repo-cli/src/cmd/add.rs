@@ -156,6 +156,17 @@ pub(crate) struct AddJson<'a> {
     /// What `incoming` left in the folders.
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<Vec<LeftJson<'a>>>,
+    /// The repositories whose folders `incoming` did not look into.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    frozen: Vec<FrozenJson<'a>>,
+}
+
+/// A repository that takes nothing for a while.
+#[derive(Serialize)]
+pub(crate) struct FrozenJson<'a> {
+    pub(crate) repository: &'a str,
+    #[serde(flatten)]
+    pub(crate) freeze: serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -237,6 +248,7 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
         dry_run,
         refused,
         left: None,
+        frozen: Vec::new(),
     }
 }
 
@@ -256,9 +268,15 @@ fn incoming_json<'a>(report: &'a AddReport, left: &'a [Left], dry_run: bool) -> 
     AddJson { left: Some(left.collect()), ..json(report, true, dry_run) }
 }
 
-/// Gives what `incoming` took, refused and left for several repositories as one document.
-pub(crate) fn give_incoming(report: &AddReport, left: &[Left], dry_run: bool, output: &Output) {
-    output.result(&incoming_json(report, left, dry_run), || {});
+/// Gives what `incoming` took, refused and left for several repositories, and which of these are frozen, as one document.
+pub(crate) fn give_incoming(
+    report: &AddReport,
+    left: &[Left],
+    frozen: Vec<FrozenJson<'_>>,
+    dry_run: bool,
+    output: &Output,
+) {
+    output.result(&AddJson { frozen, ..incoming_json(report, left, dry_run) }, || {});
 }
 
 /// Prints what was added and what was refused. `complete`: whether the good files were taken.

@@ -98,16 +98,16 @@ pub(crate) fn thaw(
         "dry_run": arguments.dry_run,
     });
     output.result(&document, || {});
+    let weekly = settings.freezes.iter().find_map(|weekly| weekly.in_force(context.now));
     output.say(&match (&ended, arguments.dry_run) {
-        (None, _) => match settings.freezes.iter().find_map(|weekly| weekly.in_force(context.now)) {
-            Some(freeze) => {
-                format!("{repository} is {}; thaw ends only what freeze began", words(&freeze))
-            }
-            None => format!("{repository} is not frozen"),
-        },
+        (None, _) if weekly.is_none() => format!("{repository} is not frozen"),
+        (None, _) => format!("nothing to thaw in {repository}"),
         (Some(freeze), true) => format!("would thaw {repository}, which is {}", words(freeze)),
         (Some(freeze), false) => format!("thawed {repository}, which was {}", words(freeze)),
     });
+    if let Some(weekly) = weekly {
+        output.say(&format!("it is {}; thaw ends only what freeze began", words(&weekly)));
+    }
     Ok(Outcome::Done)
 }
 

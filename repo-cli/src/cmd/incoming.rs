@@ -12,7 +12,7 @@ use repo_store::{
     RepositorySettings,
 };
 
-use super::add::{self, PlacementArguments};
+use super::add::{self, FrozenJson, PlacementArguments};
 use super::freeze;
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
@@ -164,7 +164,7 @@ fn take(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let mut all = Taken { report: empty(), left: Vec::new(), problems: Vec::new() };
-    let (mut failed, mut is_frozen) = (None, false);
+    let (mut failed, mut all_frozen) = (None, Vec::new());
     for batch in batches {
         if let Some(frozen) = freeze::of(session.repository(batch.repository.as_str())?, session)? {
             // The files wait for its end. Where a program looks again and again, `status` tells of them.
@@ -175,7 +175,8 @@ fn take(
                     freeze::words(&frozen)
                 ));
             }
-            is_frozen = true;
+            let (repository, freeze) = (batch.repository.as_str(), freeze::freeze_json(&frozen));
+            all_frozen.push(FrozenJson { repository, freeze });
             continue;
         }
         let repository = &session.repository_to_add_to(batch.repository.as_str(), arguments.change)?;
@@ -190,9 +191,9 @@ fn take(
         all.report.refused.extend(taken.report.refused);
         all.report.committed.commit = taken.report.committed.commit.or(all.report.committed.commit);
     }
-    if output.is_json() && (batches.len() > 1 || is_frozen) {
+    if output.is_json() && (batches.len() > 1 || !all_frozen.is_empty()) {
         // Failures were reported with each.
-        add::give_incoming(&all.report, &all.left, arguments.change.dry_run, output);
+        add::give_incoming(&all.report, &all.left, all_frozen, arguments.change.dry_run, output);
     }
     match failed {
         Some(failure) => Err(failure),

@@ -1,4 +1,4 @@
-use repo_store::{CommitId, RepositorySettings, RetentionPlan};
+use repo_store::{CommitId, Freeze, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
 use super::{changes, freeze};
@@ -85,7 +85,7 @@ fn retain(
         }
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
-    documents.push(document(&plan, commit, arguments.change.dry_run));
+    documents.push(document(&plan, frozen.as_ref(), commit, arguments.change.dry_run));
     let drastic = plan.drastic();
     let (what, name) = (going(&plan), &repository.name);
     let stay = plan.verdicts().values().flatten().filter(|verdict| verdict.stays());
@@ -99,9 +99,12 @@ fn retain(
         output.error(&Failure::Drastic { repository: name.clone(), suites: drastic.clone() });
         return Ok(Outcome::Refused);
     }
-    if let Some(frozen) = frozen.filter(|_| !dry_run && !plan.is_empty()) {
+    if let Some(frozen) = frozen.filter(|_| !plan.is_empty()) {
         // It is for a job that comes again.
-        output.say(&format!("{name}: {what} stay, for it is {}", freeze::words(&frozen)));
+        output.say(&format!(
+            "{name}: nothing is removed, for it is {}; after that {what}",
+            freeze::words(&frozen)
+        ));
         return Ok(Outcome::Done);
     }
     let done = match (plan.is_empty(), dry_run) {
@@ -119,7 +122,12 @@ fn going(plan: &RetentionPlan) -> PackageCount {
     PackageCount::of(plan.going().map(|(_, verdict)| verdict.record.key()))
 }
 
-fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> serde_json::Value {
+fn document(
+    plan: &RetentionPlan,
+    frozen: Option<&Freeze>,
+    commit: Option<CommitId>,
+    dry_run: bool,
+) -> serde_json::Value {
     let verdicts: Vec<VerdictJson> = plan
         .verdicts()
         .iter()
@@ -140,7 +148,9 @@ fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> se
     serde_json::json!({
         "repository": plan.repository().as_str(),
         "verdicts": verdicts,
-        "count": going(plan),
+        // A frozen repository loses nothing.
+        "count": if frozen.is_some() { PackageCount::default() } else { going(plan) },
+        "frozen": frozen.map(freeze::freeze_json),
         "drastic": plan.drastic().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "commit": commit.map(|id| id.to_string()),
         "dry_run": dry_run,

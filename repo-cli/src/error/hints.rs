@@ -370,6 +370,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
+        Error::Rule(RuleError::Frozen { freeze, .. }) if freeze.is_weekly => {
+            return Some("wait, or give --override freeze --reason TEXT".to_owned());
+        }
         Error::Rule(RuleError::Frozen { repository, .. }) => {
             return Some(format!(
                 "wait, give --override freeze --reason TEXT, or end the freeze with repo-cli thaw {repository}"

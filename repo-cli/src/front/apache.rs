@@ -86,7 +86,8 @@ fn tls(front: &Front) -> String {
 fn passed_on(passed_on: &PassedOn, host: &Host) -> String {
     let mut text = String::new();
     if passed_on.files.is_some() || passed_on.api_for(host).is_some() {
-        text.push_str("    ProxyPreserveHost On\n");
+        // What a client says of others is not passed on.
+        text.push_str("    ProxyPreserveHost On\n    RequestHeader unset X-Forwarded-For early\n");
     }
     if let Some(address) = &passed_on.files {
         let _ = write!(

@@ -122,9 +122,7 @@ impl Front {
         }
         let passed_on = passed_on(config, server, &hosts)?;
         check_addresses(config, &names, &passed_on)?;
-        if passed_on.api.is_some() {
-            check_api(&hosts)?;
-        }
+        check_places(&hosts, &passed_on)?;
         let tls = config.tls().map(|(certificate, key)| {
             Ok::<_, FrontError>((printable_path(&root.join(certificate))?, printable_path(&root.join(key))?))
         });
@@ -274,12 +272,20 @@ fn check_addresses(
     }
 }
 
-/// The interface for programs would hide a repository.
-fn check_api(hosts: &[Host]) -> Result<(), FrontError> {
-    let is_hidden = |mount: &&Mount| mount.path == "/api" || mount.path.starts_with("/api/");
-    let hidden = hosts.iter().flat_map(|host| &host.mounts).find(is_hidden);
-    match hidden.and_then(|mount| mount.repository.clone()) {
-        Some(repository) => Err(FrontError::HiddenByApi { repository }),
-        None => Ok(()),
+/// What is passed on to `serve` would hide a repository.
+fn check_places(hosts: &[Host], passed_on: &PassedOn) -> Result<(), FrontError> {
+    let places = [
+        ("/api", passed_on.api.is_some(), "the interface for programs is"),
+        ("/-", passed_on.files.is_some(), "the pages are"),
+    ];
+    for (place, _, what) in places.into_iter().filter(|(_, is_passed_on, _)| *is_passed_on) {
+        let is_hidden = |mount: &&Mount| {
+            mount.path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let hidden = hosts.iter().flat_map(|host| &host.mounts).find(is_hidden);
+        if let Some(repository) = hidden.and_then(|mount| mount.repository.clone()) {
+            return Err(FrontError::Hidden { repository, place, what });
+        }
     }
+    Ok(())
 }

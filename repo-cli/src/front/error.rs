@@ -22,11 +22,15 @@ pub(crate) enum FrontError {
         /// Its address.
         url: String,
     },
-    /// A repository that lies where the interface for programs is.
-    #[error("{repository} lies at /api/, where the interface for programs is")]
-    HiddenByApi {
+    /// A repository that lies where something else is.
+    #[error("{repository} lies at {place}/, where {what}")]
+    Hidden {
         /// The repository.
         repository: RepositoryName,
+        /// The path, without the slash at its end.
+        place: &'static str,
+        /// What is there, as the end of a sentence.
+        what: &'static str,
     },
     /// `serve` listens over TLS only, or at no port of its own.
     #[error("serve listens at no address without TLS, to which a server in front could pass requests on")]
@@ -84,7 +88,7 @@ impl FrontError {
             Self::NotOfTheWeb { repository, .. } => {
                 format!("set `url` of {repository} to one with http:// or https://, or name other repositories with --repository")
             }
-            Self::HiddenByApi { .. } => "leave the repository out with --repository, or give it an address of its own".to_owned(),
+            Self::Hidden { .. } => "leave the repository out with --repository, or give it an address of its own".to_owned(),
             Self::NoPlainListener => "add \"http://127.0.0.1:8080\" to `listen` in [serve] of repo.toml".to_owned(),
             Self::SamePort { .. } => "set `listen` in [serve] of repo.toml to \"127.0.0.1:8080\"".to_owned(),
             Self::TrustsNobody { .. } => "set `trusted_proxies` in [serve] of repo.toml, to [\"127.0.0.1\"] for a server on this machine".to_owned(),

@@ -127,6 +127,7 @@ fn what_cannot_be_said_is_refused() {
         behind("listen = '127.0.0.1:80'"),
         behind(""),
         "[serve]\napi = '127.0.0.1:8081'\n[repositories.prod]\nurl = 'http://example.org/api'\n".to_owned(),
+        "[serve]\npages = true\n[repositories.prod]\nurl = 'http://example.org/-/prod'\n".to_owned(),
         "[serve]\ntls = { certificate = \"/etc/a\\\"b\", key = 'k' }\n[repositories.prod]\n".to_owned(),
     ];
     let mut said = Vec::new();

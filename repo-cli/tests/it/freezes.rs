@@ -39,7 +39,9 @@ fn nothing_comes_and_goes_in_a_frozen_repository_and_going_back_works() {
     let waits = environment.run(&["incoming", "prod", drop.as_str(), "--once", "--patience", "0"]).succeeds();
     assert!(waits.stdout.contains(why) && environment.path("drop/new.deb").exists(), "{waits}");
     let waits = environment.json(&["incoming", "prod", drop.as_str(), "--once", "--patience", "0"]);
-    assert!(serde_json::from_str::<Value>(&waits).is_ok(), "{waits}");
+    let waits: Value = serde_json::from_str(&waits).unwrap();
+    assert_eq!(waits["frozen"][0]["repository"], "prod", "{waits}");
+    assert_eq!(waits["frozen"][0]["reason"], "end of the year", "{waits}");
     assert_eq!(environment.run(&["history", "prod"]).stdout, commits);
     let status = environment.run(&["status"]);
     assert!(status.stdout.contains(why), "{status}");
@@ -98,12 +100,45 @@ fn retention_waits_for_the_end_of_a_freeze() {
     environment.add("prod", &["hello=1.0", "hello=2.0", "hello=3.0"]);
     let _ = environment.run(&FREEZE).succeeds();
     let waits = environment.run(&["retention", "prod", "--yes"]).succeeds();
-    assert!(waits.stdout.contains("end of the year"), "{waits}");
+    assert!(
+        waits.stdout.contains("nothing is removed") && waits.stdout.contains("end of the year"),
+        "{waits}"
+    );
+    let foretold = environment.run(&["retention", "prod", "--yes", "--dry-run"]).succeeds();
+    assert!(foretold.stdout.contains("nothing is removed"), "{foretold}");
+    for more in [&["--dry-run"][..], &[]] {
+        let told = environment.json(&[&["retention", "prod", "--yes"], more].concat());
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(told["retention"][0]["count"]["packages"], 0, "{told}");
+        assert_eq!(told["retention"][0]["frozen"]["reason"], "end of the year", "{told}");
+    }
     let _ = environment.run(&["thaw", "prod"]).succeeds();
     let list = || environment.run(&["list", "prod"]).succeeds().stdout;
     assert!(list().contains("1.0"), "{}", list());
     let _ = environment.run(&["retention", "prod", "--yes"]).succeeds();
     assert!(!list().contains("1.0"), "{}", list());
+}
+
+#[test]
+fn a_release_that_only_removes_is_stopped_too() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0", "hello=2.0"]);
+    let release = ["release", "prod", "--from", "preprod"];
+    let _ = environment.run(&release).succeeds();
+    let _ = environment.run(&["remove", "preprod", "hello=1.0", "--yes"]).succeeds();
+    let _ = environment.run(&FREEZE).succeeds();
+    for more in [&[][..], &["--dry-run"]] {
+        let refused = environment.run(&[&release[..], more].concat()).ends_with(1);
+        assert!(
+            refused.stderr.contains("prod is frozen") && refused.stderr.contains("thaw prod"),
+            "{refused}"
+        );
+    }
+    let _ = environment.run(&[&release[..], &DESPITE].concat()).succeeds();
+    let history: Value = serde_json::from_str(&environment.json(&["history", "prod"])).unwrap();
+    assert_eq!(history["history"][0]["override"], "freeze: an outage");
+    // Nothing to release is no change.
+    let _ = environment.run(&release).succeeds();
 }
 
 #[test]
@@ -135,6 +170,7 @@ fn a_repository_can_be_frozen_every_week() {
     ] {
         let refused = environment.run(verb).ends_with(1);
         assert!(refused.stderr.contains(why) && refused.stderr.contains("--override freeze"), "{refused}");
+        assert!(!refused.stderr.contains("thaw"), "{refused}");
     }
     assert!(environment.run(&["status"]).stdout.contains(why));
     // Nobody ends by hand what the configuration says, and a longer freeze may come on top.
@@ -142,7 +178,8 @@ fn a_repository_can_be_frozen_every_week() {
     assert!(thaw.stdout.contains(why) && thaw.stdout.contains("thaw ends only what freeze began"), "{thaw}");
     let _ = environment.run(&["freeze", "prod", "--until", "9h", "--reason", "an audit"]).succeeds();
     assert!(environment.run(&promote).ends_with(1).stderr.contains("an audit"));
-    let _ = environment.run(&["thaw", "prod"]).succeeds();
+    let thaw = environment.run(&["thaw", "prod"]).succeeds();
+    assert!(thaw.stdout.contains("thawed prod") && thaw.stdout.contains(why), "{thaw}");
     let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
     let _ = environment.run(&[&promote[..], &DESPITE].concat()).succeeds();
     let _ = environment.run(&["remove", "prod", "hello", "--yes"]).ends_with(1);

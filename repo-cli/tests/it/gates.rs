@@ -46,7 +46,7 @@ fn each_planted_mistake_is_stopped_by_its_rule() {
     for (name, version, fields) in [
         ("dev", "1.0~dev3", ""),
         ("dirty", "1.0+dirty", ""),
-        ("stranger", "1.0", "Maintainer: Eve <eve@GMail.example>\n"),
+        ("stranger", "1.0", "Maintainer: Eve <eve@GMail.example > (at work)\n"),
         ("nowhere", "1.0", "Homepage: https://example.org/\n"),
         ("old", "1.0", ""),
         ("good", "1.1", ""),
@@ -74,7 +74,7 @@ fn each_planted_mistake_is_stopped_by_its_rule() {
     dirty     1.0+dirty  all           skipped  forbid_versions     prod takes no version like *+dirty*
     nowhere   1.0        all           skipped  require_fields      it has no field Vcs-Git
     old       1.0        all           skipped  never_backwards     prod already has the newer version 2.0
-    stranger  1.0        all           skipped  forbid_maintainers  its maintainer is Eve <eve@GMail.example>, and prod takes nothing from *@gmail.example
+    stranger  1.0        all           skipped  forbid_maintainers  its maintainer is Eve <eve@GMail.example > (at work), and prod takes nothing from *@gmail.example
     would promote 1 package from preprod to prod
     ");
     // What is named is refused, and nothing of it comes.

@@ -23,6 +23,8 @@ pub struct Freeze {
     pub actor: String,
     /// Why, in one line.
     pub reason: String,
+    /// Whether the settings of the repository say so, for every week; nobody ends it by hand.
+    pub is_weekly: bool,
 }
 
 impl Freeze {
@@ -40,7 +42,8 @@ impl Freeze {
 
 impl fmt::Display for Freeze {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "frozen until {} by {}: {}", self.until, self.actor, self.reason)
+        let until = self.until.strftime("%Y-%m-%d %H:%M UTC");
+        write!(f, "frozen until {until} by {}: {}", self.actor, self.reason)
     }
 }
 
@@ -91,7 +94,7 @@ impl WeeklyFreeze {
         let since = now.checked_sub(SignedDuration::from_secs(elapsed)).ok()?;
         let until = now.checked_add(SignedDuration::from_secs(length - elapsed)).ok()?;
         let reason = self.reason.clone().unwrap_or_else(|| format!("every week from {self}"));
-        Some(Freeze { since, until, actor: CONFIGURATION.to_owned(), reason })
+        Some(Freeze { since, until, actor: CONFIGURATION.to_owned(), reason, is_weekly: true })
     }
 }
 
@@ -154,9 +157,9 @@ mod tests {
         }
         assert_eq!(WeeklyFreeze::new(weekend.begin, weekend.begin, None), None);
         let frozen = weekend.in_force("2026-11-28T00:00:00Z".parse().unwrap()).unwrap();
-        let told = "frozen until 2026-11-30T08:30:00Z by repo.toml: every week from Friday 16:30 to Monday 08:30 UTC";
+        let told = "frozen until 2026-11-30 08:30 UTC by repo.toml: every week from Friday 16:30 to Monday 08:30 UTC";
         assert_eq!(frozen.to_string(), told);
         let frozen = evening.in_force("2026-11-24T12:00:00Z".parse().unwrap()).unwrap();
-        assert_eq!(frozen.to_string(), "frozen until 2026-11-24T17:30:00Z by repo.toml: audit");
+        assert_eq!(frozen.to_string(), "frozen until 2026-11-24 17:30 UTC by repo.toml: audit");
     }
 }

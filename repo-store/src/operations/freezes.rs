@@ -34,11 +34,11 @@ impl Document for LastFreeze {
         let (since, until) = parts.next()?.split_once(' ')?;
         let (since, until) = (since.parse().ok()?, until.parse().ok()?);
         let (actor, reason) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-        Some(Self(Some(Freeze { since, until, actor, reason })))
+        Some(Self(Some(Freeze { since, until, actor, reason, is_weekly: false })))
     }
 
     fn to_lines(&self) -> Vec<String> {
-        let line = |Freeze { since, until, actor, reason }: &Freeze| {
+        let line = |Freeze { since, until, actor, reason, .. }: &Freeze| {
             format!("{since} {until}\t{}\t{}", one_line(actor), one_line(reason))
         };
         self.0.iter().map(line).collect()
@@ -52,8 +52,16 @@ pub(crate) fn freeze_of(
     now: Timestamp,
 ) -> Result<Option<Freeze>, Error> {
     let decided = decided(store, repository, now)?;
-    let weekly = weekly.iter().filter_map(|weekly| weekly.in_force(now));
-    Ok(weekly.chain(decided).max_by_key(|freeze| freeze.until))
+    let at = |time| weekly.iter().filter_map(move |weekly| weekly.in_force(time));
+    let Some(mut freeze) = at(now).chain(decided).max_by_key(|freeze| freeze.until) else { return Ok(None) };
+    // Where one ends, another may go on.
+    for _ in weekly {
+        match at(freeze.until).map(|next| next.until).max() {
+            Some(until) => freeze.until = until,
+            None => break,
+        }
+    }
+    Ok(Some(freeze))
 }
 
 /// See [`Store::decided_freeze`].
@@ -104,7 +112,7 @@ pub(crate) fn freeze(
     let (actor, reason) = (one_line(&context.actor), one_line(reason));
     // Nobody means a part of a second.
     let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
-    let freeze = Freeze { since: context.now, until, actor, reason };
+    let freeze = Freeze { since: context.now, until, actor, reason, is_weekly: false };
     let operation = Operation::Other(format!("freeze until {until}: {}", freeze.reason));
     change(store, repository, &operation, context, |_| Some(LastFreeze(Some(freeze.clone()))))?;
     Ok(freeze)
@@ -161,7 +169,7 @@ mod tests {
         let context = |second| Context::new("ann", at(second));
         let frozen = store.freeze(&prod, at(100), "end of\nthe year", &context(10)).unwrap();
         assert_eq!(store.freeze_of(&settings, at(99)).unwrap(), Some(frozen.clone()));
-        assert_eq!(frozen.to_string(), "frozen until 1970-01-01T00:01:40Z by ann: end of the year");
+        assert_eq!(frozen.to_string(), "frozen until 1970-01-01 00:01 UTC by ann: end of the year");
         assert_eq!(store.freeze_of(&settings, at(100)).unwrap(), None);
         let refused = store.pass_freeze(&settings, None, at(50)).unwrap_err();
         assert_eq!(refused.code(), "E-FROZEN");
@@ -187,5 +195,32 @@ mod tests {
                 "thaw"
             ]
         );
+    }
+
+    #[test]
+    fn where_a_week_goes_on_in_another_window_the_last_end_counts() {
+        use jiff::civil::{Weekday, time};
+
+        let store = Store::with_storage("archive".into(), Memory::default());
+        let prod = RepositoryName::parse("prod").unwrap();
+        let mut settings = RepositorySettings::new(prod, Vec::new());
+        let mut add = |begin: (Weekday, i8), end: (Weekday, i8)| {
+            let at = |(day, hour): (Weekday, i8)| (day, time(hour, 0, 0, 0));
+            settings.freezes.extend(WeeklyFreeze::new(at(begin), at(end), None));
+        };
+        add((Weekday::Friday, 0), (Weekday::Saturday, 12));
+        add((Weekday::Saturday, 11), (Weekday::Monday, 8));
+        add((Weekday::Tuesday, 8), (Weekday::Tuesday, 9));
+        let until = |now: &str| store.freeze_of(&settings, now.parse().unwrap()).unwrap().map(|it| it.until);
+        assert_eq!(until("2026-11-27T05:00:00Z"), Some("2026-11-30T08:00:00Z".parse().unwrap()));
+        assert_eq!(until("2026-11-30T08:00:00Z"), None);
+        // A week without an end has none that could be told, and is no endless search.
+        let mut add = |begin: (Weekday, i8), end: (Weekday, i8)| {
+            let at = |(day, hour): (Weekday, i8)| (day, time(hour, 0, 0, 0));
+            settings.freezes.extend(WeeklyFreeze::new(at(begin), at(end), None));
+        };
+        add((Weekday::Monday, 0), (Weekday::Friday, 12));
+        let always = store.freeze_of(&settings, "2026-11-27T05:00:00Z".parse().unwrap()).unwrap();
+        assert!(always.is_some());
     }
 }

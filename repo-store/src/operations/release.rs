@@ -14,6 +14,7 @@ use crate::intent;
 use crate::joint::{Step, transact_jointly};
 use crate::model::approval::Approval;
 use crate::model::difference::Difference;
+use crate::model::freeze::WeeklyFreeze;
 use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::Hold;
 use crate::model::id::CommitId;
@@ -23,6 +24,7 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_differences::SuiteDifferences;
+use crate::operations::freezes;
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::operations::promotion::together;
@@ -94,7 +96,8 @@ impl ReleasePlan {
     /// repository.
     ///
     /// # Errors
-    /// [`RuleError::Gated`] for the first version that does not meet a rule that counts.
+    /// [`RuleError::Frozen`] for a repository that is frozen, and [`RuleError::Gated`] for the first version that does not meet a rule, unless
+    /// that was decided not to count.
     pub fn pass_gates(
         &self,
         store: &Store,
@@ -103,7 +106,12 @@ impl ReleasePlan {
     ) -> Result<BTreeMap<RepositoryName, BTreeSet<GateRule>>, Error> {
         let lifts = |rule| gate_override.is_some_and(|given| given.lifts(rule));
         let mut lifted: BTreeMap<RepositoryName, BTreeSet<GateRule>> = BTreeMap::new();
-        for one in &self.moves {
+        for one in self.moves.iter().filter(|one| !one.changes.is_empty()) {
+            // Also what only goes is a change.
+            let frozen = (&one.repository, one.weekly(&self.request));
+            if let Some(rule) = freezes::pass(store, frozen, gate_override, now)? {
+                lifted.entry(one.repository.clone()).or_default().insert(rule);
+            }
             for (record, violations) in one.gated(store, &self.request, now)? {
                 if !violations.iter().all(|violation| lifts(violation.rule)) {
                     let (key, repository) = (Box::new(record.key().clone()), one.repository.clone());
@@ -198,6 +206,11 @@ impl ReleaseMove {
         gates.iter().filter(|gate| gate.is_for(Some(&self.from))).cloned().collect()
     }
 
+    /// Returns the freezes that the settings of the repository have.
+    fn weekly<'r>(&self, request: &'r Request) -> &'r [WeeklyFreeze] {
+        self.settings(request).map(|settings| settings.freezes.as_slice()).unwrap_or_default()
+    }
+
     /// Returns the approvals of what would come, if a gate asks for some.
     fn approvals(&self, store: &Store, request: &Request) -> Result<Vec<Approval>, Error> {
         if self.gates(request).iter().all(|gate| gate.approvals.is_none()) {
@@ -210,7 +223,7 @@ impl ReleaseMove {
     /// Returns what would come and does not meet a gate of the repository.
     fn gated(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
         let gates = self.gates(request);
-        let weekly = self.settings(request).map(|settings| settings.freezes.as_slice()).unwrap_or_default();
+        let weekly = self.weekly(request);
         let target = store.head(&self.repository)?;
         let added = self.changes.added();
         let coming = added.iter().map(|(suite, record)| (suite, record.key()));

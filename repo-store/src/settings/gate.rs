@@ -143,7 +143,9 @@ impl Gate {
             breaks(GateRule::ForbidVersions, format!("{to} takes no version like {pattern}"));
         }
         let maintainer = record.field("Maintainer").unwrap_or_default();
-        let address = maintainer.rsplit_once('<').map_or("", |(_, rest)| rest.trim_end_matches('>'));
+        let address = maintainer.rsplit_once('<').map_or("", |(_, rest)| rest);
+        // Whatever stands behind the address is none of it.
+        let address = address.split('>').next().unwrap_or_default().trim();
         // Mail reaches an address in any case.
         let folded = [maintainer.to_lowercase(), address.to_lowercase()];
         let is_theirs = |pattern: &&GatePattern| folded.iter().any(|text| pattern.folded.matches(text));
