@@ -34,19 +34,11 @@ pub(crate) fn to_come(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(length) = SignedDuration::from_text(text) {
         return now.checked_add(length).ok();
     }
-    match text.strip_suffix(" UTC").unwrap_or(text).split_once(' ') {
-        Some((day, time)) => at(day, time),
-        None => match text.split_once('T') {
-            Some((day, time)) => at(day, time),
-            None => end_of(text, "T23:59:59Z"),
-        },
+    match text.strip_suffix(" UTC").unwrap_or(text).split_once([' ', 'T']) {
+        Some((day, time)) if time.len() == "20:16".len() => end_of(&format!("{day}T{time}"), ":00Z"),
+        Some((day, time)) => end_of(&format!("{day}T{time}"), "Z"),
+        None => end_of(text, "T23:59:59Z"),
     }
-}
-
-/// A minute or a second of a day, in UTC.
-fn at(day: &str, time: &str) -> Option<Timestamp> {
-    let rest = if time.len() == "20:16".len() { ":00Z" } else { "Z" };
-    end_of(&format!("{day}T{time}"), rest)
 }
 
 fn end_of(start: &str, rest: &str) -> Option<Timestamp> {

@@ -39,7 +39,7 @@ pub struct Program<'a> {
 pub fn run(program: &Program<'_>) -> Result<(), DeliveryError> {
     let name = || program.program.to_string_lossy().into_owned();
     let not_started = |source| DeliveryError::NotStarted { program: name(), source };
-    // Before the command is started: where the system has no thread left for this, there is no command to wait for.
+    // Before the command starts: if the system has no thread left, no command is left running that nobody waits for.
     let input = written(program.input).map_err(not_started)?;
     let mut child = Command::new(program.program)
         .args(program.arguments)

@@ -139,6 +139,18 @@ impl Store {
     ) -> Result<T, Error> {
         change(&mut Transaction::begin(self, repository)?)
     }
+
+    /// The same for a repository with these settings, in which no other suites may come into being.
+    pub(crate) fn dry_run_in<T>(
+        &self,
+        settings: &RepositorySettings,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.dry_run(&settings.name, |transaction| {
+            transaction.limit_suites(settings.suites.iter().map(|suite| suite.name.clone()).collect());
+            change(transaction)
+        })
+    }
 }
 
 /// Changes a repository in which, of the suites it does not have, only those of `known` may come into being.

@@ -152,7 +152,7 @@ impl<'a> StorePlan<'a> {
         Ok(())
     }
 
-    /// Says what would be made.
+    /// Prints what would be made.
     pub(crate) fn say(&self, output: &Output) {
         output.say(&format!("would make a store in {}: {}", self.root, begun::missing(self.root).join(", ")));
         output.say(&format!("would make a signing key: {}", self.key));

@@ -1,11 +1,10 @@
 use std::fmt::Display;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::Timestamp;
 use repo_config::{AccessLog, ConfigError, DEFAULT_LISTEN, OnUnknownRelease, Url};
 use repo_serve::Server;
 use repo_store::storage::Memory;
-use repo_store::{AddOptions, AddReport, Committed, Context, Store};
+use repo_store::{AddOptions, AddReport, Committed, Store};
 use serde::Serialize;
 
 use super::add::{self, AddJson};
@@ -174,7 +173,7 @@ fn bind(session: &Session, listen: &str, output: &Output) -> Result<Server, Fail
     })
 }
 
-/// Says what would be made, if there is a store to make, and what would be added, and changes nothing.
+/// Prints what would be made, if there is no store yet, and what would be added. It changes nothing.
 fn foretell(
     arguments: &QuickstartArguments,
     new: Option<&StorePlan<'_>>,
@@ -186,9 +185,8 @@ fn foretell(
     let (store, config, context, session);
     if let Some(plan) = new {
         plan.say(output);
-        let now = Timestamp::from_second(crate::clock::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
         store = Store::with_storage(root, Memory::default()).with_limits(plan.config.limits());
-        (config, context) = (&plan.config, Context::new(session::actor(global), now));
+        (config, context) = (&plan.config, session::context(session::actor(global), output));
     } else {
         session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;
         context = session.context();

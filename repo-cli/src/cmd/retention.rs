@@ -102,7 +102,7 @@ fn retain(
     if let Some(frozen) = frozen.filter(|_| !plan.is_empty()) {
         // It is for a job that comes again.
         output.say(&format!(
-            "{name}: nothing is removed, for it is {}; after that {what}",
+            "{name}: nothing is removed, for it is {} ({what} would go)",
             freeze::words(&frozen)
         ));
         return Ok(Outcome::Done);

@@ -121,7 +121,7 @@ impl Front {
             host.mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
         }
         let passed_on = passed_on(config, server, &hosts)?;
-        check_addresses(config, &names, &passed_on)?;
+        check_addresses(config, &hosts, &passed_on)?;
         check_places(&hosts, &passed_on)?;
         let tls = config.tls().map(|(certificate, key)| {
             Ok::<_, FrontError>((printable_path(&root.join(certificate))?, printable_path(&root.join(key))?))
@@ -256,18 +256,14 @@ fn passed_on(config: &Config, server: FrontServer, hosts: &[Host]) -> Result<Pas
 }
 
 /// Where `serve` decides by addresses, it must know them.
-fn check_addresses(
-    config: &Config,
-    names: &[&RepositoryName],
-    passed_on: &PassedOn,
-) -> Result<(), FrontError> {
+fn check_addresses(config: &Config, hosts: &[Host], passed_on: &PassedOn) -> Result<(), FrontError> {
     if passed_on.files.is_none() || !config.trusted_proxies().is_empty() {
         return Ok(());
     }
-    let goes_by_address =
-        |name: &&&RepositoryName| !Admissions::of(&config.ways_in(name)).networks.is_empty();
-    match names.iter().find(goes_by_address) {
-        Some(name) => Err(FrontError::TrustsNobody { repository: (*name).clone() }),
+    let goes_by_address = |mount: &&Mount| !mount.admissions.networks.is_empty();
+    let found = hosts.iter().flat_map(|host| &host.mounts).find(goes_by_address);
+    match found.and_then(|mount| mount.repository.clone()) {
+        Some(repository) => Err(FrontError::TrustsNobody { repository }),
         None => Ok(()),
     }
 }

@@ -137,7 +137,7 @@ fn a_release_that_only_removes_is_stopped_too() {
     let _ = environment.run(&[&release[..], &DESPITE].concat()).succeeds();
     let history: Value = serde_json::from_str(&environment.json(&["history", "prod"])).unwrap();
     assert_eq!(history["history"][0]["override"], "freeze: an outage");
-    // Nothing to release is no change.
+    // A release that has nothing left to do is not stopped.
     let _ = environment.run(&release).succeeds();
 }
 

@@ -64,8 +64,7 @@ impl Hold {
     }
 
     /// Returns whether the undo of a release took the version out. The next release brings it in again.
-    #[must_use]
-    pub fn is_by_undone_release(&self) -> bool {
+    fn is_by_undone_release(&self) -> bool {
         let Operation::Undo { what, .. } = &self.cause.operation else { return false };
         matches!(Operation::parse(what), Operation::Release { .. })
     }

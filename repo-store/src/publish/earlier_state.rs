@@ -214,13 +214,13 @@ fn goes_on_from(
         }
         let parent = commit.parent.map(|parent| (parent, Commit::read(&objects, parent)));
         match parent {
-            // The one that was seen may be lost itself.
-            Some((parent, Err(_))) if *seen == Seen::State(parent) => return Ok(true),
-            // What came before was given up, and may be what was seen: then the state was made after that.
-            Some((_, Err(_))) if oldest.is_some_and(|oldest| commit.sequence <= oldest) => {
-                return Ok(head.commit().date.as_second() >= id.seconds());
+            // The one that was seen may be lost itself. Or what came before was given up, and may be what was seen: then the state was made
+            // after that.
+            Some((parent, Err(_))) => {
+                let is_given_up = oldest.is_some_and(|oldest| commit.sequence <= oldest);
+                let is_later = head.commit().date.as_second() >= id.seconds();
+                return Ok(*seen == Seen::State(parent) || (is_given_up && is_later));
             }
-            Some((_, Err(_))) => return Ok(false),
             Some((parent, Ok(read))) => (at, commit) = (parent, read),
             None => return Ok(false),
         }

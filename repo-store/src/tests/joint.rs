@@ -279,7 +279,7 @@ fn whoever_comes_next_completes_what_was_begun() {
     assert_eq!(world.state()["stable"], ["hello 1.0"]);
 }
 
-/// Every file and link of the store, with its content or where it leads. Locks are no content.
+/// Every file and link of the store, with its content or where it leads. Locks are left out: looking takes some.
 fn files(world: &World) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
     let (mut files, mut directories) = (BTreeMap::new(), vec![world.store.root().to_owned()]);
     while let Some(directory) = directories.pop() {

@@ -402,7 +402,6 @@ fn a_writer_keeps_what_came_since_it_began() {
     assert_eq!(collect(&fixture, &options, 9).removed.len(), 1, "it does not wait for itself");
 }
 
-/// The content of packages comes and goes while it is collected: what is committed and published is there at all times.
 /// One of the threads that others work beside: they end when the last of these has, be it by a panic.
 struct AtWork<'a>(&'a std::sync::atomic::AtomicUsize);
 
@@ -412,6 +411,7 @@ impl Drop for AtWork<'_> {
     }
 }
 
+/// The content of packages comes and goes while it is collected: what is committed and published is there at all times.
 #[test]
 fn adding_removing_and_publishing_while_collecting_loses_nothing() {
     let (fixture, signer) = (Fixture::new(), signer());

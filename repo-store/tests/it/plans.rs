@@ -105,7 +105,7 @@ fn what_was_planned_to_be_added_is_added_unless_the_repository_or_a_file_changed
     assert!(outdated(plan.apply(store, &context(1))));
     let plan = plan.rebase(store, &context(2)).unwrap();
     assert_eq!(plan.base(), store.head(&fixture.preprod.name).unwrap().map(|head| head.id()));
-    // Another file of that name is no longer what was planned.
+    // The plan is for the content that the file had, not for its name.
     let other = fixture.package("hello", "1.0", "amd64", "other");
     if other != files[0] {
         std::fs::copy(&other, &files[0]).unwrap();

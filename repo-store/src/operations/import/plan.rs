@@ -60,7 +60,7 @@ impl ImportPlan {
         &self.changes
     }
 
-    /// Returns what would become of each file. There is no commit.
+    /// Returns what would become of each file. It never names a commit.
     pub fn report(&self) -> &AddReport {
         &self.report
     }
@@ -122,8 +122,7 @@ pub(crate) fn foresee(
     options: &AddOptions,
     context: &Context,
 ) -> Result<(Option<CommitId>, SuiteRecords, AddReport), Error> {
-    store.dry_run(&settings.name, |transaction| {
-        transaction.limit_suites(settings.suites.iter().map(|suite| suite.name.clone()).collect());
+    store.dry_run_in(settings, |transaction| {
         let base = transaction.base().map(Revision::id);
         let outcome = read.insert(transaction, (store, settings), options, context)?;
         let changes = read.changes(&outcome, options);
