@@ -8,11 +8,11 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::{Apt, Environment, Port, Server, Tree, all_installed};
 
@@ -206,7 +206,24 @@ fn site() -> Site {
     let newest = snapshots.map(|entry| entry.unwrap().file_name().into_string().unwrap()).max().unwrap();
     let snapshot = format!("snapshot/{newest}");
     let files = [("{deb}", deb), ("{escaped}", escaped), ("{hash}", hash), ("{snapshot}", snapshot)];
+    for repository in ["preprod", "prod"] {
+        wait_for_the_time_of(&environment.public(repository).join("dists/bookworm/InRelease"));
+    }
     Site { environment, port, behind, tokens, files }
+}
+
+/// Waits until the time of a file has come: publications that follow each other within a second have times that run ahead, and until
+/// then no date of a client is that of the file.
+#[track_caller]
+fn wait_for_the_time_of(path: &Utf8Path) {
+    let modified = fs::metadata(path).unwrap().modified().unwrap();
+    for _ in 0..600 {
+        if modified <= SystemTime::now() {
+            return;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("{path}: its time is far ahead");
 }
 
 impl Site {
