@@ -34,12 +34,19 @@ pub(super) fn read_magic<R: Read>(source: &mut Source<R>) -> Result<(), Error> {
 
 /// Reads the next member's header; nothing at the end of the file.
 pub(super) fn read_header<R: Read>(source: &mut Source<R>) -> Result<Option<Header>, Error> {
+    Ok(read_header_bytes(source)?.map(|(header, _)| header))
+}
+
+/// The same, with the header as it stands in the file.
+pub(super) fn read_header_bytes<R: Read>(
+    source: &mut Source<R>,
+) -> Result<Option<(Header, [u8; HEADER_LEN])>, Error> {
     let offset = source.position();
     let mut bytes = [0; HEADER_LEN];
     match source.read_full(&mut bytes)? {
         0 => Ok(None),
         HEADER_LEN => parse_header(&bytes)
-            .map(Some)
+            .map(|header| Some((header, bytes)))
             .map_err(|rule| Error::archive(format!("ar header at byte {offset}"), rule)),
         _ => Err(Error::archive(format!("ar header at byte {offset}"), "is cut short")),
     }
@@ -79,6 +86,17 @@ fn parse_size(field: &[u8]) -> Result<u64, String> {
         size = size.saturating_mul(10).saturating_add(value.into());
     }
     Ok(size)
+}
+
+/// Returns the header of a member whose content now has another size.
+pub(super) fn with_size(bytes: &[u8; HEADER_LEN], size: usize) -> Result<[u8; HEADER_LEN], Error> {
+    let field = format!("{size:<10}");
+    let mut changed = *bytes;
+    match changed.get_mut(48..58) {
+        Some(place) if place.len() == field.len() => place.copy_from_slice(field.as_bytes()),
+        _ => return Err(Error::whole_archive("a member is too large for an ar archive")),
+    }
+    Ok(changed)
 }
 
 /// Writes a member with its header.

@@ -402,7 +402,7 @@ fn read_version<R: Read>(source: &mut Source<R>, header: &Header) -> Result<(), 
 }
 
 /// Members start at even bytes.
-fn skip_padding<R: Read>(source: &mut Source<R>, size: u64) -> Result<(), Error> {
+pub(super) fn skip_padding<R: Read>(source: &mut Source<R>, size: u64) -> Result<(), Error> {
     if size % 2 == 1 && !source.fill()?.is_empty() {
         source.consume(1);
     }

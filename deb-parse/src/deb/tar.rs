@@ -8,7 +8,7 @@ mod number;
 mod pax;
 mod writer;
 
-use self::header::{RawHeader, text};
+use self::header::text;
 use super::unpacked::Unpacked;
 use crate::LimitKind;
 use crate::checksum::Sha256;
@@ -17,6 +17,7 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
+pub(super) use header::RawHeader;
 pub(super) use writer::Writer;
 
 pub(super) const BLOCK: usize = 512;

@@ -25,6 +25,7 @@ mod member_cases;
 mod package_details;
 mod place_laws;
 mod relation_laws;
+mod replaced_control;
 mod stream_ends;
 mod tar_headers;
 mod tarballs;

@@ -5,18 +5,18 @@ use super::{BLOCK, Dialect, EntryKind};
 use crate::error::Quoted;
 
 /// The fields of a header block.
-pub(super) struct RawHeader {
-    pub(super) path: Vec<u8>,
+pub(in crate::deb) struct RawHeader {
+    pub(in crate::deb) path: Vec<u8>,
     pub(super) mode: u32,
     pub(super) uid: u32,
     pub(super) gid: u32,
-    pub(super) size: u64,
+    pub(in crate::deb) size: u64,
     pub(super) kind_byte: u8,
     pub(super) target: Vec<u8>,
 }
 
 impl RawHeader {
-    pub(super) fn parse(block: &[u8; BLOCK], dialect: Dialect) -> Result<Self, String> {
+    pub(in crate::deb) fn parse(block: &[u8; BLOCK], dialect: Dialect) -> Result<Self, String> {
         let is_gnu = dialect == Dialect::Gnu;
         let field = |from: usize, to: usize| block.get(from..to).unwrap_or_default();
         let name = text(field(0, 100));
@@ -101,7 +101,7 @@ impl RawHeader {
         }
     }
 
-    pub(super) fn has_content(&self, dialect: Dialect) -> bool {
+    pub(in crate::deb) fn has_content(&self, dialect: Dialect) -> bool {
         match dialect {
             Dialect::Gnu => self.kind_byte != b'1',
             Dialect::Control => matches!(self.kind_byte, 0 | b'0' | b'7' | b'L' | b'K'),
