@@ -283,6 +283,12 @@ pub(crate) enum Command {
     /// What the change brought in is held from then on, so that nobody brings it in again unasked; the holds that a removal or a
     /// rollback made end with it. Undoing an undo makes the change again. Publishing, tagging and deleting files do not count as changes here.
     Undo(cmd::undo::UndoArguments),
+    /// Publish an old version again above a bad one, so that machines go back with their next upgrade
+    ///
+    /// apt never goes back by itself. So the whole source comes out again: the files of the old version, byte for byte, under a version such as
+    /// 2.1-1+0~reissue1, in exactly the suites that the bad version is in or was taken out of. What that cannot undo on machines is shown, and
+    /// refused unless --accept names it. Gates and freezes do not stop it.
+    Reissue(cmd::reissue::ReissueArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
     /// Remove old versions by the rules in repo.toml
@@ -366,6 +372,7 @@ impl Command {
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
             Self::Undo(arguments) => arguments.writes(),
+            Self::Reissue(arguments) => arguments.writes(),
             Self::Tag(arguments) => arguments.writes(),
             Self::Hold(arguments) => arguments.writes(),
             Self::Unhold(arguments) => arguments.writes(),
@@ -416,6 +423,7 @@ impl Command {
             Self::Remove(arguments) => vec![arguments.repository()],
             Self::Rollback(arguments) => vec![arguments.repository()],
             Self::Undo(arguments) => vec![arguments.repository()],
+            Self::Reissue(arguments) => vec![arguments.repository()],
             Self::Retention(arguments) => arguments.repositories(),
             Self::Publish(arguments) => arguments.repositories(),
             Self::Sign(arguments) => arguments.repositories(),

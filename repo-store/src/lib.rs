@@ -71,8 +71,8 @@ pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::{ActorSigner, ActorVerifier, Context};
 pub use error::{
-    AccessError, ChangeError, Error, HistoryError, ImportError, MaintenanceError, PublishError, RouteFault,
-    RuleError, SettingsError,
+    AccessError, ChangeError, Error, HistoryError, ImportError, MaintenanceError, PublishError, ReissueError,
+    RouteFault, RuleError, SettingsError,
 };
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
@@ -109,6 +109,7 @@ pub use model::name::{HolderName, HookName, NameError, RepositoryName, TagName};
 pub use model::operation::{Operation, PackageSummary};
 pub use model::publication_id::PublicationId;
 pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};
+pub use model::reissue::{HazardKind, Reissue, ReissueVersion, Reissued, release_of};
 pub use model::snapshot::Snapshot;
 pub use model::suite_records::SuiteRecords;
 pub use operations::approvals::{ApprovalPlan, Approvals};
@@ -120,6 +121,7 @@ pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
 pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 pub use operations::machine_states::{MachineStanding, MachineState, SuiteStanding};
 pub use operations::promotion::{PromoteOptions, PromotionPlan};
+pub use operations::reissue::{Hazard, ReissuePlan, ReissueRequest, ReissuedPackage, Undone};
 pub use operations::release::{ReleaseMove, ReleasePlan};
 pub use operations::removal::RemovalPlan;
 pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};

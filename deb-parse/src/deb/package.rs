@@ -145,6 +145,8 @@ pub struct Package {
     pub md5sums: Option<Vec<u8>>,
     /// The content of `triggers`, if it is there.
     pub triggers: Option<Vec<u8>>,
+    /// The names of the members before the data archive that dpkg passes over, such as the signature `_gpgorigin`.
+    pub extra_members: Vec<String>,
     /// Compression of the control archive.
     pub control_compression: Compression,
     /// Compression of the data archive.
@@ -230,7 +232,7 @@ type Visitor<'v> = &'v mut dyn FnMut(&FileEntry, &mut dyn Read) -> io::Result<()
 fn read_package(input: impl Read, options: &Options, visitor: Option<Visitor<'_>>) -> Result<Package, Error> {
     let mut source = Source::new(input, Hasher::new(options.hashes)?);
     ar::read_magic(&mut source)?;
-    let mut reading = Reading { options, visitor, control: None, data: None };
+    let mut reading = Reading { options, visitor, extra: Vec::new(), control: None, data: None };
     let mut members = 0;
     while let Some(header) = ar::read_header(&mut source)? {
         members += 1;
@@ -265,6 +267,7 @@ fn read_package(input: impl Read, options: &Options, visitor: Option<Visitor<'_>
         conffiles: conffiles.finish(),
         md5sums,
         triggers,
+        extra_members: reading.extra,
         control_compression,
         data_compression,
         files,
@@ -285,6 +288,7 @@ struct Listing {
 struct Reading<'o, 'v> {
     options: &'o Options,
     visitor: Option<Visitor<'v>>,
+    extra: Vec<String>,
     control: Option<(Compression, ControlArchive)>,
     data: Option<(Compression, Option<Listing>)>,
 }
@@ -309,7 +313,7 @@ impl Reading<'_, '_> {
         let data = name.strip_prefix("data.tar");
         match (&self.control, &self.data) {
             // deb(5): members whose names start with an underscore may stand before the data and are passed over.
-            (_, None) if name.starts_with('_') => {}
+            (_, None) if name.starts_with('_') => self.extra.push(name.to_owned()),
             (None, _) => {
                 let Some(format) = control.and_then(Compression::for_control) else {
                     return Err(Error::archive(

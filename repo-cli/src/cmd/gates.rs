@@ -14,7 +14,7 @@ pub(super) struct GateJson {
     package: String,
     version: String,
     architecture: String,
-    /// The number of the gate in the configuration; null for a freeze.
+    /// The number of the gate in the configuration; null for a freeze or a reissue.
     gate: Option<usize>,
     rule: &'static str,
     reason: String,

@@ -27,6 +27,7 @@ pub(crate) mod manual;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
+pub(crate) mod reissue;
 pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod repository;
@@ -140,6 +141,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
         Command::Undo(arguments) => undo::run(&arguments, &session()?, output),
+        Command::Reissue(arguments) => reissue::run(&arguments, &session()?, output),
         Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
         Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
         Command::Gc(arguments) => gc::run(&arguments, &session()?, output),

@@ -1,9 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use deb_parse::{Architecture, PackageName, SuiteName, Version};
-use repo_store::{Build, Difference, PublishOptions, RecordKey, RepositorySettings, Revision, RollbackPlan};
+use deb_parse::{Architecture, PackageName, SourceName, SuiteName, Version};
+use repo_store::{
+    Build, Difference, HazardKind, PublishOptions, Record, RepositorySettings, Revision, RollbackPlan,
+    release_of,
+};
 
-use super::{changes, diff, hold};
+use super::{changes, diff, hold, reissue};
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
@@ -23,6 +27,12 @@ pub(crate) struct RollbackArguments {
     /// Only this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
+    /// Also publish each version that goes down again above the one that it replaces, so that machines go back with their next upgrade
+    #[arg(long)]
+    reissue: bool,
+    /// With --reissue, go on although this kind of change cannot be undone on machines; may be given several times
+    #[arg(long, value_name = "KIND", requires = "reissue", value_parser = reissue::parse_kind)]
+    accept: Vec<HazardKind>,
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
@@ -53,10 +63,15 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     let target = session.resolve(&repository.name, &arguments.to)?;
+    let limit = arguments.rows.limit(output);
     let make = || {
         let plan = session.store.plan_rollback(&target, &arguments.suites)?;
         arguments.base.check(&repository.name, &[plan.base()])?;
-        Ok(plan)
+        if !arguments.reissue {
+            return Ok(plan);
+        }
+        let accept = arguments.accept.iter().copied().collect();
+        Ok(plan.with_reissues(&session.store, repository, &accept)?)
     };
     let (plan, commit) = carry_out(make, |plan: &RollbackPlan| {
         let losses = losses(plan.changes(), |suite| plan.records_before(suite));
@@ -65,7 +80,11 @@ pub(crate) fn run(
             return Ok(None);
         }
         guard::check(&repository.name, &losses, arguments.yes, output)?;
-        Ok(plan.apply(&session.store, &session.context())?.commit)
+        let applied = plan.apply(&session.store, &session.context());
+        if applied.as_ref().is_err_and(reissue::is_refused) {
+            plan.reissues().iter().for_each(|plan| reissue::print_hazards(plan, limit, output));
+        }
+        Ok(applied?.commit)
     })?;
     let differences = plan.changes();
     let (held, lifted) = plan.holds(&session.context());
@@ -78,17 +97,21 @@ pub(crate) fn run(
         "count": ChangeCount::of(differences),
         "held": hold::names(&held),
         "no_longer_held": hold::names(&lifted),
+        "reissues": plan.reissues().iter().map(reissue::describe).collect::<Vec<_>>(),
     });
     output.result(&document, || {
         if output.shows_change(arguments.change.dry_run) {
-            let rows = changes::print(
-                changes::exchanges(diff::each(differences)),
-                arguments.rows.limit(output),
-                output,
-            );
+            let rows = changes::print(changes::exchanges(diff::each(differences)), limit, output);
             output.total(rows, &total(differences));
+            for plan in plan.reissues() {
+                output.line(&format!("reissue {}:", plan.reissued()));
+                reissue::print_plan(plan, limit, output);
+            }
         }
     });
+    if arguments.change.dry_run {
+        plan.reissues().iter().for_each(|plan| reissue::foretell(plan, output));
+    }
     let (sequence, id) = (target.commit().sequence, target.id().short());
     let done = match (differences.is_empty(), arguments.change.dry_run) {
         (true, _) => format!("nothing to roll back: {} is as it was in {sequence} ({id})", repository.name),
@@ -100,9 +123,10 @@ pub(crate) fn run(
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
     hold::say_changed(&held, &lifted, arguments.change.dry_run, output);
     let restored = differences.values().flat_map(|change| &change.only_second).map(|record| record.key());
-    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(output), (session, output))?;
+    hold::warn_of_returned(restored, &repository.name, limit, (session, output))?;
+    plan.reissues().iter().for_each(|plan| reissue::say_what_follows(plan, output));
     changes::print_undo(repository, commit, session, output);
-    if commit.is_some() {
+    if commit.is_some() && !arguments.reissue {
         print_upgraded_machines(&target, repository, differences, output)?;
     }
     Ok(Outcome::Done)
@@ -120,7 +144,7 @@ pub(super) fn losses(
     changes.iter().map(loss).collect()
 }
 
-/// Says what machines keep that have what is gone now, and how to bring one back.
+/// Says what machines keep that have what is gone now, and how to bring one of them or all of them back.
 pub(super) fn print_upgraded_machines(
     target: &Revision<'_>,
     repository: &RepositorySettings,
@@ -128,7 +152,7 @@ pub(super) fn print_upgraded_machines(
     output: &Output,
 ) -> Result<(), Failure> {
     let stale = upgraded_machines(target, repository, differences)?;
-    for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {
+    for Stale { package, gone, left, places, .. } in stale.iter().take(SHOWN) {
         let places = machines(places, repository);
         output.say(&match left {
             Some(left) => format!(
@@ -141,6 +165,16 @@ pub(super) fn print_upgraded_machines(
     }
     if stale.len() > SHOWN {
         output.say(&format!("and {}", count(stale.len() - SHOWN, "more package")));
+    }
+    let returns: BTreeSet<&SourceReturn> = stale.iter().filter_map(|stale| stale.sources.as_ref()).collect();
+    for SourceReturn { source, bad, good } in returns.iter().take(SHOWN) {
+        let name = &repository.name;
+        output.say(&format!(
+            "to bring all of them back with their next upgrade: repo-cli reissue {name} {source}={bad} --as {good}"
+        ));
+    }
+    if returns.len() > SHOWN {
+        output.say(&format!("and {}", count(returns.len() - SHOWN, "more source")));
     }
     Ok(())
 }
@@ -164,8 +198,18 @@ struct Stale {
     gone: Version,
     /// The newest that is left for them; `None` when none is.
     left: Option<Version>,
+    /// What would bring all of these machines back, if a version is left for them.
+    sources: Option<SourceReturn>,
     /// The suites and architectures of these machines.
     places: Places,
+}
+
+/// A source, the version that machines have of it, and the one that they are to have.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct SourceReturn {
+    source: SourceName,
+    bad: Version,
+    good: Version,
 }
 
 /// Names machines by their suites and architectures; those of a whole suite by the suite alone.
@@ -192,39 +236,56 @@ fn upgraded_machines(
     repository: &RepositorySettings,
     differences: &BTreeMap<SuiteName, Difference>,
 ) -> Result<Vec<Stale>, Failure> {
-    let mut stale: BTreeMap<(PackageName, Version, Option<Version>), Places> = BTreeMap::new();
+    let mut stale: BTreeMap<(PackageName, Version, Option<Version>, Option<SourceReturn>), Places> =
+        BTreeMap::new();
     for (suite, difference) in differences {
-        let gone = difference.only_first.iter().map(|record| record.key());
-        let gone: Vec<&RecordKey> = gone.filter(|key| !key.architecture.is_source()).collect();
-        for gone in gone.chunk_by(|a, b| a.package == b.package) {
-            let Some(package) = gone.first().map(|key| &key.package) else { continue };
+        let gone = difference.only_first.iter();
+        let gone: Vec<&Arc<Record>> = gone.filter(|record| !record.key().architecture.is_source()).collect();
+        for gone in gone.chunk_by(|a, b| a.key().package == b.key().package) {
+            let Some(package) = gone.first().map(|record| &record.key().package) else { continue };
             let left = target.versions(suite, package)?;
-            let left: Vec<&RecordKey> = left.iter().map(|record| record.key()).collect();
+            let left: Vec<&Arc<Record>> = left.iter().collect();
             let settings = repository.suite(suite).into_iter();
             let mut machines: BTreeSet<Build> =
                 settings.flat_map(|suite| suite.architectures.iter().cloned().map(Build::For)).collect();
-            let built = gone.iter().chain(&left).map(|key| &key.architecture);
+            let built = gone.iter().chain(&left).map(|record| &record.key().architecture);
             machines.extend(built.filter(|build| !build.is_source() && build.as_str() != ALL).cloned());
             let keeps = machines.into_iter().filter_map(|machine| {
-                let version = newest_for(&machine, gone)?;
+                let had = newest_for(&machine, gone)?;
                 let left = newest_for(&machine, &left);
-                left.is_none_or(|left| left < version)
-                    .then(|| (machine, (package.clone(), version.clone(), left.cloned())))
+                let is_kept = left.is_none_or(|left| left.key().version < had.key().version);
+                let sources = left.and_then(|left| SourceReturn::between(had, left));
+                let left = left.map(|left| left.key().version.clone());
+                is_kept.then(|| (machine, (package.clone(), had.key().version.clone(), left, sources)))
             });
             for (machine, versions) in keeps {
                 stale.entry(versions).or_default().insert((suite.clone(), machine));
             }
         }
     }
-    let stale =
-        stale.into_iter().map(|((package, gone, left), places)| Stale { package, gone, left, places });
+    let stale = stale.into_iter().map(|((package, gone, left, sources), places)| Stale {
+        package,
+        gone,
+        left,
+        sources,
+        places,
+    });
     Ok(stale.collect())
 }
 
-/// Returns the newest version that a machine of an architecture sees: builds for it and those for all.
-fn newest_for<'a>(machine: &Build, keys: &[&'a RecordKey]) -> Option<&'a Version> {
-    let seen = keys.iter().filter(|key| key.architecture == *machine || key.architecture.as_str() == ALL);
-    seen.map(|key| &key.version).max()
+impl SourceReturn {
+    /// Returns how the source of a package goes back; `None` when the two are not of one source, or of one version of it.
+    fn between(had: &Record, left: &Record) -> Option<Self> {
+        let (source, bad, good) = (had.source().0, release_of(had), release_of(left));
+        (source == left.source().0 && good < bad).then_some(Self { source, bad, good })
+    }
+}
+
+/// Returns the newest record that a machine of an architecture sees: builds for it and those for all.
+fn newest_for<'a>(machine: &Build, records: &[&'a Arc<Record>]) -> Option<&'a Arc<Record>> {
+    let is_seen = |build: &Build| build == machine || build.as_str() == ALL;
+    let seen = records.iter().copied().filter(|record| is_seen(&record.key().architecture));
+    seen.max_by(|a, b| a.key().version.cmp(&b.key().version))
 }
 
 const ALL: &str = "all";

@@ -2,7 +2,7 @@ use std::str::FromStr as _;
 
 use apt_index::Item as _;
 use deb_parse::SuiteName;
-use repo_store::{Record, RepositoryName, Revision, Selector};
+use repo_store::{Record, Reissue, RepositoryName, Revision, Selector};
 use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};
@@ -55,6 +55,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
             serde_json::json!({
                 "entry": ListedJson::new(record, suites),
                 "blob": record.blob().to_string(),
+                "reissue_of": Reissue::of_record(record).map(|reissue| reissue.of.to_string()),
                 "files": files(record),
                 "stanza": stanza(record),
             })
@@ -66,6 +67,14 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
                 output.line("");
             }
             output.line(&format!("# {} in {}: {}", record.key(), repository.name, suite_list(suites)));
+            if let Some(reissue) = Reissue::of_record(record) {
+                output.line(&format!(
+                    "# reissue {}: the content of {}, above {}",
+                    reissue.version.number(),
+                    reissue.of,
+                    reissue.version.above()
+                ));
+            }
             if record.key().architecture.is_source() {
                 for file in record.files().unwrap_or_default() {
                     output.line(&format!("# {} ({} bytes)", file.path, file.size));

@@ -9,7 +9,7 @@ use repo_hooks::DeliveryError;
 use repo_store::progress::Phase;
 use repo_store::{
     AccessError, Cancelled, ChangeError, EntryKind, GateRule, HistoryError, ImportError, MaintenanceError,
-    Obstacle, PublishError, RuleError, SettingsError, StorageError, TagName,
+    Obstacle, PublishError, ReissueError, RuleError, SettingsError, StorageError, TagName,
 };
 
 use super::Failure;
@@ -400,6 +400,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
                 None => format!("run repo-cli tag {repository}"),
             });
         }
+        Error::History(HistoryError::Reissue(error)) => return hint_of_reissue(error),
         Error::Change(ChangeError::UnlistedComponent { component, known, .. }) => {
             let meant = nearest::nearest(component.as_str(), known.iter().map(Component::as_str));
             return Some(match meant {
@@ -515,6 +516,34 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// Returns what to do about an old version that cannot come out again.
+fn hint_of_reissue(error: &ReissueError) -> Option<String> {
+    Some(match error {
+        ReissueError::UnknownSource { repository, .. } => {
+            format!("name the source package, as `Source` shows it: repo-cli show {repository} PACKAGE")
+        }
+        ReissueError::UnknownVersion { known, .. } => {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            format!("name the version of the source: {}", known.join(", "))
+        }
+        ReissueError::SeveralVersions { repository, source_name, good, versions } => {
+            let (version, _) = versions.first()?;
+            format!("name one: repo-cli reissue {repository} {source_name}={version} --as {good}")
+        }
+        ReissueError::NothingAbove { .. } | ReissueError::NotAbove { .. } => {
+            "machines take this version anyway: nothing has to be undone".to_owned()
+        }
+        ReissueError::FileGone { .. } => {
+            "add the package file of the old version again, or restore it from a backup of store/".to_owned()
+        }
+        ReissueError::Hazards { kinds, .. } => {
+            let accept: Vec<String> = kinds.iter().map(|kind| format!("--accept {kind}")).collect();
+            format!("to go on all the same, add {}; docs/undoing.md tells what remains", accept.join(" "))
+        }
+        _ => return None,
+    })
 }
 
 /// Returns in which state things are after Ctrl-C.

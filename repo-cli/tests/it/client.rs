@@ -11,7 +11,7 @@ use crate::{PROGRAM, configure, http, store};
 
 /// The entry for a client of one repository, as `client-config` prints it, with the key in a file of the test: no apt before 2.4 takes a
 /// key in the entry.
-fn sources(environment: &Environment, server: &Server, repository: &str) -> String {
+pub(crate) fn sources(environment: &Environment, server: &Server, repository: &str) -> String {
     let url = server.url();
     let printed = environment.json(&["client-config", repository, "--suite", "bookworm", "--url", &url]);
     let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();

@@ -97,6 +97,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     held from now on: hello 2.0 all
     undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    to bring all of them back with their next upgrade: repo-cli reissue prod hello=2.0 --as 1.0
     ");
     insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
     status: 0
@@ -257,6 +258,7 @@ fn what_a_person_holds_ends_only_when_that_is_asked_for() {
     held from now on: hello 2.0, hello 2.0 all
     undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    to bring all of them back with their next upgrade: repo-cli reissue prod hello=2.0 --as 1.0
     ");
     assert!(holds().contains("crashes"), "{}", holds());
     let _ = promote(&environment, &["hello", "--despite-hold"]).succeeds();

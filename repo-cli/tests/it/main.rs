@@ -69,6 +69,7 @@ mod quickstart;
 mod read_once;
 mod readable;
 mod real_uploads;
+mod reissues;
 mod releases;
 mod remote;
 mod routing;

@@ -168,7 +168,7 @@ fn show() {
     insta::assert_snapshot!(environment.run(&["--json", "show", "preprod", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"packages":[{"blob":"<ID>","entry":{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"},"files":[{"blob":"<ID>","path":"pool/main/a/agent/agent_0.9+deb12u1_all.deb","size":730}],"stanza":"Package: agent\nVersion: 0.9+deb12u1\nArchitecture: all\nInstalled-Size: 4\nMaintainer: Test <test@example.org>\nSection: misc\nPriority: optional\nDescription: a package of the tests\nFilename: pool/main/a/agent/agent_0.9+deb12u1_all.deb\nSize: 730\nSHA256: <ID>\n"}]}
+    {"format":1,"packages":[{"blob":"<ID>","entry":{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"},"files":[{"blob":"<ID>","path":"pool/main/a/agent/agent_0.9+deb12u1_all.deb","size":730}],"reissue_of":null,"stanza":"Package: agent\nVersion: 0.9+deb12u1\nArchitecture: all\nInstalled-Size: 4\nMaintainer: Test <test@example.org>\nSection: misc\nPriority: optional\nDescription: a package of the tests\nFilename: pool/main/a/agent/agent_0.9+deb12u1_all.deb\nSize: 730\nSHA256: <ID>\n"}]}
     "#);
 }
 
@@ -415,11 +415,12 @@ fn rollback() {
     held from now on: hello 3.0 all
     undo with: repo-cli undo preprod
     machines (trixie) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
+    to bring all of them back with their next upgrade: repo-cli reissue preprod hello=3.0 --as 2.0
     ");
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"base":"<ID>","commit":"<ID>","count":{"added":{"files":0,"packages":0},"removed":{"files":1,"packages":1}},"differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"held":[],"no_longer_held":[],"to":"<ID>"}
+    {"format":1,"base":"<ID>","commit":"<ID>","count":{"added":{"files":0,"packages":0},"removed":{"files":1,"packages":1}},"differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"held":[],"no_longer_held":[],"reissues":[],"to":"<ID>"}
     "#);
     insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1"]), @"
     status: 0

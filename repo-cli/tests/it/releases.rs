@@ -99,6 +99,7 @@ fn an_undo_takes_back_the_release_of_both_and_not_of_one() {
     held from now on: hello 1.0 all, tool 1.0 all
     undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    to bring all of them back with their next upgrade: repo-cli reissue prod hello=2.0 --as 1.0
     machines (bookworm) that already installed hello 1.0 keep it
     machines (bookworm) that already installed tool 1.0 keep it
     ");

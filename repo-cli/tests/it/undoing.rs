@@ -34,6 +34,7 @@ fn the_last_change_is_undone_and_the_undo_as_well() {
     held from now on: hello 2.0 all
     undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    to bring all of them back with their next upgrade: repo-cli reissue prod hello=2.0 --as 1.0
     ");
     let published = || Published::of(&environment, "prod").read().unwrap()["bookworm"].len();
     assert_eq!(published(), 2);

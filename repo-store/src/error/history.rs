@@ -1,10 +1,11 @@
-//! What can go wrong with the states of a repository and their names.
+//! What can go wrong with the states of a repository, with their names, and with going back.
 
 use jiff::Timestamp;
 
+use crate::error::ReissueError;
 use crate::model::name::{RepositoryName, TagName};
 
-/// What can go wrong with the states of a repository and their names.
+/// What can go wrong with the states of a repository, with their names, and with going back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
@@ -78,6 +79,9 @@ pub enum HistoryError {
         /// The repository.
         repository: RepositoryName,
     },
+    /// An old version cannot come out again.
+    #[error(transparent)]
+    Reissue(#[from] ReissueError),
 }
 
 impl HistoryError {
@@ -99,6 +103,7 @@ impl HistoryError {
             Self::TagExists { .. } => "E-TAG-EXISTS",
             Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
             Self::Unfinished { .. } => "E-UNFINISHED",
+            Self::Reissue(error) => error.code(),
         }
     }
 }

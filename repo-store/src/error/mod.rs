@@ -6,6 +6,7 @@ mod history;
 mod import;
 mod maintenance;
 mod publish;
+mod reissue;
 mod rule;
 mod settings;
 
@@ -15,6 +16,7 @@ pub use history::HistoryError;
 pub use import::ImportError;
 pub use maintenance::MaintenanceError;
 pub use publish::PublishError;
+pub use reissue::ReissueError;
 pub use rule::RuleError;
 pub use settings::{RouteFault, SettingsError};
 

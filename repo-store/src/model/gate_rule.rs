@@ -26,11 +26,13 @@ pub enum GateRule {
     Together,
     /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::Freeze) does.
     Freeze,
+    /// It is not below a [`Reissue`](crate::Reissue) of its package, which machines have by now. No gate makes it: the reissue does.
+    Reissue,
 }
 
 impl GateRule {
     /// Every rule.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::MinimumAge,
         Self::NeverBackwards,
         Self::ForbidVersions,
@@ -40,6 +42,7 @@ impl GateRule {
         Self::Approvals,
         Self::Together,
         Self::Freeze,
+        Self::Reissue,
     ];
 
     /// Returns the word for it.
@@ -55,6 +58,7 @@ impl GateRule {
             Self::Approvals => "approvals",
             Self::Together => "together",
             Self::Freeze => "freeze",
+            Self::Reissue => "reissue",
         }
     }
 
@@ -75,7 +79,7 @@ impl fmt::Display for GateRule {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct GateViolation {
-    /// The number of the gate in the configuration; `None` for a freeze.
+    /// The number of the gate in the configuration; `None` for a rule that no gate makes.
     pub gate: Option<usize>,
     /// The rule.
     pub rule: GateRule,

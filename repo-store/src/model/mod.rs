@@ -21,6 +21,7 @@ pub(crate) mod operation;
 pub(crate) mod page;
 pub(crate) mod publication_id;
 pub(crate) mod record;
+pub(crate) mod reissue;
 pub(crate) mod run;
 pub(crate) mod serialized;
 pub(crate) mod snapshot;

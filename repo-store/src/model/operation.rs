@@ -7,6 +7,7 @@ use deb_parse::SuiteName;
 use crate::model::commit::one_line;
 use crate::model::name::{HolderName, RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
+use crate::model::reissue::Reissued;
 
 /// What was done to a repository.
 ///
@@ -54,6 +55,15 @@ pub enum Operation {
         to: u64,
         /// The first digits of its id.
         commit: String,
+        /// What came out again above the versions that the suites had, so that machines go back too.
+        reissued: Vec<Reissued>,
+    },
+    /// Old versions came out again above bad ones.
+    Reissue {
+        /// Each of them.
+        sources: Vec<Reissued>,
+        /// Why, as the person who did it said.
+        reason: Option<String>,
     },
     /// The last change was taken back.
     Undo {
@@ -186,14 +196,28 @@ impl Operation {
             }
             "roll" => {
                 let rest = rest.strip_prefix("back ")?;
-                let (suites, state) = rest.rsplit_once("to ")?;
+                let (head, commit) = rest.split_once(" (")?;
+                let (suites, to) = head.rsplit_once("to ")?;
                 let suites = suites.trim_end().split(", ").filter(|name| !name.is_empty());
-                let (to, commit) = state.split_once(" (")?;
+                let (commit, reissued) = commit.split_once(')')?;
+                let reissued = match reissued {
+                    "" => Vec::new(),
+                    sources => parse_reissued(sources.strip_prefix(", reissue ")?)?,
+                };
                 Self::RollBack {
                     suites: suites.map(SuiteName::parse).collect::<Result<_, _>>().ok()?,
                     to: to.parse().ok()?,
-                    commit: commit.strip_suffix(')')?.to_owned(),
+                    commit: commit.to_owned(),
+                    reissued,
                 }
+            }
+            "reissue" => {
+                // A name or a version has no blank after a colon.
+                let (sources, reason) = match rest.split_once(": ") {
+                    Some((sources, reason)) => (sources, Some(reason.to_owned())),
+                    None => (rest, None),
+                };
+                Self::Reissue { sources: parse_reissued(sources)?, reason }
             }
             "undo" => {
                 let (number, rest) = rest.split_once(" (")?;
@@ -233,6 +257,26 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Returns the old versions that came out again with it.
+    #[must_use]
+    pub fn reissued(&self) -> &[Reissued] {
+        match self {
+            Self::Reissue { sources, .. } | Self::RollBack { reissued: sources, .. } => sources,
+            _ => &[],
+        }
+    }
+}
+
+/// Reads what [`in_a_row`] writes.
+fn parse_reissued(words: &str) -> Option<Vec<Reissued>> {
+    words.split(", ").map(Reissued::parse).collect()
+}
+
+fn in_a_row(reissued: &[Reissued]) -> String {
+    reissued.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Writes a verb, and a blank and the packages if there are any.
 fn with_packages(f: &mut fmt::Formatter<'_>, verb: &str, packages: &PackageSummary) -> fmt::Result {
     f.write_str(verb)?;
@@ -248,13 +292,18 @@ impl fmt::Display for Operation {
             Self::Release { from, packages } => with_packages(f, &format!("release from {from}:"), packages),
             Self::Remove(packages) => with_packages(f, "remove", packages),
             Self::UndoRemoval(packages) => with_packages(f, "bring back", packages),
-            Self::RollBack { suites, to, commit } => {
+            Self::RollBack { suites, to, commit, reissued } => {
                 f.write_str("roll back ")?;
                 if !suites.is_empty() {
                     let suites: Vec<&str> = suites.iter().map(SuiteName::as_str).collect();
                     write!(f, "{} ", suites.join(", "))?;
                 }
-                write!(f, "to {to} ({commit})")
+                write!(f, "to {to} ({commit})")?;
+                if reissued.is_empty() { Ok(()) } else { write!(f, ", reissue {}", in_a_row(reissued)) }
+            }
+            Self::Reissue { sources, reason } => {
+                write!(f, "reissue {}", in_a_row(sources))?;
+                reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
             }
             Self::Undo { number, commit, what } => write!(f, "undo {number} ({commit}): {what}"),
             Self::Retention { files } => {
@@ -280,9 +329,11 @@ impl fmt::Display for Operation {
 
 #[cfg(test)]
 mod tests {
+    use deb_parse::{SourceName, Version};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::reissue::ReissueVersion;
 
     fn packages() -> impl Strategy<Value = PackageSummary> {
         prop::collection::vec(
@@ -290,6 +341,16 @@ mod tests {
             1..7,
         )
         .prop_map(PackageSummary::new)
+    }
+
+    fn reissued() -> impl Strategy<Value = Reissued> {
+        ("[a-z][a-z0-9+.-]{1,8}", "([0-9]{1,2}:)?[0-9][0-9.~+]{0,6}(-1)?", 1..1000_u32).prop_map(
+            |(source, version, number)| Reissued {
+                source: SourceName::parse(&source).unwrap(),
+                good: Version::parse("1.0-1").unwrap(),
+                version: ReissueVersion::new(&Version::parse(&version).unwrap(), number).unwrap(),
+            },
+        )
     }
 
     fn operation() -> impl Strategy<Value = Operation> {
@@ -306,11 +367,11 @@ mod tests {
             (repository(), packages()).prop_map(|(from, packages)| Operation::Release { from, packages }),
             packages().prop_map(Operation::Remove),
             packages().prop_map(Operation::UndoRemoval),
-            (suites, any::<u64>(), "[0-9a-f]{12}").prop_map(|(suites, to, commit)| Operation::RollBack {
-                suites,
-                to,
-                commit
-            }),
+            (suites, any::<u64>(), "[0-9a-f]{12}", prop::collection::vec(reissued(), 0..3)).prop_map(
+                |(suites, to, commit, reissued)| Operation::RollBack { suites, to, commit, reissued }
+            ),
+            (prop::collection::vec(reissued(), 1..3), prop::option::of("[a-z][a-z :,.]{0,20}[a-z]"))
+                .prop_map(|(sources, reason)| Operation::Reissue { sources, reason }),
             (any::<u64>(), "[0-9a-f]{12}", "[a-z][a-z0-9 :,.()]{0,20}[a-z]")
                 .prop_map(|(number, commit, what)| Operation::Undo { number, commit, what }),
             any::<usize>().prop_map(|files| Operation::Retention { files }),
@@ -340,7 +401,7 @@ mod tests {
         }
 
         #[test]
-        fn words_stay_what_they_are(words in "(add|remove|promote from|release from|roll back|undo|hold|tag|delete|give|revoke the token of|rename the token of|retention:)?[ -~]{0,60}") {
+        fn words_stay_what_they_are(words in "(add|remove|promote from|release from|roll back|reissue|undo|hold|tag|delete|give|revoke the token of|rename the token of|retention:)?[ -~]{0,60}") {
             let line = one_line(&words);
             prop_assert_eq!(Operation::parse(&line).to_string(), line);
         }
@@ -356,6 +417,7 @@ mod tests {
                     suites: ["bookworm", "trixie"].map(|name| SuiteName::parse(name).unwrap()).to_vec(),
                     to: 3,
                     commit: "0123456789ab".to_owned(),
+                    reissued: Vec::new(),
                 },
             ),
             ("retention: remove 1 package file", Operation::Retention { files: 1 }),

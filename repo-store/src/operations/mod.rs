@@ -12,6 +12,7 @@ pub(crate) mod passage;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod promotion;
+pub(crate) mod reissue;
 pub(crate) mod release;
 pub(crate) mod removal;
 pub(crate) mod retention;

@@ -59,9 +59,9 @@ impl<'a> Passage<'a> {
         Ok(Self { from, to, gates, target, snapshots: BTreeMap::new(), lookup, ages, approvals, freeze })
     }
 
-    /// Returns whether nothing is asked of what comes.
+    /// Returns whether nothing is asked of what comes. What a repository has may ask something: a reissue keeps out what is below it.
     pub(crate) fn is_open(&self) -> bool {
-        self.gates.is_empty() && self.freeze.is_none()
+        self.gates.is_empty() && self.freeze.is_none() && self.target.is_none()
     }
 
     /// Returns the approvals that a version has, if a gate asks for some.

@@ -1,6 +1,7 @@
 //! Going back to an earlier state.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use deb_parse::SuiteName;
 
@@ -13,10 +14,13 @@ use crate::model::hold::{HoldCause, HoldKey, Holds};
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
+use crate::model::reissue::{HazardKind, Reissued};
 use crate::model::serialized::{as_text, as_texts, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_differences::SuiteDifferences;
 use crate::operations::plan::check_base;
+use crate::operations::reissue::{NewFiles, ReissuePlan, ReissueRequest, goes_down, plan_reissue};
+use crate::settings::RepositorySettings;
 use crate::store::Store;
 use crate::transaction::Committed;
 
@@ -41,6 +45,17 @@ pub struct RollbackPlan {
     /// What is held now.
     #[serde(skip)]
     present_holds: Holds,
+    /// What comes out again with it, so that machines go back too.
+    reissues: Vec<ReissuePlan>,
+    #[serde(skip)]
+    request: Option<ReissueAll>,
+}
+
+/// What is asked for when machines are to go back too.
+#[derive(Clone, Debug)]
+struct ReissueAll {
+    settings: Arc<RepositorySettings>,
+    accept: BTreeSet<HazardKind>,
 }
 
 impl RollbackPlan {
@@ -89,20 +104,63 @@ impl RollbackPlan {
         self.present_holds.changes_to(&after)
     }
 
+    /// Plans to publish every version that goes down again above the one that it replaces, so that machines go back as well. Kinds of hazards that
+    /// are not accepted keep the plan from being applied.
+    ///
+    /// # Errors
+    /// Those of [`Store::plan_reissue`].
+    pub fn with_reissues(
+        self,
+        store: &Store,
+        settings: &RepositorySettings,
+        accept: &BTreeSet<HazardKind>,
+    ) -> Result<Self, Error> {
+        let request = ReissueAll { settings: Arc::new(settings.clone()), accept: accept.clone() };
+        self.reissuing(store, request)
+    }
+
+    fn reissuing(mut self, store: &Store, all: ReissueAll) -> Result<Self, Error> {
+        let target = store.revision(&self.repository, self.target)?;
+        let mut planned: Vec<Reissued> = Vec::new();
+        for ((source, bad, good), suites) in goes_down(self.changes(), &target)? {
+            let (accept, bad) = (all.accept.clone(), Some(bad));
+            let request = ReissueRequest { source, bad, good, suites, accept, reason: None };
+            let plan = plan_reissue(store, &all.settings, &request, &planned)?;
+            if !plan.packages().is_empty() {
+                planned.push(plan.reissued());
+                self.reissues.push(plan);
+            }
+        }
+        self.request = Some(all);
+        Ok(self)
+    }
+
+    /// Returns what would come out again, if that is asked for.
+    #[must_use]
+    pub fn reissues(&self) -> &[ReissuePlan] {
+        &self.reissues
+    }
+
     /// Goes back.
     ///
     /// # Errors
+    /// [`ReissueError::Hazards`](crate::ReissueError::Hazards) when something cannot be undone on machines and nobody accepted that;
     /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made;
     /// [`Conflict`](crate::ChangeError::Conflict) when a package that would come back has the name and version of another file
     /// that is there by now.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let target = store.revision(&self.repository, self.target)?;
+        let mut new = NewFiles::default();
+        self.reissues.iter().try_for_each(ReissuePlan::check)?;
+        self.reissues.iter().try_for_each(|plan| plan.write(store, &mut new))?;
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
             let all = known_suites(transaction.base(), &target);
             transaction.restore(&target, all.into_iter().filter(|suite| self.is_for(suite)))?;
             let (to, commit) = (target.commit().sequence, target.id().short());
-            Ok((Operation::RollBack { suites: self.suites.clone(), to, commit }, ()))
+            new.insert(transaction)?;
+            let reissued = self.reissues.iter().map(ReissuePlan::reissued).collect();
+            Ok((Operation::RollBack { suites: self.suites.clone(), to, commit, reissued }, ()))
         })?;
         Ok(committed)
     }
@@ -112,7 +170,11 @@ impl RollbackPlan {
     /// # Errors
     /// When the store cannot be read.
     pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
-        store.plan_rollback(&store.revision(&self.repository, self.target)?, &self.suites)
+        let plan = store.plan_rollback(&store.revision(&self.repository, self.target)?, &self.suites)?;
+        match &self.request {
+            Some(all) => plan.reissuing(store, all.clone()),
+            None => Ok(plan),
+        }
     }
 
     fn is_for(&self, suite: &SuiteName) -> bool {
@@ -147,6 +209,8 @@ pub(crate) fn plan_rollback(
         suites: suites.to_vec(),
         before,
         present_holds: head.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default(),
+        reissues: Vec::new(),
+        request: None,
     })
 }
 

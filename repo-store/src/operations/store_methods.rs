@@ -25,6 +25,7 @@ use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 use crate::operations::machine_states::MachineStanding;
 use crate::operations::promotion::{PromoteOptions, PromotionPlan};
+use crate::operations::reissue::{ReissuePlan, ReissueRequest};
 use crate::operations::release::ReleasePlan;
 use crate::operations::removal::RemovalPlan;
 use crate::operations::retention::{RetentionPlan, RetentionRule};
@@ -247,6 +248,22 @@ impl Store {
     /// [`Error::UnknownSuite`] for a suite that neither state knows.
     pub fn plan_rollback(&self, target: &Revision<'_>, suites: &[SuiteName]) -> Result<RollbackPlan, Error> {
         super::rollback::plan_rollback(self, target, suites)
+    }
+
+    /// Plans to publish an old version of a source again above a bad one, so that machines that have the bad one go back with an ordinary
+    /// upgrade.
+    ///
+    /// The whole source comes out again: all its binary packages, for all architectures, in exactly the suites and components that the
+    /// bad version is in, or was taken out of. The plan has no packages when that was done already.
+    ///
+    /// # Errors
+    /// [`ReissueError`](crate::ReissueError) when one of the two versions is not there; [`Error::Settings`] for settings that cannot be used.
+    pub fn plan_reissue(
+        &self,
+        repository: &RepositorySettings,
+        request: &ReissueRequest,
+    ) -> Result<ReissuePlan, Error> {
+        super::reissue::plan_reissue(self, repository, request, &[])
     }
 
     /// Gives a state of a repository a name, durably. To give it that name again changes nothing.

@@ -14,6 +14,7 @@ use crate::model::gate_rule::{GateRule, GateViolation};
 use crate::model::in_words::{different_sizes_in_words, duration_in_words};
 use crate::model::name::RepositoryName;
 use crate::model::record::Record;
+use crate::model::reissue::Reissue;
 
 /// What must be so before a version comes into a repository. All that is set must be met.
 ///
@@ -93,8 +94,7 @@ struct Facts<'a> {
     size: u64,
 }
 
-/// Returns the rules that an arrival does not meet. `there` finds the versions of its package in the suite; it is called once at most, and
-/// only if a rule asks for these.
+/// Returns the rules that an arrival does not meet. `there` finds the versions of its package in the suite.
 ///
 /// # Errors
 /// Those of `there`, and when the record does not tell its files.
@@ -104,13 +104,15 @@ pub(crate) fn judge(
     there: impl FnOnce() -> Result<Vec<Arc<Record>>, Error>,
 ) -> Result<Vec<GateViolation>, Error> {
     let key = arrival.record.key();
-    let there = if gates.iter().any(|gate| gate.never_backwards) { there()? } else { Vec::new() };
+    let there = there()?;
     let alike = there.iter().map(|other| other.key()).filter(|other| other.architecture == key.architecture);
     let newest = alike.map(|other| &other.version).max();
     let size = arrival.record.files()?.iter().map(|file| file.size).sum();
     let facts = Facts { newest, size };
     let of_gates = gates.iter().flat_map(|gate| gate.violations(arrival, &facts));
-    Ok(of_gates.chain(arrival.freeze.map(|freeze| freeze.violation(arrival.to))).collect())
+    let of_freeze = arrival.freeze.map(|freeze| freeze.violation(arrival.to));
+    let of_reissue = Reissue::keeps_out(arrival.record, &there, arrival.to);
+    Ok(of_gates.chain(of_freeze).chain(of_reissue).collect())
 }
 
 impl Gate {

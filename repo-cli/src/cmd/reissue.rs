@@ -1,0 +1,272 @@
+//! Publishing an old version again above a bad one, so that machines go back with an ordinary upgrade.
+
+use std::collections::BTreeSet;
+
+use deb_parse::{PackageName, SourceName, Version};
+use repo_store::{
+    Error, Hazard, HazardKind, HistoryError, PublishOptions, ReissueError, ReissuePlan, ReissueRequest,
+};
+use serde::Serialize;
+
+use super::changes;
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _, reason};
+use crate::error::{Failure, Outcome};
+use crate::output::{Column, Output, RowLimit, count, package_rows};
+use crate::planned::{BaseArguments, base, carry_out};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ReissueArguments {
+    /// The repository
+    repository: String,
+    /// The source package, and its bad version [default: the newest that the repository has or had above the old one]
+    #[arg(value_name = "SOURCE[=BAD]", value_parser = parse_source)]
+    source: Source,
+    /// The old version of the source that is to come out again
+    #[arg(long = "as", value_name = "GOOD", value_parser = parse_version)]
+    good: Version,
+    /// Go on although this kind of change cannot be undone on machines; may be given several times
+    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
+    accept: Vec<HazardKind>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
+    #[command(flatten)]
+    base: BaseArguments,
+    #[command(flatten)]
+    rows: LimitArguments,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+/// A source, and a version of it if one is named.
+#[derive(Clone, Debug)]
+struct Source {
+    name: SourceName,
+    version: Option<Version>,
+}
+
+fn parse_source(text: &str) -> Result<Source, String> {
+    let (name, version) = match text.split_once('=') {
+        Some((name, version)) => (name, Some(parse_version(version)?)),
+        None => (text, None),
+    };
+    let name = SourceName::parse(name).map_err(|error| error.to_string())?;
+    Ok(Source { name, version })
+}
+
+fn parse_version(text: &str) -> Result<Version, String> {
+    Version::parse(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn parse_kind(text: &str) -> Result<HazardKind, String> {
+    HazardKind::from_name(text).ok_or_else(|| {
+        let known = HazardKind::ALL.map(HazardKind::as_str).join(", ");
+        format!("`{}` is not a kind; the kinds are {known}", text.escape_debug())
+    })
+}
+
+impl ReissueArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+
+    /// Returns the repository that it changes.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
+    }
+}
+
+pub(crate) fn run(
+    arguments: &ReissueArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit(output));
+    let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
+    let request = ReissueRequest {
+        source: arguments.source.name.clone(),
+        bad: arguments.source.version.clone(),
+        good: arguments.good.clone(),
+        suites: Vec::new(),
+        accept: arguments.accept.iter().copied().collect(),
+        reason: arguments.reason.clone(),
+    };
+    let make = || {
+        let plan = session.store.plan_reissue(repository, &request)?;
+        arguments.base.check(&repository.name, &[plan.base()])?;
+        Ok(plan)
+    };
+    let (plan, commit) = carry_out(make, |plan: &ReissuePlan| {
+        if dry_run || plan.packages().is_empty() {
+            return Ok(None);
+        }
+        let applied = plan.apply(&session.store, &session.context());
+        if applied.as_ref().is_err_and(is_refused) {
+            print_hazards(plan, limit, output);
+        }
+        Ok(applied?.commit)
+    })?;
+    let mut document = describe(&plan);
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("base".to_owned(), base(&[plan.base()]).into());
+        fields.insert("commit".to_owned(), commit.map(|id| id.to_string()).into());
+        fields.insert("dry_run".to_owned(), dry_run.into());
+    }
+    output.result(&document, || {
+        if output.shows_change(dry_run) {
+            print_plan(&plan, limit, output);
+        }
+    });
+    let (reissued, name) = (plan.reissued(), &repository.name);
+    let done = match (plan.packages().is_empty(), dry_run) {
+        (true, _) => format!(
+            "nothing to reissue: {name} already has {} {} as {}",
+            reissued.source, reissued.good, reissued.version
+        ),
+        (false, true) => format!("would reissue {reissued} in {name}"),
+        (false, false) => format!("reissued {reissued} in {name}"),
+    };
+    if dry_run {
+        foretell(&plan, output);
+    }
+    // What clients go back to must be whole, also where it is taken over.
+    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
+    session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
+    if !plan.packages().is_empty() {
+        say_what_follows(&plan, output);
+    }
+    changes::print_undo(repository, commit, session, output);
+    Ok(Outcome::Done)
+}
+
+/// Returns whether a change was refused because of what it cannot undo on machines.
+pub(super) fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::History(HistoryError::Reissue(ReissueError::Hazards { .. })))
+}
+
+/// Says what the next version has to look out for, and what the old files had and the new ones have not.
+pub(super) fn say_what_follows(plan: &ReissuePlan, output: &Output) {
+    let reissued = plan.reissued();
+    for package in plan.packages().iter().filter(|package| !package.dropped().is_empty()) {
+        let members = package.dropped().join(", ");
+        output.say(&format!("{} loses its inner signature ({members})", package.good().key()));
+    }
+    output.say(&format!(
+        "the next version of {} must be above {}; its scripts must compare with that version itself (lt NEXT~), as machines come to \
+         it from {}",
+        reissued.source, reissued.version, reissued.version
+    ));
+}
+
+/// Says which kinds of hazards the change would be refused for.
+pub(super) fn foretell(plan: &ReissuePlan, output: &Output) {
+    let refused: Vec<String> = plan.refused().iter().map(|kind| format!("--accept {kind}")).collect();
+    if !refused.is_empty() {
+        output.note(&format!("note: without --dry-run this is refused; it needs {}", refused.join(" ")));
+    }
+}
+
+/// Prints the packages that come out again, and what happens on machines.
+pub(super) fn print_plan(plan: &ReissuePlan, limit: RowLimit, output: &Output) {
+    print_packages(plan, limit, output);
+    print_hazards(plan, limit, output);
+}
+
+/// Prints the packages that come out again.
+fn print_packages(plan: &ReissuePlan, limit: RowLimit, output: &Output) {
+    let places = plan.packages().iter().flat_map(|package| {
+        let content = package.good().key().version.clone();
+        let suites = package.suites().keys();
+        suites.map(move |suite| (package.key().clone(), suite.clone(), content.clone()))
+    });
+    let rows: Vec<[String; 5]> = package_rows(places)
+        .into_iter()
+        .map(|([package, version, architectures, suites], content)| {
+            [package, version, content.to_string(), architectures, suites]
+        })
+        .collect();
+    let head = [
+        Column::names("PACKAGE"),
+        Column::words("VERSION"),
+        Column::words("CONTENT"),
+        Column::words("ARCHITECTURE"),
+        Column::words("SUITES"),
+    ];
+    output.table(&head, &rows, limit);
+}
+
+/// Prints what happens on machines that have the bad version.
+pub(super) fn print_hazards(plan: &ReissuePlan, limit: RowLimit, output: &Output) {
+    if plan.packages().is_empty() || output.is_json() {
+        return;
+    }
+    let row = |hazard: &Hazard| {
+        let package = hazard.package.to_string();
+        [package, format!("{} be undone", hazard.undone), hazard.kind.to_string(), hazard.what.clone()]
+    };
+    let mut rows: Vec<[String; 4]> = plan.hazards().iter().map(row).collect();
+    let (source, good) = (plan.reissued().source, plan.reissued().good);
+    let names: BTreeSet<&PackageName> =
+        plan.packages().iter().map(|package| &package.key().package).collect();
+    let files = format!("{} with the files of {good} again", count(names.len(), "package"));
+    rows.push([source.to_string(), "will be undone".to_owned(), "files".to_owned(), files]);
+    let head =
+        [Column::names("PACKAGE"), Column::whole("ON MACHINES"), Column::whole("KIND"), Column::text("WHAT")];
+    output.table(&head, &rows, limit);
+}
+
+#[derive(Serialize)]
+struct PackageJson {
+    package: String,
+    version: String,
+    architecture: String,
+    /// The version whose content it has.
+    content: String,
+    suites: Vec<String>,
+    /// The signatures inside the old file that the new one has not.
+    dropped: Vec<String>,
+}
+
+/// Something that a reissue does to machines, for programs.
+#[derive(Serialize)]
+struct HazardJson {
+    package: String,
+    /// `cannot` or `may`.
+    undone: &'static str,
+    kind: &'static str,
+    what: String,
+}
+
+fn hazards_json(hazards: &[Hazard]) -> Vec<HazardJson> {
+    let json = |hazard: &Hazard| HazardJson {
+        package: hazard.package.to_string(),
+        undone: hazard.undone.as_str(),
+        kind: hazard.kind.as_str(),
+        what: hazard.what.clone(),
+    };
+    hazards.iter().map(json).collect()
+}
+
+/// Returns a plan for programs.
+pub(super) fn describe(plan: &ReissuePlan) -> serde_json::Value {
+    let reissued = plan.reissued();
+    let packages = plan.packages().iter().map(|package| PackageJson {
+        package: package.key().package.to_string(),
+        version: package.key().version.to_string(),
+        architecture: package.key().architecture.to_string(),
+        content: package.good().key().version.to_string(),
+        suites: package.suites().keys().map(ToString::to_string).collect(),
+        dropped: package.dropped().to_vec(),
+    });
+    serde_json::json!({
+        "source": reissued.source.to_string(),
+        "good": reissued.good.to_string(),
+        "bad": plan.bad().to_string(),
+        "version": reissued.version.to_string(),
+        "packages": packages.collect::<Vec<_>>(),
+        "hazards": hazards_json(plan.hazards()),
+        "refused": plan.refused().iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
+    })
+}
