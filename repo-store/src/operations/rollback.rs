@@ -136,7 +136,6 @@ impl RollbackPlan {
     }
 
     /// Returns what would come out again, if that is asked for.
-    #[must_use]
     pub fn reissues(&self) -> &[ReissuePlan] {
         &self.reissues
     }

@@ -7,10 +7,12 @@ mod contents;
 mod control;
 mod file;
 mod hazard;
+mod pair;
 mod plan;
 mod relations;
 mod releases;
 mod scripts;
+mod search;
 
 pub use hazard::{Hazard, Undone};
 pub(in crate::operations) use plan::NewFiles;

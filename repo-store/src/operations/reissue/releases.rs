@@ -26,10 +26,9 @@ pub(super) struct Placed {
 }
 
 impl Release {
-    fn add(&mut self, suite: &SuiteName, record: Arc<Record>) {
+    fn add(&mut self, suite: &SuiteName, record: &Arc<Record>) {
         let placed = self.0.entry(record.key().clone());
-        let placed =
-            placed.or_insert_with(|| Placed { record: Arc::clone(&record), suites: BTreeMap::new() });
+        let placed = placed.or_insert_with(|| Placed { record: Arc::clone(record), suites: BTreeMap::new() });
         placed.suites.insert(suite.clone(), record.component().clone());
     }
 
@@ -58,7 +57,7 @@ pub(super) fn present(revision: &Revision<'_>, source: &SourceName) -> Result<Re
     for suite in revision.commit().suites.keys() {
         for record in revision.records_that_say(suite, &words, None)? {
             if is_of(&record, source) {
-                found.entry(release_of(&record)).or_default().add(suite, record);
+                found.entry(release_of(&record)).or_default().add(suite, &record);
             }
         }
     }
@@ -89,7 +88,7 @@ pub(super) fn removed(
             for record in difference.only_first.into_iter().filter(|record| is_of(record, source)) {
                 let release = release_of(&record);
                 if is_meant(&release) {
-                    releases.entry(release).or_default().add(&suite, record);
+                    releases.entry(release).or_default().add(&suite, &record);
                 }
             }
         }
