@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use deb_parse::{PackageName, SourceName, Version};
-use repo_store::{
-    Error, Hazard, HazardKind, HistoryError, PublishOptions, ReissueError, ReissuePlan, ReissueRequest,
-};
+use repo_store::{Error, Hazard, HazardKind, HistoryError, ReissueError, ReissuePlan, ReissueRequest};
 use serde::Serialize;
 
 use super::changes;
@@ -131,9 +129,7 @@ pub(crate) fn run(
     if dry_run {
         foretell(&plan, output);
     }
-    // What clients go back to must be whole, also where it is taken over.
-    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
-    session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
+    session.finish_change(&done, (repository, commit), arguments.change, output)?;
     if !plan.packages().is_empty() {
         say_what_follows(&plan, output);
     }

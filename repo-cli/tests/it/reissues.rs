@@ -142,7 +142,7 @@ fn it_goes_to_the_suites_of_the_bad_version_also_after_a_rollback() {
     let new = environment.package("hello", "2.1-1", "amd64");
     add(&environment, &[old]);
     let _ = environment.run(&["add", "prod", "--suite", "trixie", new.as_str()]).succeeds();
-    let _ = environment.run(&["freeze", "prod", "--until", "2h", "--reason", "busy"]);
+    let _ = environment.run(&["freeze", "prod", "--until", "2100-01-01", "--reason", "busy"]).succeeds();
     let plan = reissue(&environment, &["hello", "--as", "2.0-1+deb12u1", "--dry-run"]).succeeds();
     assert!(plan.stdout.contains("amd64         trixie\n"), "{plan}");
     let _ = environment.run(&["rollback", "prod", "--to", "1", "--yes"]).succeeds();

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::{Component, PackageName, SuiteName, Version};
+use deb_parse::{Component, PackageName, SuiteName, Version, deb};
 
-use super::contents::{self, Manifests};
+use super::contents::{self, Contents};
 use super::control::{self, Siblings};
 use super::file::{self, reissue_error};
 use super::hazard::{Hazard, Undone};
@@ -20,6 +20,9 @@ use crate::model::record::{Build, Record, RecordKey};
 use crate::model::reissue::HazardKind;
 use crate::settings::RepositorySettings;
 use crate::storage::StorageError;
+
+/// Package files that were read, by what they are.
+pub(super) type Files = BTreeMap<RecordKey, deb::Package>;
 
 /// The two versions of a source, and how the old one comes out above the other.
 pub(super) struct Pair<'a> {
@@ -56,18 +59,41 @@ impl<'a> Pair<'a> {
         Ok(siblings)
     }
 
+    /// Reads the files that are looked into: all of the old version, and one build of each package of the bad one. A bad file may be gone,
+    /// which must not keep anybody from going back.
+    pub(super) fn read(&self, hazards: &mut Vec<Hazard>) -> Result<Files, Error> {
+        let mut files = Files::new();
+        for Placed { record, .. } in self.good.packages() {
+            files.insert(record.key().clone(), file::read(self.search.store, record)?);
+        }
+        for name in Self::names(self.bad) {
+            let Some(Placed { record, .. }) = Self::named(self.bad, &name).into_iter().next() else {
+                continue;
+            };
+            match file::read(self.search.store, record) {
+                Ok(package) => {
+                    files.insert(record.key().clone(), package);
+                }
+                Err(error) => self.unreadable(record, error, hazards)?,
+            }
+        }
+        Ok(files)
+    }
+
     /// Returns the packages that come out, and what their scripts leave behind.
-    pub(super) fn packages(&self, siblings: &Siblings) -> Result<(Vec<ReissuedPackage>, Vec<Hazard>), Error> {
+    pub(super) fn packages(
+        &self,
+        siblings: &Siblings,
+        files: &Files,
+    ) -> Result<(Vec<ReissuedPackage>, Vec<Hazard>), Error> {
         let (mut packages, mut hazards) = (Vec::new(), Vec::new());
         for (name, sibling) in siblings.iter() {
             let bad = Self::named(self.bad, name);
-            let bad_scripts = match bad.first() {
-                Some(placed) => self.scripts(&placed.record, &mut hazards)?,
-                None => Scripts::default(),
-            };
+            let bad_file = bad.first().and_then(|placed| files.get(placed.record.key()));
+            let bad_scripts = bad_file.map(Scripts::of).unwrap_or_default();
             for placed in Self::named(self.good, name) {
                 let record = &placed.record;
-                let package = file::read(self.search.store, record)?;
+                let Some(package) = files.get(record.key()) else { continue };
                 let control = control::reissued(&package.control, (&sibling.reissue, self.over), siblings)
                     .map_err(|source| {
                         reissue_error(ReissueError::File { key: Box::new(record.key().clone()), source })
@@ -75,11 +101,11 @@ impl<'a> Pair<'a> {
                 if let Some(newest) = bad.iter().map(|bad| &bad.record.key().version).max() {
                     let versions =
                         Versions { good: &record.key().version, bad: newest, reissue: &sibling.reissue };
-                    hazards.extend(scripts::hazards(name, (&Scripts::of(&package), &bad_scripts), versions));
+                    hazards.extend(scripts::hazards(name, (&Scripts::of(package), &bad_scripts), versions));
                 }
                 let suites = self.suites(placed, &bad);
                 let key = RecordKey { version: sibling.reissue.clone(), ..record.key().clone() };
-                let mut dropped = package.extra_members;
+                let mut dropped = package.extra_members.clone();
                 dropped.retain(|name| name.starts_with("_gpg"));
                 if !suites.is_empty() {
                     let good = Arc::clone(record);
@@ -89,14 +115,6 @@ impl<'a> Pair<'a> {
         }
         packages.sort_by(|a, b| a.key.cmp(&b.key));
         Ok((packages, hazards))
-    }
-
-    /// Reads the scripts of the bad version. Its file may be gone, which must not keep anybody from going back.
-    fn scripts(&self, record: &Record, hazards: &mut Vec<Hazard>) -> Result<Scripts, Error> {
-        match file::read(self.search.store, record) {
-            Ok(package) => Ok(Scripts::of(&package)),
-            Err(error) => self.unreadable(record, error, hazards).map(|()| Scripts::default()),
-        }
     }
 
     /// Notes that the content of a package is unknown; errors of the store itself go on.
@@ -132,11 +150,11 @@ impl<'a> Pair<'a> {
     }
 
     /// Returns what differs between the two versions as they are.
-    pub(super) fn hazards(&self, siblings: &Siblings) -> Result<Vec<Hazard>, Error> {
+    pub(super) fn hazards(&self, siblings: &Siblings, files: &Files) -> Result<Vec<Hazard>, Error> {
         let mut hazards = self.differing_packages();
         hazards.extend(relations::between_siblings(self.good, siblings));
-        let good = self.manifests(self.good, &mut hazards)?;
-        let bad = self.manifests(self.bad, &mut hazards)?;
+        let good = self.contents(self.good, files, &mut hazards)?;
+        let bad = self.contents(self.bad, files, &mut hazards)?;
         hazards.extend(contents::hazards(&good, &bad));
         Ok(hazards)
     }
@@ -178,16 +196,29 @@ impl<'a> Pair<'a> {
         found
     }
 
-    /// Returns what is inside the packages of a release, one build of each.
-    fn manifests(&self, release: &'a Release, hazards: &mut Vec<Hazard>) -> Result<Manifests, Error> {
-        let mut found = Manifests::new();
+    /// Returns what is inside the packages of a release, one build of each. Only what lists its files nowhere else is unpacked.
+    fn contents(
+        &self,
+        release: &'a Release,
+        files: &Files,
+        hazards: &mut Vec<Hazard>,
+    ) -> Result<Contents, Error> {
+        let mut contents = Contents::default();
         for name in Self::names(release) {
-            let Some(placed) = Self::named(release, &name).into_iter().next() else { continue };
-            match manifest_unkept(self.search.store, placed.record.blob()) {
-                Ok(manifest) => found.push((name, manifest)),
-                Err(error) => self.unreadable(&placed.record, error, hazards)?,
+            let Some(Placed { record, .. }) = Self::named(release, &name).into_iter().next() else {
+                continue;
+            };
+            // What could not be read is told of.
+            let Some(package) = files.get(record.key()) else { continue };
+            if let Some(manifest) = self.search.store.kept_manifest(record.blob())? {
+                contents.add_manifest(&name, &manifest);
+            } else if !contents.add_listed(&name, package) {
+                match manifest_unkept(self.search.store, record.blob()) {
+                    Ok(manifest) => contents.add_manifest(&name, &manifest),
+                    Err(error) => self.unreadable(record, error, hazards)?,
+                }
             }
         }
-        Ok(found)
+        Ok(contents)
     }
 }

@@ -262,8 +262,11 @@ pub(crate) fn plan_reissue(
     plan.version = search.version(&over, number)?;
     let pair = Pair { search, settings, good: &good_release, bad: &bad_release, over: &over, number };
     let siblings = pair.siblings()?;
-    let (packages, mut hazards) = pair.packages(&siblings)?;
-    hazards.extend(pair.hazards(&siblings)?);
+    let mut hazards = Vec::new();
+    let files = pair.read(&mut hazards)?;
+    let (packages, of_scripts) = pair.packages(&siblings, &files)?;
+    hazards.extend(of_scripts);
+    hazards.extend(pair.hazards(&siblings, &files)?);
     if let Some(head) = &head {
         let all = (&good_release, &bad_release, &siblings);
         hazards.extend(relations::of_others(head, &bad_release.suites(), &request.source, all)?);
