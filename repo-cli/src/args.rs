@@ -269,7 +269,7 @@ pub(crate) enum Command {
     Approvals(cmd::approve::ApprovalsArguments),
     /// Let nothing into a repository and remove nothing from it for a while
     ///
-    /// It stops `add`, `incoming`, `promote`, `release`, `remove` and `retention`, and ends by itself. `rollback`, `undo`, `remove --undo` and
+    /// It stops `add`, `incoming`, `promote`, `release`, `remove` and `retention`, and ends by itself. `rollback`, `reissue`, `undo`, `remove --undo` and
     /// publishing are never stopped. What cannot wait takes --override freeze --reason TEXT.
     Freeze(cmd::freeze::FreezeArguments),
     /// End the freeze of a repository

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use deb_parse::{PackageName, SourceName, Version};
-use repo_store::{Error, Hazard, HazardKind, HistoryError, ReissueError, ReissuePlan, ReissueRequest};
+use repo_store::{
+    Error, Hazard, HazardKind, HistoryError, ReissueError, ReissuePlan, ReissueRequest, ReissuedPackage,
+};
 use serde::Serialize;
 
 use super::changes;
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _, reason};
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, RowLimit, count, package_rows};
+use crate::package_count::PackageCount;
 use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
@@ -262,6 +265,7 @@ pub(super) fn describe(plan: &ReissuePlan) -> serde_json::Value {
         "bad": plan.bad().to_string(),
         "version": reissued.version.to_string(),
         "packages": packages.collect::<Vec<_>>(),
+        "count": PackageCount::of(plan.packages().iter().map(ReissuedPackage::key)),
         "hazards": hazards_json(plan.hazards()),
         "refused": plan.refused().iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
     })

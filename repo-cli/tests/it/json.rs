@@ -238,6 +238,15 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["rollback", "prod", "--to", "1"]),
             case(1, &["rollback", "prod", "--to", &hostile_name]),
         ],
+        "reissue" => vec![
+            case(
+                0,
+                &["reissue", "preprod", "hostile=2.0", "--as", "1.0", "--reason", &hostile_name, "--dry-run"],
+            ),
+            case(1, &["reissue", "preprod", "nothing", "--as", "1.0"]),
+            case(1, &["reissue", &hostile_name, "hostile", "--as", "1.0"]),
+            case(2, &["reissue", "preprod", "hostile", "--as", &hostile_name]),
+        ],
         "undo" => vec![case(0, &["undo", "prod", "--dry-run"]), case(1, &["undo", &hostile_name])],
         "tag" => vec![
             case(0, &["tag", "preprod", "first"]),
