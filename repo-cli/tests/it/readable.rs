@@ -108,7 +108,7 @@ fn relations_that_dpkg_refuses_are_refused_with_their_place() {
     insta::assert_snapshot!(environment.run(&["add", "preprod", bad.as_str(), source.as_str()]), @r#"
     status: 1
     ---- stderr
-    error: <DIR>/files/bad_1_amd64.deb: control.tar.gz: "./control": line 9, column 7, field Depends: relation ">": the upstream version must start with a digit (Policy 5.6.12)
+    error: <DIR>/files/bad_1_amd64.deb: control.tar.gz: "./control": line 9, column 6, field Depends: relation "=>": it is none of the operators `<<`, `<=`, `=`, `>=` and `>>`
     error: <DIR>/files/bad_1.dsc: line 7, column 24, field Build-Depends: relation "(1)": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`
     2 of 2 files refused
     "#);
