@@ -76,7 +76,7 @@ fn take_away_past(
     // A check that runs meanwhile sees that something was taken away.
     only_one.mark(store.storage().objects().now()?)?;
     take_away(store, target, name, (&known, &leaving))?;
-    note_unlisted(store, name, now);
+    note_unlisted(store, name, now.as_second());
     Ok(())
 }
 

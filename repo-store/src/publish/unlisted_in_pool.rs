@@ -5,7 +5,6 @@
 //! the files wait for the next collection that takes a publication away.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::Timestamp;
 
 use super::going::{Durability, write_cache};
 use crate::error::Error;
@@ -17,19 +16,23 @@ fn note_path(root: &Utf8Path, repository: &RepositoryName) -> Utf8PathBuf {
     root.join("store/cache").join(format!("unlisted.{repository}"))
 }
 
-/// Notes that publications were taken away. What cannot be noted is not known later, and no more than that.
-pub(super) fn note_unlisted(store: &Store, repository: &RepositoryName, now: Timestamp) {
-    let text = format!("{}\n", now.as_second());
-    let _ = write_cache(store, &note_path(store.root(), repository), text.as_bytes(), Durability::Later);
+/// Notes that publications were taken away that clients saw last at that time, in seconds since 1970. What cannot be noted is not known later,
+/// and no more than that.
+pub(crate) fn note_unlisted(store: &Store, repository: &RepositoryName, seen: i64) {
+    if unlisted_since(store, repository).is_none() {
+        let text = format!("{seen}\n");
+        let _ = write_cache(store, &note_path(store.root(), repository), text.as_bytes(), Durability::Later);
+    }
 }
 
-/// Returns when the last publications were taken away since the pool was walked, in seconds since 1970, as far as that was noted.
+/// Returns when clients may have seen the first publications that were taken away since the pool was walked, in seconds since 1970, as far
+/// as that was noted.
 pub(crate) fn unlisted_since(store: &Store, repository: &RepositoryName) -> Option<i64> {
     let bytes = files::read_if_present(&note_path(store.root(), repository)).ok()??;
     std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
 }
 
-/// Removes the note: the pool has no such files.
+/// Removes the note: the pool was walked.
 pub(crate) fn forget_unlisted(store: &Store, repository: &RepositoryName) -> Result<(), Error> {
     Ok(files::remove_if_present(&note_path(store.root(), repository))?)
 }

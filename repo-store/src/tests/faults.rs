@@ -400,7 +400,7 @@ fn publishing_survives_every_fault() {
 #[test]
 fn taking_past_publications_away_survives_every_fault() {
     let mut world = World::new();
-    world.step = 3;
+    world.step = 9;
     world.publish(3).unwrap();
     let store = world.open();
     let tag = TagName::parse("third").unwrap();

@@ -22,7 +22,7 @@ use crate::publish::going::going;
 use crate::publish::going::note_going;
 use crate::publish::layout::{self, PUBLICATIONS, SNAPSHOTS};
 use crate::publish::tagged::mend_tags;
-use crate::publish::unlisted_in_pool::{forget_unlisted, unlisted_since};
+use crate::publish::unlisted_in_pool::{forget_unlisted, note_unlisted, unlisted_since};
 use crate::publish::{DirectoryTarget, Publication, Source};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::{StorageError, files};
@@ -37,7 +37,7 @@ pub(super) struct Survey<'a> {
     /// Those that go, by the names of their directories.
     going: BTreeMap<String, Why>,
     /// The states that publishing took the publications of away lately: clients may still have their lists.
-    shown_lately: Vec<CommitId>,
+    shown_lately: ShownLately,
     /// The content of these states, as far as it is there.
     snapshots_lately: Vec<SnapshotId>,
     /// Whether the pool may have files that were listed by nothing else than publications which publishing took away before that.
@@ -125,7 +125,7 @@ impl<'a> Survey<'a> {
                 must_be_directory(&paths.place(public.join(above).join(name)))?;
             }
         }
-        let shown_lately = shown_lately(repository, announced, &recorded, horizon);
+        let shown_lately = ShownLately::of(repository, announced, &recorded, horizon);
         let since = unlisted_since(store, repository);
         Ok(Self {
             paths,
@@ -142,7 +142,7 @@ impl<'a> Survey<'a> {
     /// Marks what the states lead to that clients saw lately, in publications that are gone. Nothing but the log refers to these
     /// states, so what of them is gone is passed over: this comes after all else is marked.
     pub(super) fn mark_shown_lately(&mut self, store: &Store, marks: &mut Marks<'_>) -> Result<(), Error> {
-        for commit in &self.shown_lately {
+        for commit in &self.shown_lately.states {
             let marked = Commit::read(&store.objects(), *commit).map_err(Error::from).and_then(|state| {
                 let snapshots: Vec<SnapshotId> = state.suites.values().copied().collect();
                 marks.commits(vec![(*commit, state)]).map(|()| snapshots)
@@ -241,25 +241,41 @@ impl<'a> Survey<'a> {
             forget_going(store, &self.repository)?;
             if self.is_left_with_unlisted {
                 forget_unlisted(store, &self.repository)?;
+                if let Some(replaced) = self.shown_lately.replaced {
+                    note_unlisted(store, &self.repository, replaced);
+                }
             }
             mend_tags(store, &DirectoryTarget::new(store, &self.repository), &self.repository)
         }
     }
 }
 
-/// Returns the states of the publications without a record that were replaced after `horizon`.
-fn shown_lately(
-    repository: &RepositoryName,
-    announced: &Announced,
-    recorded: &BTreeSet<PublicationId>,
-    horizon: Timestamp,
-) -> Vec<CommitId> {
-    let all: BTreeSet<PublicationId> = announced.of(repository).union(recorded).copied().collect();
-    let replaced = all.iter().zip(all.iter().skip(1));
-    let lately = replaced.filter(|(_, next)| next.seconds() >= horizon.as_second()).map(|(id, _)| *id);
-    let gone = lately.filter(|id| !recorded.contains(id));
-    let states: BTreeSet<CommitId> = gone.filter_map(|id| announced.state(repository, id)?).collect();
-    states.into_iter().collect()
+/// What clients saw lately in publications that are gone.
+#[derive(Default)]
+struct ShownLately {
+    states: BTreeSet<CommitId>,
+    /// When the last of these publications was replaced, in seconds since 1970.
+    replaced: Option<i64>,
+}
+
+impl ShownLately {
+    /// The log tells of all publications. Those without a record are gone.
+    fn of(
+        repository: &RepositoryName,
+        announced: &Announced,
+        recorded: &BTreeSet<PublicationId>,
+        horizon: Timestamp,
+    ) -> Self {
+        let all: BTreeSet<PublicationId> = announced.of(repository).union(recorded).copied().collect();
+        let mut found = Self::default();
+        for (id, next) in all.iter().zip(all.iter().skip(1)) {
+            if next.seconds() >= horizon.as_second() && !recorded.contains(id) {
+                found.states.extend(announced.state(repository, *id).flatten());
+                found.replaced = Some(next.seconds());
+            }
+        }
+        found
+    }
 }
 
 /// Refuses a repository when clients see something that has no record, or when no record is left though something is there.
