@@ -75,9 +75,8 @@ fn take_away_past(
     let leaving = leaving.into_iter().take(MOST).chain(begun).collect();
     // A check that runs meanwhile sees that something was taken away.
     only_one.mark(store.storage().objects().now()?)?;
-    take_away(store, target, name, (&known, &leaving))?;
     note_unlisted(store, name, now.as_second());
-    Ok(())
+    take_away(store, target, name, (&known, &leaving))
 }
 
 /// Lists the publications that clients saw before `current`. What has a higher id was made while the clock was ahead: that is for garbage
@@ -191,14 +190,13 @@ fn take_away(
     for file in unnamed.difference(&named) {
         target.remove(&layout::index(file))?;
     }
-    for directory in away {
-        files::remove_tree(&directory).map_err(Error::io("remove", &directory))?;
-    }
     // A tree must not come back without its record, nor a record without the note.
     target.sync()?;
     for id in leaving {
         store.storage().objects().delete(&Publication::key(repository, *id))?;
     }
     files::sync_path(&store.root().join("store/publications").join(repository.as_str()))?;
-    forget_going(store, repository)
+    forget_going(store, repository)?;
+    // Last, as a disk is slow to free what large files took, and nothing waits for that now. The next writer sweeps what is left.
+    away.iter().try_for_each(|path| files::remove_tree(path).map_err(Error::io("remove", path)))
 }
