@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::history::last_shown::last_shown;
 use crate::history::tags::{tag_names, tagged as state_of};
 use crate::model::id::CommitId;
-use crate::model::name::RepositoryName;
+use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::settings::RepositorySettings;
 use crate::storage::{COLLECTION, files};
@@ -62,6 +62,10 @@ fn take_away_past(
     // Whether clients were led back is told by the records that lead from what was noted to what they see.
     let is_noted = last_shown(store, name).is_none_or(|shown| shown == current);
     if leaving.len() < enough || !is_noted {
+        return Ok(());
+    }
+    let linked = linked_by_tags(store, target, name)?;
+    if leaving.difference(&linked).count() < enough {
         return Ok(());
     }
     // A collection that runs waits for the publishing lock, and a check would take for damage what goes meanwhile: neither is waited for.
@@ -139,7 +143,23 @@ fn read_all(
     recorded.iter().map(read).collect()
 }
 
-/// Returns the publications that tags lead to. Of a tagged state whose tag leads to none of its publications, all stay.
+/// Returns where a tag leads. Others may have changed that.
+fn link_of(target: &dyn PublicationTarget, tag: &TagName) -> Result<Option<PublicationId>, Error> {
+    let leads_to = target.leads_to(&layout::tag_link(tag))?;
+    Ok(leads_to.and_then(|path| PublicationId::parse(path.as_str())))
+}
+
+/// Returns what the links of all tags lead to.
+fn linked_by_tags(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+) -> Result<BTreeSet<PublicationId>, Error> {
+    let tags = tag_names(store.storage(), repository)?;
+    tags.iter().filter_map(|tag| link_of(target, tag).transpose()).collect()
+}
+
+/// Returns the publications of tagged states that tags lead to. Of a tagged state whose tag leads to none of its publications, all stay.
 fn of_tags(
     store: &Store,
     target: &dyn PublicationTarget,
@@ -150,8 +170,7 @@ fn of_tags(
     for tag in tag_names(store.storage(), repository)? {
         let Some(commit) = state_of(store.storage(), repository, &tag)? else { continue };
         let shows = |id: &PublicationId| known.get(id).is_some_and(|known| known.commit == Some(commit));
-        let leads_to = target.leads_to(&layout::tag_link(&tag))?;
-        match leads_to.and_then(|path| PublicationId::parse(path.as_str())).filter(shows) {
+        match link_of(target, &tag)?.filter(shows) {
             Some(id) => drop(kept.insert(id)),
             None => kept.extend(known.keys().copied().filter(shows)),
         }
