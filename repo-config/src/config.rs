@@ -466,6 +466,7 @@ impl Config {
             .pdiffs_from
             .as_ref()
             .map_or(RepositorySettings::DEFAULT_PDIFFS_FROM, |Text(size)| size.0);
+        settings.keep_past = self.grace();
         settings.flat = table.flat.as_ref().map(|Text(flat)| flat.clone());
         settings.routing = self.routing(&settings, found);
         settings.gates = self.gates(name);

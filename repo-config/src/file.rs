@@ -491,7 +491,7 @@ table! {
     #[derive(Default)]
     #[serde(deny_unknown_fields, default, remote = "Self")]
     GcTable {
-        /// How long what nothing refers to stays.
+        /// How long what nothing refers to stays, and one past publication of each day.
         grace: Option<Text<SignedDuration>> ["\"7d\""] "\"14d\"";
         /// How far back `rollback` reaches: a number of states or a time; forever when not set. Tagged states stay, and what clients see.
         keep_history: Option<HistoryLength> [""] "\"365d\"";

@@ -316,6 +316,29 @@ fn publishing() -> Scene {
     Scene::new(environment, "preprod", &["publish"])
 }
 
+/// Many publications are older than an hour. `None` where no other clock can be had.
+fn thinning() -> Option<Scene> {
+    let environment = Environment::new(PROGRAM);
+    let before = |arguments: &[&str]| {
+        let mut command = environment.with_clock("-3h")?;
+        Some(environment.finish(command.args(arguments)).succeeds())
+    };
+    let _ = before(&["init", "store", "--suite", "bookworm", "--architecture", "amd64"])?;
+    for version in 1..=28 {
+        let file = environment.package("hello", &version.to_string(), "all");
+        let publish = if version == 28 { &["--no-publish"][..] } else { &[] };
+        let _ = before(&[&["add", "preprod", file.as_str()], publish].concat())?;
+    }
+    let scene = Scene::prepare(environment, "preprod", &["publish"], "", |environment| {
+        let publications = environment.root().join("public/preprod/.publications");
+        let left = publications.read_dir_utf8().unwrap().count();
+        // The hour may have changed between two of them.
+        assert!((16..=17).contains(&left), "{left} publications are left");
+    });
+    assert_ne!(scene.old, scene.new);
+    Some(scene)
+}
+
 fn promoting() -> Scene {
     const COMMAND: &[&str] = &["promote", "--all", "--from", "preprod", "--to", "prod"];
     let environment = store();
@@ -483,6 +506,20 @@ fn publish_killed_at_system_calls() {
 #[test]
 fn publish_killed_after_a_while() {
     publishing().crash_after_delays();
+}
+
+#[test]
+fn publish_that_thins_killed_at_system_calls() {
+    if let Some(scene) = thinning() {
+        scene.crash_at_calls();
+    }
+}
+
+#[test]
+fn publish_that_thins_with_failing_system_calls() {
+    if let Some(scene) = thinning() {
+        scene.errors_at_calls();
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The publications that the operation log tells of: each is announced before clients see it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::error::Error;
 use crate::model::id::CommitId;
@@ -34,6 +34,11 @@ impl Announced {
     /// Returns whether the log tells of a publication.
     pub(crate) fn tells_of(&self, repository: &RepositoryName, id: PublicationId) -> bool {
         self.state(repository, id).is_some()
+    }
+
+    /// Returns the publications of a repository that the log tells of.
+    pub(crate) fn of(&self, repository: &RepositoryName) -> BTreeSet<PublicationId> {
+        self.0.keys().filter(|(of, _)| of == repository).map(|(_, id)| *id).collect()
     }
 
     /// Returns whether the log tells of any publication of a repository.

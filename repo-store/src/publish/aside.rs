@@ -50,6 +50,25 @@ pub(crate) fn move_aside(
     Ok(changed)
 }
 
+/// Takes a directory out of sight in one step. Returns where it lies now, for the caller to remove; `None` when nothing is left of it,
+/// or nothing was there.
+///
+/// # Errors
+/// When the file system refuses.
+pub(crate) fn put_away(store: &Store, at: At<'_>) -> Result<Option<Utf8PathBuf>, Error> {
+    let path = at.full().into_owned();
+    let aside = store.storage().temporary()?;
+    let result = match files::rename(at.clone(), &aside) {
+        Ok(()) => return Ok(Some(aside)),
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => files::remove_tree(at),
+        Err(error) => Err(error),
+    };
+    match result {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(None),
+    }
+}
+
 /// Gives a finished temporary file or link its name below `public`, in place of what has that name; a directory there is put
 /// aside. Returns the directories whose entries changed besides the one that it lies in.
 ///

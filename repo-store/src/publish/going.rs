@@ -1,8 +1,8 @@
-//! Which publications garbage collection is taking away.
+//! Which publications are being taken away, by garbage collection or because there are many.
 //!
-//! A collection that is killed leaves parts of a publication. They must not be taken for damage, and what somebody else removed must not be
-//! taken for collected. So a collection notes in `store/cache/` which publications it takes away before it removes anything of them, and
-//! removes the note when they are gone.
+//! Who is killed at that leaves parts of a publication. They must not be taken for damage, and what somebody else removed must not be
+//! taken for collected. So it is noted in `store/cache/` which publications go before anything of them is removed, and the note is removed
+//! when they are gone.
 
 use std::collections::BTreeSet;
 
@@ -45,14 +45,31 @@ pub(crate) fn forget_going(store: &Store, repository: &RepositoryName) -> Result
     Ok(files::remove_if_present(&going_path(store.root(), repository))?)
 }
 
-/// Returns the publications that a collection began to take away and whose archive root is gone.
+/// Returns the publications that somebody began to take away and whose archive root is gone.
 pub(crate) fn going(store: &Store, repository: &RepositoryName) -> BTreeSet<PublicationId> {
-    let noted =
-        files::read_if_present(&going_path(store.root(), repository)).ok().flatten().unwrap_or_default();
     let target = DirectoryTarget::new(store, repository);
-    let noted = std::str::from_utf8(&noted).unwrap_or_default().lines().filter_map(PublicationId::parse);
-    // What cannot be looked at is not taken for absent.
-    noted.filter(|id| !target.exists(&layout::archive_root(*id)).unwrap_or(true)).collect()
+    noted(store, repository).into_iter().filter(|id| is_begun(&target, *id)).collect()
+}
+
+/// Returns those of these publications that are [going].
+pub(super) fn going_of(
+    store: &Store,
+    repository: &RepositoryName,
+    of: &BTreeSet<PublicationId>,
+) -> BTreeSet<PublicationId> {
+    let target = DirectoryTarget::new(store, repository);
+    noted(store, repository).intersection(of).copied().filter(|id| is_begun(&target, *id)).collect()
+}
+
+fn noted(store: &Store, repository: &RepositoryName) -> BTreeSet<PublicationId> {
+    let noted = files::read_if_present(&going_path(store.root(), repository)).ok().flatten();
+    let noted = noted.unwrap_or_default();
+    std::str::from_utf8(&noted).unwrap_or_default().lines().filter_map(PublicationId::parse).collect()
+}
+
+/// What cannot be looked at is not taken for absent.
+fn is_begun(target: &DirectoryTarget<'_>, id: PublicationId) -> bool {
+    !target.exists(&layout::archive_root(id)).unwrap_or(true)
 }
 
 /// Replaces a file below `store/cache/`.

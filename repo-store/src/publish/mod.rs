@@ -34,6 +34,7 @@ pub(crate) mod layout;
 mod made_again;
 mod missing;
 mod multiset;
+mod past;
 mod patch_proof;
 mod place;
 mod plan;
@@ -51,7 +52,9 @@ mod store_methods;
 pub(crate) mod tagged;
 mod tagged_again;
 mod target;
+mod thinning;
 mod unlisted;
+pub(crate) mod unlisted_in_pool;
 
 use std::collections::BTreeMap;
 
@@ -94,6 +97,7 @@ use crate::publish::missing::PoolLook;
 use crate::publish::restored::restore_archive_roots;
 use crate::publish::tagged::{restore_tags, tags_ahead_in};
 use crate::publish::tagged_again::sign_tagged_again;
+use crate::publish::thinning::thin;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::StorageError;
 use crate::storage::beneath::PathFault;
@@ -311,6 +315,7 @@ fn publish_to(
     draft.show(&publication, &signatures, &line)?;
     context.progress.logged(&line);
     note_shown(store, &repository.name, publication.id);
+    thin(store, target, (repository, publication.id), context.now);
     let before = current.as_ref().and_then(Publication::latest_date);
     Ok(PublishReport {
         publication: Some(publication.id),
@@ -356,6 +361,7 @@ fn go_on_showing(
     note_shown(store, &repository.name, current.id);
     let restored = filled + restore_tags(store, target, &repository.name, current)?;
     let tags_ahead = tags_ahead_in(store, target, &repository.name, context.now)?;
+    thin(store, target, (repository, current.id), context.now);
     Ok(PublishReport { restored, lacking, tags_ahead, ..PublishReport::unchanged(current) })
 }
 

@@ -18,6 +18,7 @@ use crate::progress::Phase;
 use crate::publish::last_id;
 use crate::publish::last_shown::note_shown;
 use crate::publish::last_shown::shown_after;
+use crate::publish::thinning::thin;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -114,6 +115,7 @@ pub(crate) fn refresh_signatures(
     draft.show(&publication, &signatures, &line)?;
     context.progress.logged(&line);
     note_shown(store, name, publication.id);
+    thin(store, &target, (repository, publication.id), now);
     let report = PublishReport::unchanged(&publication);
     Ok(PublishReport { publication: Some(publication.id), suites: names, ..report })
 }

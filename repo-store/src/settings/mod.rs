@@ -59,6 +59,9 @@ pub struct RepositorySettings {
     /// From how many bytes on an index is large: the size of the smallest of its files. A smaller one is fetched faster as a whole than by
     /// patches, which are made again at every publication.
     pub pdiffs_from: u64,
+    /// For how long one publication of each day is kept after clients were shown another one. The next publications take away the others:
+    /// see [`Store::publish`](crate::Store::publish).
+    pub keep_past: SignedDuration,
     /// Who may upload; anybody when not set. Whatever can be signed must then be signed by one of them.
     pub uploaders: Option<Uploaders>,
 }
@@ -138,6 +141,9 @@ impl RepositorySettings {
     /// A smaller file arrives about as soon as the list of its patches.
     pub const DEFAULT_PDIFFS_FROM: u64 = 1 << 20;
 
+    /// A week, like the grace period of garbage collection.
+    pub const DEFAULT_KEEP_PAST: SignedDuration = SignedDuration::from_hours(7 * 24);
+
     /// A repository with these suites and defaults for all else.
     #[must_use]
     pub fn new(name: RepositoryName, suites: Vec<SuiteSettings>) -> Self {
@@ -158,6 +164,7 @@ impl RepositorySettings {
             valid_for: None,
             pdiffs: Self::DEFAULT_PDIFFS,
             pdiffs_from: Self::DEFAULT_PDIFFS_FROM,
+            keep_past: Self::DEFAULT_KEEP_PAST,
             uploaders: None,
         }
     }

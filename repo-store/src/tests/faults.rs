@@ -2,7 +2,7 @@
 //!
 //! Whatever happens: what was acknowledged is there, the check finds nothing wrong, and the operation can be given again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +24,7 @@ use crate::operations::incoming::IncomingOptions;
 use crate::operations::keyring::KeyringContent;
 use crate::operations::promotion::PromoteOptions;
 use crate::operations::retention::RetentionRule;
-use crate::publish::Publication;
+use crate::publish::{Publication, Source};
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::faults::plan::{Fault, Seen, with};
 use crate::storage::faults::power::{Disk, Unsynced};
@@ -59,6 +59,8 @@ struct World {
     step: usize,
     /// What the next command does before anything else: it completes what is begun.
     next: fn(&World),
+    /// What must hold at the end besides.
+    last: fn(&World),
 }
 
 /// What a store holds: the records of every suite, the tags, and what clients see.
@@ -73,7 +75,17 @@ impl World {
         let signer = OpenPgpSigner::new(vec![SecretKey::generate("Test", created, None).unwrap()]).unwrap();
         Store::create(&root).unwrap();
         let (preprod, prod) = (settings("preprod"), settings("prod"));
-        let world = Self { directory, root, preprod, prod, signer, before: None, step: 1, next: |_| {} };
+        let world = Self {
+            directory,
+            root,
+            preprod,
+            prod,
+            signer,
+            before: None,
+            step: 1,
+            next: |_| {},
+            last: |_| {},
+        };
         world.add(0, "hello", "1.0").unwrap();
         world.promote(0).unwrap();
         world.add(1, "hello", "2.0").unwrap();
@@ -255,6 +267,7 @@ fn settled(world: &World, operation: Operation, old: &State, new: &State, done: 
     operation(world).unwrap_or_else(|error| panic!("{moment}, then again: {error}"));
     assert_eq!(world.state(), *new, "{moment}, then again");
     world.check(&format!("{moment}, then again"));
+    (world.last)(world);
 }
 
 #[test]
@@ -379,6 +392,46 @@ fn publishing_survives_every_fault() {
     world.step = 7;
     world.publish(3).unwrap();
     world.remove(4).unwrap();
+    survives(world, |world| world.publish(5));
+}
+
+/// Many publications are older than an hour, one of them has a tag, and clients see the present state. Whatever goes wrong, what may go is
+/// gone in the end.
+#[test]
+fn taking_past_publications_away_survives_every_fault() {
+    let mut world = World::new();
+    world.step = 9;
+    world.publish(3).unwrap();
+    let store = world.open();
+    let tag = TagName::parse("third").unwrap();
+    store.tag(&store.resolve(&world.preprod.name, "3").unwrap(), &tag, &context(3)).unwrap();
+    drop(store);
+    world.add(3, "hello", "3.0").unwrap();
+    for number in 0..26 {
+        // Other settings make another publication.
+        world.preprod.pdiffs = number;
+        world.publish(3).unwrap();
+    }
+    let recorded = |world: &World| Publication::recorded(&world.open(), &world.preprod.name).unwrap();
+    assert_eq!(recorded(&world).len(), 27);
+    world.last = |world| {
+        let (store, name) = (world.open(), &world.preprod.name);
+        let recorded = Publication::recorded(&store, name).unwrap();
+        let names = |path: &str| -> BTreeSet<String> {
+            let entries = store.public(name).join(path).read_dir_utf8().unwrap();
+            entries.map(|entry| entry.unwrap().file_name().to_owned()).collect()
+        };
+        let ids: BTreeSet<String> = recorded.iter().map(ToString::to_string).collect();
+        assert_eq!(ids.len(), 17);
+        assert_eq!(names(".publications"), ids);
+        assert_eq!(names("snapshot"), ids.into_iter().chain(["third".to_owned()]).collect());
+        assert!(store.public(name).join("snapshot/third/dists/trixie/InRelease").exists());
+        let publications = recorded.iter().map(|id| Publication::read(&store, name, *id).unwrap().unwrap());
+        let entries = publications.flat_map(|publication| publication.entries());
+        let named = entries.filter(|entry| matches!(entry.source, Source::Index(_)));
+        let named: BTreeSet<_> = named.map(|entry| entry.path.file_name().unwrap().to_owned()).collect();
+        assert_eq!(names(".by-hash/SHA256"), named);
+    };
     survives(world, |world| world.publish(5));
 }
 

@@ -31,5 +31,6 @@ mod sharing;
 mod signing_keys;
 mod sources;
 mod tagging;
+mod thinning;
 mod undo;
 mod wrong_settings;

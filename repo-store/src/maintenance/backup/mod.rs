@@ -30,6 +30,7 @@ pub use restore::RestoreReport;
 use crate::context::Context;
 use crate::error::{Error, MaintenanceError};
 use crate::progress::{Amount, Phase, Running};
+use crate::publish::going::going;
 use crate::storage::beneath::{At, PathFault, Status, StorePaths};
 use crate::storage::copy::{Digest, Tell, copy_told};
 use crate::storage::files::mode;
@@ -117,7 +118,7 @@ pub(crate) fn backup_with(
     let mut records = Vec::new();
     for publication in &plan.publications {
         let mut missing = target.copy_all(&publication.files, (context, &phase))?;
-        missing.extend(target.gone(publication)?);
+        missing.extend(target.gone(store, publication)?);
         if missing.is_empty() {
             records.push(publication.record.clone());
         }
@@ -385,9 +386,9 @@ impl<'a> Target<'a> {
         Ok(damaged)
     }
 
-    /// Returns the files of a publication that neither the store nor the backup has, unless garbage collection took the publication away
-    /// meanwhile: its record goes last.
-    fn gone(&self, publication: &PublishedFiles) -> Result<Vec<Utf8PathBuf>, Error> {
+    /// Returns the files of a publication that neither the store nor the backup has, unless the publication was taken away meanwhile: that
+    /// is noted before, and its record goes last.
+    fn gone(&self, store: &Store, publication: &PublishedFiles) -> Result<Vec<Utf8PathBuf>, Error> {
         let mut gone = Vec::new();
         let is_there = |at: At<'_>| at.exists().map_err(Error::io("look at", &*at.full()));
         for Original { path, .. } in &publication.files {
@@ -395,7 +396,8 @@ impl<'a> Target<'a> {
                 gone.push(path.clone());
             }
         }
-        if !gone.is_empty() && !is_there(self.original.at(&publication.record.0))? {
+        let is_going = || going(store, &publication.repository).contains(&publication.id);
+        if !gone.is_empty() && (is_going() || !is_there(self.original.at(&publication.record.0))?) {
             gone.clear();
         }
         Ok(gone)

@@ -54,6 +54,8 @@ pub(super) struct Original {
 
 /// A publication, and the files that cannot be made again from its record.
 pub(super) struct PublishedFiles {
+    pub(super) repository: RepositoryName,
+    pub(super) id: PublicationId,
     pub(super) record: (Utf8PathBuf, Vec<u8>),
     pub(super) files: Vec<Original>,
 }
@@ -177,7 +179,12 @@ impl Plan {
                     of_publication.push(Original { path, digest, size: file.size });
                 }
             }
-            publications.push(PublishedFiles { record: (record, bytes), files: of_publication });
+            publications.push(PublishedFiles {
+                repository,
+                id,
+                record: (record, bytes),
+                files: of_publication,
+            });
         }
         let known: BTreeSet<Utf8PathBuf> =
             publications.iter().map(|publication| publication.record.0.clone()).collect();

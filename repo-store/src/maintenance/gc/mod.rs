@@ -212,9 +212,12 @@ fn collect(store: &Store, options: &GcOptions, mode: Mode<'_>, context: &Context
     // After the locks: what is published meanwhile is announced first.
     let announced = Announced::read(store)?;
     let surveys = repositories.iter().map(|name| Survey::of(store, &paths, name, (&announced, horizon)));
-    let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
+    let mut surveys = surveys.collect::<Result<Vec<_>, _>>()?;
     marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
     // Last: what these cannot read is passed over, and nothing that is needed may be.
+    for survey in &mut surveys {
+        survey.mark_shown_lately(store, &mut marks)?;
+    }
     for commit in history::logged_since(store, (horizon, context.now))? {
         match marks.commit_ids(&HashSet::from([commit])) {
             // The log is no reference: what it mentions may be gone since a collection with a shorter grace period.

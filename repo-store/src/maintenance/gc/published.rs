@@ -7,11 +7,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::Why;
+use super::mark::Marks;
 use super::sweep::{Found, Sweep, files_below};
 use crate::error::{Error, MaintenanceError};
 use crate::history::announced::Announced;
 use crate::history::keyring_versions::{KeyringVersion, KeyringVersions};
 use crate::model::chunk::Chunk;
+use crate::model::commit::Commit;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
@@ -20,9 +22,10 @@ use crate::publish::going::going;
 use crate::publish::going::note_going;
 use crate::publish::layout::{self, PUBLICATIONS, SNAPSHOTS};
 use crate::publish::tagged::mend_tags;
+use crate::publish::unlisted_in_pool::{forget_unlisted, note_unlisted, unlisted_since};
 use crate::publish::{DirectoryTarget, Publication, Source};
 use crate::storage::beneath::{At, StorePaths};
-use crate::storage::files;
+use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// The publications of one repository, judged. Its maker holds the publishing lock.
@@ -33,6 +36,12 @@ pub(super) struct Survey<'a> {
     kept: Vec<Publication>,
     /// Those that go, by the names of their directories.
     going: BTreeMap<String, Why>,
+    /// The states that publishing took the publications of away lately: clients may still have their lists.
+    shown_lately: ShownLately,
+    /// The content of these states, as far as it is there.
+    snapshots_lately: Vec<SnapshotId>,
+    /// Whether the pool may have files that were listed by nothing else than publications which publishing took away before that.
+    is_left_with_unlisted: bool,
 }
 
 impl<'a> Survey<'a> {
@@ -116,7 +125,35 @@ impl<'a> Survey<'a> {
                 must_be_directory(&paths.place(public.join(above).join(name)))?;
             }
         }
-        Ok(Self { paths, repository: repository.clone(), public, kept, going })
+        let shown_lately = ShownLately::of(repository, announced, &recorded, horizon);
+        let since = unlisted_since(store, repository);
+        Ok(Self {
+            paths,
+            repository: repository.clone(),
+            public,
+            kept,
+            going,
+            shown_lately,
+            snapshots_lately: Vec::new(),
+            is_left_with_unlisted: since.is_some_and(|since| since < horizon.as_second()),
+        })
+    }
+
+    /// Marks what the states lead to that clients saw lately, in publications that are gone. Nothing but the log refers to these
+    /// states, so what of them is gone is passed over: this comes after all else is marked.
+    pub(super) fn mark_shown_lately(&mut self, store: &Store, marks: &mut Marks<'_>) -> Result<(), Error> {
+        for commit in &self.shown_lately.states {
+            let marked = Commit::read(&store.objects(), *commit).map_err(Error::from).and_then(|state| {
+                let snapshots: Vec<SnapshotId> = state.suites.values().copied().collect();
+                marks.commits(vec![(*commit, state)]).map(|()| snapshots)
+            });
+            match marked {
+                Ok(snapshots) => self.snapshots_lately.extend(snapshots),
+                Err(Error::Storage(StorageError::Missing { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The content of the publications that are kept.
@@ -125,9 +162,9 @@ impl<'a> Survey<'a> {
         suites.filter_map(|suite| suite.snapshot)
     }
 
-    /// Whether any publication goes.
+    /// Whether the pool may have files that nothing lists any more.
     pub(super) fn loses_something(&self) -> bool {
-        self.going() > 0
+        self.going() > 0 || self.is_left_with_unlisted
     }
 
     /// Returns how many publications go.
@@ -139,7 +176,8 @@ impl<'a> Survey<'a> {
     pub(super) fn unlisted(&self, store: &Store) -> Result<Vec<Found>, Error> {
         let mut listed = HashSet::new();
         let mut chunks = HashSet::new();
-        for snapshot in self.snapshots().collect::<BTreeSet<_>>() {
+        let lately = self.snapshots_lately.iter().copied();
+        for snapshot in self.snapshots().chain(lately).collect::<BTreeSet<_>>() {
             for id in store.empty_or(Some(snapshot))?.chunks(store.objects()) {
                 let id = id?;
                 if chunks.insert(id) {
@@ -201,8 +239,42 @@ impl<'a> Survey<'a> {
             Ok(())
         } else {
             forget_going(store, &self.repository)?;
+            if self.is_left_with_unlisted {
+                forget_unlisted(store, &self.repository)?;
+                if let Some(replaced) = self.shown_lately.replaced {
+                    note_unlisted(store, &self.repository, replaced);
+                }
+            }
             mend_tags(store, &DirectoryTarget::new(store, &self.repository), &self.repository)
         }
+    }
+}
+
+/// What clients saw lately in publications that are gone.
+#[derive(Default)]
+struct ShownLately {
+    states: BTreeSet<CommitId>,
+    /// When the last of these publications was replaced, in seconds since 1970.
+    replaced: Option<i64>,
+}
+
+impl ShownLately {
+    /// The log tells of all publications. Those without a record are gone.
+    fn of(
+        repository: &RepositoryName,
+        announced: &Announced,
+        recorded: &BTreeSet<PublicationId>,
+        horizon: Timestamp,
+    ) -> Self {
+        let all: BTreeSet<PublicationId> = announced.of(repository).union(recorded).copied().collect();
+        let mut found = Self::default();
+        for (id, next) in all.iter().zip(all.iter().skip(1)) {
+            if next.seconds() >= horizon.as_second() && !recorded.contains(id) {
+                found.states.extend(announced.state(repository, *id).flatten());
+                found.replaced = Some(next.seconds());
+            }
+        }
+        found
     }
 }
 

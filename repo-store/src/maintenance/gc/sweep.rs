@@ -1,7 +1,6 @@
 //! Removing files, and keeping account of what that frees.
 
 use std::collections::{HashMap, HashSet};
-use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use jiff::Timestamp;
 use super::{Garbage, Why};
 use crate::error::Error;
 use crate::progress::Running;
+use crate::publish::aside::put_away;
 use crate::storage::beneath::{At, Status, StorePaths};
 use crate::storage::{Key, beneath, files};
 use crate::store::Store;
@@ -199,16 +199,8 @@ impl<'a> Sweep<'a> {
         if self.dry_run {
             return Ok(());
         }
-        let aside = self.store.storage().temporary()?;
-        let removed = match files::rename(at.clone(), &aside) {
-            Ok(()) => files::remove_tree(&aside),
-            Err(error) if error.kind() == ErrorKind::CrossesDevices => files::remove_tree(at),
-            Err(error) => Err(error),
-        };
-        match removed {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", directory)(error)),
-            _ => Ok(()),
-        }
+        let aside = put_away(self.store, at)?;
+        aside.map_or(Ok(()), |aside| files::remove_tree(&aside).map_err(Error::io("remove", directory)))
     }
 
     fn note(&mut self, file: &Found, why: Why) {

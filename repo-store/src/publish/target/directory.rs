@@ -21,6 +21,7 @@ use crate::model::record::RecordKey;
 use crate::publish::aside::give_name;
 use crate::publish::aside::move_aside;
 use crate::publish::aside::point;
+use crate::publish::aside::put_away;
 use crate::publish::entry::File;
 use crate::publish::layout;
 use crate::publish::missing::Missing;
@@ -325,6 +326,11 @@ impl PublicationTarget for DirectoryTarget<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn put_away(&self, path: &Utf8Path) -> Result<Option<Utf8PathBuf>, Error> {
+        self.note(self.full(path).parent().map(Utf8Path::to_owned));
+        put_away(self.store, self.at(path))
     }
 }
 

@@ -169,6 +169,15 @@ pub(crate) trait PublicationTarget: Send + Sync {
     /// # Errors
     /// When the target refuses.
     fn remove_tree(&self, path: &Utf8Path) -> Result<(), Error>;
+
+    /// Takes a directory out of the tree, in one step where the target can do that. Returns where it lies now, for the caller to remove;
+    /// `None` when nothing is left of it, or nothing was there.
+    ///
+    /// # Errors
+    /// When the target refuses.
+    fn put_away(&self, path: &Utf8Path) -> Result<Option<Utf8PathBuf>, Error> {
+        self.remove_tree(path).map(|()| None)
+    }
 }
 
 impl dyn PublicationTarget + '_ {
