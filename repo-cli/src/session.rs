@@ -121,11 +121,11 @@ impl Session {
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
     pub(crate) fn upgrade_store(&mut self, output: &Output) -> Result<(), Failure> {
-        if self.store.format() < Format::NEWEST {
+        if self.store.format() < Format::WRITTEN {
             let before = self.store.upgrade()?;
             output.note(&format!(
                 "upgraded the store from format {before} to format {}; older versions of repo-cli can no longer open it",
-                Format::NEWEST
+                Format::WRITTEN
             ));
         }
         Ok(())
@@ -740,7 +740,7 @@ pub(crate) fn login_name(number: u32) -> String {
 /// Notes what was done to look after the store, for `status`, if its owner did it: a file of another, root's above all, would be in the
 /// owner's way. A store of an older format is left as it is.
 pub(crate) fn note_upkeep(store: &Store, kind: UpkeepKind, run: &UpkeepRun, output: &Output) {
-    if !is_owner(store) || store.format() < Format::NEWEST {
+    if !is_owner(store) || store.format() < Format::WRITTEN {
         return;
     }
     if let Err(error) = store.note_upkeep(kind, run) {

@@ -59,6 +59,7 @@ pub fn record(text: &[u8]) -> Option<Vec<u8>> {
 
 fn look_at(record: &Record) {
     let _ = (record.files(), record.pool_path(), record.size(), record.source(), record.check_paths());
+    let _ = (record.kept_files(), record.provenance().map(|told| record.with_provenance(&told)));
     let _ = (record.published(), record.kind(), record.component(), record.field("Section"));
 }
 

@@ -2,7 +2,7 @@ use std::str::FromStr as _;
 
 use apt_index::Item as _;
 use deb_parse::SuiteName;
-use repo_store::{Record, RepositoryName, Revision, Selector};
+use repo_store::{Provenance, Record, RecordFile, RepositoryName, Revision, Selector};
 use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};
@@ -56,6 +56,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
                 "entry": ListedJson::new(record, suites),
                 "blob": record.blob().to_string(),
                 "files": files(record),
+                "provenance": provenance(record),
                 "stanza": stanza(record),
             })
         })
@@ -70,6 +71,9 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
                 for file in record.files().unwrap_or_default() {
                     output.line(&format!("# {} ({} bytes)", file.path, file.size));
                 }
+            }
+            for file in record.provenance_files().unwrap_or_default() {
+                output.line(&format!("# {} ({} bytes)", file.path, file.size));
             }
             output.line(stanza(record).trim_end());
         }
@@ -131,4 +135,27 @@ fn files(record: &Record) -> Vec<FileJson> {
     files
         .map(|file| FileJson { path: file.path.to_string(), size: file.size, blob: file.blob.to_string() })
         .collect()
+}
+
+/// A file that says how the package was built.
+#[derive(Serialize)]
+struct ProvenanceJson {
+    name: String,
+    path: String,
+    size: u64,
+    sha256: String,
+    blob: String,
+}
+
+fn provenance(record: &Record) -> Vec<ProvenanceJson> {
+    let (kept, published) =
+        (record.provenance().unwrap_or_default(), record.provenance_files().unwrap_or_default());
+    let of = |(kept, published): (Provenance, RecordFile)| ProvenanceJson {
+        name: kept.name,
+        path: published.path.to_string(),
+        size: kept.size,
+        sha256: kept.sha256.to_string(),
+        blob: kept.blob.to_string(),
+    };
+    kept.into_iter().zip(published).map(of).collect()
 }

@@ -7,6 +7,7 @@ use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use testkit::{Apt, Environment, Output, Server, Source, Tree};
 
+use crate::http::get;
 use crate::published::Published;
 use crate::{configure, store};
 
@@ -479,4 +480,37 @@ fn an_upload_that_is_not_to_be_released_is_refused_like_one_for_an_unknown_relea
     assert!(refused.stderr.contains("preprod has no suite for `UNRELEASED`"), "{refused}");
     assert!(refused.stderr.contains("hint: choose suites with --suite"), "{refused}");
     let _ = environment.run(&["add", "preprod", changes.as_str(), "--suite", "bookworm"]).succeeds();
+}
+
+#[test]
+fn the_record_of_a_build_is_kept_shown_and_served_beside_the_pool() {
+    let environment = store();
+    let binary = environment.package("hello", "1.0-1", "amd64");
+    let hello = source(&environment, "hello", "1.0-1");
+    let info = hello.buildinfo("amd64", &[binary.file_name().unwrap()]);
+    let files = [binary.file_name().unwrap(), info.file_name().unwrap()];
+    let changes = hello.changes("bookworm", "amd64", &files);
+    let content = fs::read(&info).unwrap();
+    let _ = environment.run(&["add", "preprod", changes.as_str()]).succeeds();
+
+    let shown: serde_json::Value =
+        serde_json::from_str(&environment.json(&["show", "preprod", "hello"])).unwrap();
+    let [told] = shown["packages"][0]["provenance"].as_array().unwrap().as_slice() else { panic!("{shown}") };
+    assert_eq!(told["name"], "hello_1.0-1_amd64.buildinfo");
+    assert_eq!(told["size"], content.len());
+    let path = told["path"].as_str().unwrap();
+    assert!(
+        path.starts_with("buildinfo/h/hello/") && path.ends_with("/hello_1.0-1_amd64.buildinfo"),
+        "{path}"
+    );
+    let text = environment.run(&["show", "preprod", "hello"]).succeeds().stdout;
+    assert!(text.contains(&format!("# {path} ({} bytes)\n", content.len())), "{text}");
+
+    let _ = environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]).succeeds();
+    assert_eq!(fs::read(environment.root().join("public/prod").join(path)).unwrap(), content);
+    let server = Server::start(environment.command().arg("serve"));
+    let (status, answer) = get(&server, &format!("/prod/{path}"));
+    assert_eq!(status, 200);
+    assert!(answer.ends_with(&content));
+    let _ = environment.run(&["fsck"]).succeeds();
 }

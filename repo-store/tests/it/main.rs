@@ -22,6 +22,7 @@ mod older_publications;
 mod permissions;
 mod plans;
 mod progress;
+mod provenance;
 mod publication_plans;
 mod publishing;
 mod retention;

@@ -4,7 +4,7 @@ use apt_index::{LONGEST_NAME, RelPath};
 use deb_parse::control::{PackagesStanza, SourcesStanza};
 use deb_parse::deb822;
 
-use super::{BLOB, FILES, Record};
+use super::{BLOB, FILES, Record, provenance};
 use crate::model::id::BlobId;
 use crate::storage::StorageError;
 
@@ -56,7 +56,7 @@ impl Record {
             .ok_or_else(|| StorageError::damaged("record", &self.key, "it lists no file"))
     }
 
-    /// The size of all its files in bytes.
+    /// The size of all files of the package in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.files().map_or(0, |files| files.iter().fold(0, |sum, file| sum.saturating_add(file.size)))
@@ -119,5 +119,6 @@ pub(crate) fn blobs_in(chunk: &[u8]) -> Option<Vec<BlobId>> {
         let lines = list.split(|byte| *byte == b'\n').map_while(|line| line.strip_prefix(b" "));
         blobs.extend(lines.map(id).collect::<Option<Vec<_>>>()?);
     }
+    blobs.extend(provenance::blobs_in(chunk)?);
     Some(blobs)
 }

@@ -488,6 +488,11 @@ impl<'a> Candidate<'a> {
         })
     }
 
+    /// Keeps a copy of a file with it.
+    fn stage(&mut self, copy: Option<(Key, Box<dyn Staged + 'a>)>) {
+        self.staged.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).extend(copy);
+    }
+
     /// The inner error is the package's own fault, the outer one the store's.
     fn insert(
         &self,
@@ -619,11 +624,12 @@ fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
     Ok(())
 }
 
-/// The packages that were not there before.
+/// The packages that were not there before; if there are none, those of which is told now how they were built.
 fn summary(outcome: &Outcome) -> PackageSummary {
     let added = outcome.added.values().flatten();
-    let mut added: Vec<&Added> =
-        added.filter(|added| added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New)).collect();
+    let is_new = |added: &&Added| added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New);
+    let (new, told): (Vec<&Added>, Vec<&Added>) = added.partition(is_new);
+    let mut added = if new.is_empty() { told } else { new };
     added.sort_by(|a, b| a.key.cmp(&b.key));
     PackageSummary::new(added.iter().map(|added| &added.key))
 }
