@@ -502,12 +502,11 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 10] = [
+    const WITHOUT: [(&str, &str); 9] = [
         (
             "config proxy",
             "it prints; --write-credentials writes what another server reads of users and tokens, and nothing else",
         ),
-        ("fsck", "without --repair it only looks, which is what --repair would mend"),
         ("hooks deliver", "it is what verbs leave behind"),
         ("hooks retry", "it delivers what `hooks list` shows"),
         ("hooks test", "it sends one event that says that it is a test"),

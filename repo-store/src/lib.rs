@@ -87,7 +87,8 @@ pub use maintenance::backup::{
 };
 pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
-    Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
+    Refusal, RepairMeans, RepairPlan, RepairReport, RepairStep, SignAgain, SignTags, SignatureCheck,
+    SignedSuite, Unhelpful, Withdrawn,
 };
 pub use maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport, Why};
 pub use maintenance::hook_spool::{DeliveryState, HookDelivery, MOST_WAITING, RetryLock};

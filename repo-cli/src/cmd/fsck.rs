@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8PathBuf;
 use repo_config::KeyDirectory;
 use repo_store::{
-    CopySource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairReport, RepositoryName,
-    SignedSuite, TagName, Unhelpful, UpkeepKind, UpkeepRun, Withdrawn,
+    CopySource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairPlan, RepairReport,
+    RepairStep, RepositoryName, SignedSuite, TagName, Unhelpful, UpkeepKind, UpkeepRun, Withdrawn,
 };
 use serde_json::{Value, json};
 
@@ -24,6 +24,9 @@ pub(crate) struct FsckArguments {
     /// older publications that have lost a part
     #[arg(long)]
     repair: bool,
+    /// Show what would be put right, and change nothing; no server is asked
+    #[arg(long, requires = "repair")]
+    dry_run: bool,
     /// Take true copies from here: a backup, another root, a directory of packages, or the URL of one of these or of a
     /// published tree; may be given several times
     #[arg(long, value_name = "DIR|URL", requires = "repair")]
@@ -35,7 +38,7 @@ pub(crate) struct FsckArguments {
 impl FsckArguments {
     /// Returns whether the verb writes to the store.
     pub(crate) fn writes(&self) -> bool {
-        self.repair
+        self.repair && !self.dry_run
     }
 }
 
@@ -69,7 +72,7 @@ impl Place {
 const SHOWN: usize = 5;
 
 pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    if arguments.repair {
+    if arguments.writes() {
         check_owner(session)?;
     }
     let context = session.context();
@@ -115,10 +118,15 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
         sign_tags: Some(&sign_tags),
         publish: Some(&publish),
     };
+    let places: Vec<Place> =
+        arguments.from.iter().map(|text| Place::parse(text)).collect::<Result<_, _>>()?;
+    let sources: Vec<_> = places.iter().map(Place::source).collect();
+    if arguments.dry_run {
+        let plan = session.store.plan_repair(&options, &sources, &context)?;
+        print_plan(&plan, arguments.rows.limit(output), output);
+        return Ok(Outcome::of(plan.steps().is_empty() && plan.left().is_empty()));
+    }
     let report = if arguments.repair {
-        let places: Vec<Place> =
-            arguments.from.iter().map(|text| Place::parse(text)).collect::<Result<_, _>>()?;
-        let sources: Vec<_> = places.iter().map(Place::source).collect();
         session.store.repair(&options, &sources, &context)?
     } else {
         RepairReport { remaining: session.store.fsck(&options, &context)?, ..RepairReport::default() }
@@ -139,6 +147,29 @@ fn check_owner(session: &Session) -> Result<(), Failure> {
     Err(Failure::NotOwner { path, owner })
 }
 
+/// Prints what a repair would do.
+fn print_plan(plan: &RepairPlan, limit: RowLimit, output: &Output) {
+    let json = json!({ "dry_run": true, "steps": plan.steps(), "left": plan.left() });
+    let (steps, left) = (plan.steps(), plan.left());
+    output.result(&json, || {
+        for RepairStep { problem, means, .. } in steps.iter().take(limit.of(steps.len())) {
+            output.line(&format!("would repair: {problem}"));
+            output.line(&format!("    {means}"));
+        }
+        output.rest(limit, steps.len(), "problem");
+        for problem in left.iter().take(limit.of(left.len())) {
+            output.line(&format!("would stay: {problem}"));
+        }
+        output.rest(limit, left.len(), "problem");
+    });
+    if steps.is_empty() && left.is_empty() {
+        output.say("clean: nothing to repair");
+        return;
+    }
+    output.note(&format!("would repair {} of {}", steps.len(), count(steps.len() + left.len(), "problem")));
+    output.record(Failure::Unsound { problems: steps.len() + left.len(), hint: None }.report());
+}
+
 /// Prints what a check found, and what a repair did.
 pub(crate) fn print(
     done: &RepairReport,
@@ -157,8 +188,8 @@ pub(crate) fn print(
     let json = json!({
         "clean": report.is_clean(),
         "notes": report.notes,
-        "problems": report.problems.iter().map(to_json).collect::<Vec<_>>(),
-        "repaired": repaired.iter().map(to_json).collect::<Vec<_>>(),
+        "problems": report.problems,
+        "repaired": repaired,
         "withdrawn": withdrawn.iter().map(withdrawn_json).collect::<Vec<_>>(),
         "unhelpful": unhelpful
             .iter()
@@ -351,23 +382,4 @@ fn needs_a_copy(problem: &Problem, is_explained: bool) -> bool {
         ProblemKind::Signature => !is_explained,
         _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
     }
-}
-
-pub(crate) fn to_json(problem: &Problem) -> Value {
-    let affects = problem.affects.iter().map(|affected| {
-        json!({
-            "repository": affected.repository.as_str(),
-            "suite": affected.suite.as_ref().map(ToString::to_string),
-            "package": affected.package.as_ref().map(|key| key.package.to_string()),
-            "version": affected.package.as_ref().map(|key| key.version.to_string()),
-            "architecture": affected.package.as_ref().map(|key| key.architecture.to_string()),
-            "current": affected.current,
-        })
-    });
-    json!({
-        "kind": problem.kind.name(),
-        "path": problem.path.as_str(),
-        "what": problem.what,
-        "affects": affects.collect::<Vec<_>>(),
-    })
 }

@@ -128,7 +128,7 @@ fn restore(
     let options = FsckOptions { signatures: Some(&check), keys: Some(&look), ..FsckOptions::default() };
     let found = store.fsck(&options, &context)?;
     let is_clean = found.is_clean();
-    let problems: Vec<_> = found.problems.iter().map(fsck::to_json).collect();
+    let problems = json!(found.problems);
     let limit = LimitArguments::default().limit(output).with_way("repo-cli fsck --limit 0");
     fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, &keys, limit, output);
     let json = json!({

@@ -482,6 +482,7 @@ const CODES: &[(&str, &str, &str)] = &[
     ("E-OTHER-TEXT", "a signer signed another text", "correct the command of the signer"),
     ("E-OUTDATED", "the repository has changed since the plan was made", "give the same command again"),
     ("E-OUTDATED-COLLECTION", "more would be removed by now than was confirmed", "run `repo-cli gc` again"),
+    ("E-OUTDATED-REPAIR", "more is wrong by now than the plan of a repair knows", "plan it again"),
     (
         "E-PASSPHRASE",
         "the passphrase of the keys cannot be read",

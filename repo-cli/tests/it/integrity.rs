@@ -31,8 +31,21 @@ fn damage_is_reported_and_repaired_from_a_backup() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["clean"], false);
     assert!(json["problems"].as_array().unwrap().iter().any(|problem| problem["kind"] == "mode"));
+    let from = ["fsck", "--repair", "--from", backup.as_str()];
+    let planned = environment.run(&[&from[..], &["--dry-run"]].concat()).ends_with(1);
+    assert!(
+        planned.stdout.contains(&format!("    copy it from {}", backup.join("store/blobs"))),
+        "{planned}"
+    );
+    assert!(planned.stderr.contains("would repair 4 of 4 problems"), "{planned}");
+    let json = environment.run(&[&from[..], &["--dry-run", "--json"]].concat()).ends_with(1).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let copied: Vec<_> =
+        json["steps"].as_array().unwrap().iter().filter(|step| step["means"] == "copy").collect();
+    assert_eq!(copied.len(), 1, "{json}");
+    assert_eq!(copied[0]["problem"]["affects"][0]["package"], "hello", "{json}");
     let _ = environment.run(&["fsck", "--repair"]).ends_with(1);
-    let _ = environment.run(&["fsck", "--repair", "--from", backup.as_str()]).succeeds();
+    let _ = environment.run(&from).succeeds();
     let _ = environment.run(&["fsck"]).succeeds();
 }
 

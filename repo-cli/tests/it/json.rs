@@ -263,6 +263,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         ],
         "fsck" => vec![
             case(0, &["fsck"]),
+            case(0, &["fsck", "--repair", "--dry-run"]),
             case(1, &["fsck", "--repair", "--from", &hostile_name]),
             case(1, &["fsck", "--repair", "--from", &format!("http://{HOSTILE}/")]),
         ],

@@ -44,6 +44,12 @@ pub enum MaintenanceError {
         /// How many histories would be cut that are not in the plan, or further than planned.
         histories: usize,
     },
+    /// A plan of a repair that does not know all that is wrong by now.
+    #[error("the store has changed since the repair was planned: by now {problems} more problems are found")]
+    OutdatedRepair {
+        /// How many problems are not in the plan.
+        problems: usize,
+    },
 }
 
 impl MaintenanceError {
@@ -56,6 +62,7 @@ impl MaintenanceError {
             Self::NoWayBack { .. } => "E-NO-WAY-BACK",
             Self::LostRecord { .. } => "E-LOST-RECORD",
             Self::OutdatedCollection { .. } => "E-OUTDATED-COLLECTION",
+            Self::OutdatedRepair { .. } => "E-OUTDATED-REPAIR",
         }
     }
 }

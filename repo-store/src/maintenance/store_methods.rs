@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::context::Context;
 use crate::error::Error;
 use crate::maintenance::backup::{BackupPlan, BackupReport, NamedFile, RestorePlan, RestoreReport};
-use crate::maintenance::fsck::{CopySource, FsckOptions, FsckReport, RepairReport};
+use crate::maintenance::fsck::{CopySource, FsckOptions, FsckReport, RepairPlan, RepairReport};
 use crate::maintenance::gc::{GcOptions, GcPlan, GcReport};
 use crate::maintenance::hook_spool::{HookDelivery, RetryLock};
 use crate::maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
@@ -125,7 +125,36 @@ impl Store {
         sources: &[CopySource<'_>],
         context: &Context,
     ) -> Result<RepairReport, Error> {
-        super::fsck::repair::repair(self, options, sources, context)
+        super::fsck::repair::repair(self, options, sources, None, context)
+    }
+
+    /// Finds out what [`repair`](Self::repair) would do, and changes nothing. Places that are [reached by other means](CopySource::Remote)
+    /// are asked for nothing that would have to be kept.
+    ///
+    /// ```
+    /// use repo_store::{Context, FsckOptions, Store};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = Store::create(camino::Utf8Path::from_path(directory.path()).unwrap())?;
+    /// let (options, context) = (FsckOptions::default(), Context::new("doc", jiff::Timestamp::now()));
+    /// let plan = store.plan_repair(&options, &[], &context)?;
+    /// for step in plan.steps() {
+    ///     println!("{}: {}", step.problem, step.means);
+    /// }
+    /// let report = plan.apply(&store, &options, &[], &context)?;
+    /// assert!(report.remaining.is_clean());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fsck`](Self::fsck).
+    pub fn plan_repair(
+        &self,
+        options: &FsckOptions<'_>,
+        sources: &[CopySource<'_>],
+        context: &Context,
+    ) -> Result<RepairPlan, Error> {
+        super::fsck::repair::plan_repair(self, options, sources, context)
     }
 
     /// Returns whether somebody is collecting garbage at the moment.

@@ -13,10 +13,11 @@ use crate::fixture::{
     Fixture, context, everything_below, overwrite, publish, publish_with_other_keys, secret_key, settings,
     signer,
 };
+use crate::planned_repairs::repaired_as_planned;
 use crate::publishing::{assert_indices_are_as_signed, visible};
 
 /// Two packages, a current and an earlier publication, and a tag.
-fn small() -> Fixture {
+pub(crate) fn small() -> Fixture {
     let mut fixture = Fixture::in_memory();
     fixture.preprod = settings("preprod", &["trixie"]);
     fixture.preprod.contents = true;
@@ -44,7 +45,7 @@ fn check(store: &Store) -> FsckReport {
 
 fn repair(store: &Store, sources: &[Utf8PathBuf]) -> RepairReport {
     let sources: Vec<_> = sources.iter().map(|directory| CopySource::Directory(directory)).collect();
-    store.repair(&FsckOptions::default(), &sources, &context(1000)).unwrap()
+    repaired_as_planned(store, &FsckOptions::default(), &sources, &context(1000))
 }
 
 fn lines(report: &FsckReport) -> Vec<String> {

@@ -20,6 +20,7 @@ mod manifests;
 mod newest;
 mod older_publications;
 mod permissions;
+mod planned_repairs;
 mod plans;
 mod progress;
 mod provenance;

@@ -11,6 +11,7 @@ use repo_store::{
 };
 
 use crate::fixture::{Fixture, context, everything_below, overwrite, publish, settings, signer};
+use crate::planned_repairs::repaired_as_planned;
 use crate::publishing::{assert_indices_are_as_signed, visible, visible_below};
 
 /// Three publications with an index of a package's files, the first of them with a tag. The second one has an index whose order is not
@@ -39,7 +40,7 @@ fn tag() -> TagName {
 }
 
 fn repair(store: &Store) -> RepairReport {
-    store.repair(&FsckOptions::default(), &[], &context(1000)).unwrap()
+    repaired_as_planned(store, &FsckOptions::default(), &[], &context(1000))
 }
 
 fn lines(problems: &[Problem]) -> Vec<String> {
@@ -199,7 +200,7 @@ fn a_repair_that_may_sign_leaves_every_tag_published_and_clients_where_they_were
         fixture.store.sign_tags_again(&fixture.preprod, tags, &signer, &context(1000)).unwrap() == tags
     };
     let options = FsckOptions { sign_tags: Some(&sign_tags), ..FsckOptions::default() };
-    let report = fixture.store.repair(&options, &[], &context(1000)).unwrap();
+    let report = repaired_as_planned(&fixture.store, &options, &[], &context(1000));
     assert_eq!(lines(&report.remaining.problems), [""; 0]);
     let [Withdrawn { publication, tags, .. }] = report.withdrawn.as_slice() else { panic!("{report:?}") };
     assert_eq!(*publication, ids[0]);

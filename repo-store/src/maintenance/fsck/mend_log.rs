@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::journal::Journal;
 use super::last_seen::LastSeen;
+use super::plan::RepairMeans;
 use super::published::Records;
 use super::repair::Repair;
 use crate::error::Error;
@@ -18,14 +19,14 @@ use crate::storage::{StorageError, files, log};
 impl Repair<'_, '_> {
     /// Writes the log again: every line that is intact here or elsewhere, and one for each commit, and each publication that clients saw, that
     /// has none.
-    pub(super) fn log(&mut self) -> Result<bool, Error> {
+    pub(super) fn log(&mut self) -> Result<Option<RepairMeans>, Error> {
         let journal: &Journal = &self.found.journal;
-        let _lock = self.store.storage().log().hold()?;
+        let _lock = self.changes.lock_key(&log::key())?;
         let path = self.store.root().join("store").join(log::key().as_str());
         let now = files::read_kept(&path).ok().flatten().unwrap_or_default();
         if now != journal.log() {
             // Somebody wrote since: the next round sees it.
-            return Ok(false);
+            return Ok(None);
         }
         let mut lines = intact(&now);
         if let Some(other) = self.sources.logs().map(|log| intact(&log)).max_by_key(Vec::len) {
@@ -63,10 +64,8 @@ impl Repair<'_, '_> {
             let sealed = log::seal(&log, line);
             log.extend_from_slice(sealed.as_bytes());
         }
-        let temporary = self.store.storage().temporary()?;
-        files::write_new(&temporary, &log, mode::MUTABLE)?;
-        self.place(&temporary, &path)?;
-        Ok(true)
+        self.changes.write(&path, &log, mode::MUTABLE)?;
+        Ok(Some(RepairMeans::MakeAgain))
     }
 
     /// Adds a line for each publication that clients saw and that has none: what they see, and what that took the place of.

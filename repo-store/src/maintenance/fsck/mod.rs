@@ -11,12 +11,14 @@
 //! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/cache/`,
 //! `store/damaged/`.
 
+mod changes;
 mod contents;
 mod graph;
 mod inventory;
 mod journal;
 mod last_seen;
 mod mend_log;
+mod plan;
 mod published;
 mod remote;
 pub(super) mod repair;
@@ -36,6 +38,7 @@ use deb_parse::checksum::{Blake3, Sha256};
 use graph::{Graph, Wanted};
 use inventory::{Inventory, in_place};
 use journal::Journal;
+pub use plan::{RepairMeans, RepairPlan, RepairStep};
 use published::{Published, Records, Remedy};
 pub use remote::{Copies, Refusal, Unhelpful};
 pub use repair::RepairReport;
@@ -188,15 +191,20 @@ impl Findings {
 
 /// See [`Store::fsck`].
 pub(crate) fn fsck(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Result<FsckReport, Error> {
+    examine_whole(store, options, context).map(|found| found.report)
+}
+
+/// Examines a store from which nothing is collected meanwhile.
+fn examine_whole(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Result<Findings, Error> {
     let collection = || store.storage().locks().state(COLLECTION);
     let before = collection();
-    let report = examine(store, options, context)?.report;
-    if report.is_clean() || (before == collection() && !before.is_held) {
-        return Ok(report);
+    let found = examine(store, options, context)?;
+    if found.report.is_clean() || (before == collection() && !before.is_held) {
+        return Ok(found);
     }
     // What garbage collection took away meanwhile looks like damage. So once more, without it.
     let _none_runs = store.storage().locks().share(COLLECTION);
-    Ok(examine(store, options, context)?.report)
+    examine(store, options, context)
 }
 
 /// The links that lie where directories of the store belong. What they lead to was put there by nobody but a person, who has to undo it: below

@@ -105,9 +105,13 @@ impl<'a> Remote<'a> {
         }
     }
 
+    pub(super) fn name(&self) -> String {
+        self.copies.name().to_owned()
+    }
+
     pub(super) fn unhelpful(&self) -> Option<Unhelpful> {
         let what = self.first_failure.clone()?;
-        Some(Unhelpful { place: self.copies.name().to_owned(), what })
+        Some(Unhelpful { place: self.name(), what })
     }
 
     /// A new file in the store with the content of a blob.

@@ -4,15 +4,18 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
+use crate::model::serialized::as_text;
 use crate::publish::layout::BY_HASH;
 
 /// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// Which sort of thing is wrong.
+    #[serde(serialize_with = "as_text")]
     pub kind: ProblemKind,
     /// Where, from the root of the store.
     pub path: Utf8PathBuf,
@@ -105,6 +108,20 @@ pub struct Affected {
     pub package: Option<RecordKey>,
     /// Whether the present state or a publication that clients can read is affected, and not only older history.
     pub current: bool,
+}
+
+impl Serialize for Affected {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { repository, suite, package, current } = self;
+        let mut fields = serializer.serialize_struct("Affected", 6)?;
+        fields.serialize_field("repository", repository.as_str())?;
+        fields.serialize_field("suite", &suite.as_ref().map(ToString::to_string))?;
+        fields.serialize_field("package", &package.as_ref().map(|key| key.package.to_string()))?;
+        fields.serialize_field("version", &package.as_ref().map(|key| key.version.to_string()))?;
+        fields.serialize_field("architecture", &package.as_ref().map(|key| key.architecture.to_string()))?;
+        fields.serialize_field("current", current)?;
+        fields.end()
+    }
 }
 
 impl fmt::Display for Affected {

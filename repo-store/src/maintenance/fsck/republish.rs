@@ -29,9 +29,30 @@ pub(super) fn publish_lost(
     tried: &mut BTreeSet<RepositoryName>,
 ) -> Result<bool, Error> {
     let Some(publish) = options.publish else { return Ok(false) };
+    let mut is_published = false;
+    for Lost { repository, is_present } in lost(store, found, tried)? {
+        is_published |= is_present && publish(&repository);
+        tried.insert(repository);
+    }
+    Ok(is_published)
+}
+
+/// A repository that lost a part that clients see.
+pub(super) struct Lost {
+    pub(super) repository: RepositoryName,
+    /// Whether clients see its present state, so that it can be published again.
+    pub(super) is_present: bool,
+}
+
+/// Returns the repositories that lost a part that clients see, but those that were tried already.
+pub(super) fn lost(
+    store: &Store,
+    found: &Findings,
+    tried: &BTreeSet<RepositoryName>,
+) -> Result<Vec<Lost>, Error> {
     let names = found.findings.iter().filter_map(Finding::repository_of_a_loss);
     let names: BTreeSet<RepositoryName> = names.filter(|name| !tried.contains(name)).collect();
-    let mut is_published = false;
+    let mut all = Vec::new();
     for repository in names {
         let shown = match Publication::shown(&DirectoryTarget::new(store, &repository)) {
             Ok(shown) => shown,
@@ -56,7 +77,6 @@ pub(super) fn publish_lost(
         if !found.findings.iter().any(is_shown) {
             continue;
         }
-        tried.insert(repository.clone());
         // What was committed and not published stays unseen: somebody decides when that is shown.
         let head = store.head(&repository)?.as_ref().map(Revision::id);
         let lost = LastSeen::of(store, &repository, (&found.journal, &records)).lost;
@@ -64,9 +84,9 @@ pub(super) fn publish_lost(
             Some(current) if lost.is_none() => current.commit == head,
             _ => commit_shown_by(store, &repository, lost.or(shown))? == Some(head),
         };
-        is_published |= is_present && publish(&repository);
+        all.push(Lost { repository, is_present });
     }
-    Ok(is_published)
+    Ok(all)
 }
 
 /// The commit that a publication shows by the operation log, or the last one; `None` when the log does not name it.
@@ -85,7 +105,7 @@ fn commit_shown_by(
 
 impl Finding {
     /// Returns the repository that lost a part of a publication.
-    fn repository_of_a_loss(&self) -> Option<RepositoryName> {
+    pub(super) fn repository_of_a_loss(&self) -> Option<RepositoryName> {
         if !matches!(self.problem.kind, ProblemKind::Missing | ProblemKind::Damaged | ProblemKind::Unreadable)
         {
             return None;

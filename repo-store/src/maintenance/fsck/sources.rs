@@ -48,8 +48,20 @@ enum Place<'a> {
 pub(super) enum Found {
     /// To be copied from there.
     At(Utf8PathBuf),
-    /// A new temporary file of the store.
-    Fetched(Utf8PathBuf),
+    /// A new temporary file of the store, which came from that place.
+    Fetched { file: Utf8PathBuf, place: String },
+    /// That place was not asked for it yet.
+    Hoped { place: String },
+}
+
+impl Found {
+    /// Returns where the copy is, in words.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::At(path) => path.to_string(),
+            Self::Fetched { place, .. } | Self::Hoped { place } => place.clone(),
+        }
+    }
 }
 
 /// Places to look in, and what was learnt of the files there.
@@ -61,6 +73,8 @@ pub(super) struct Sources<'a> {
     /// What the store itself publishes.
     own: Utf8PathBuf,
     loose: Loose,
+    /// Whether nothing may be written, and so nothing fetched.
+    is_dry: bool,
 }
 
 /// Every file that may be a package or a part of a source package, wherever it lies in a directory.
@@ -72,14 +86,14 @@ struct Loose {
 
 impl<'a> Sources<'a> {
     /// `given` are named by the user; the store's own pools are looked through as well.
-    pub(super) fn new(store: &'a Store, given: &[CopySource<'a>]) -> Self {
+    pub(super) fn new(store: &'a Store, given: &[CopySource<'a>], is_dry: bool) -> Self {
         let own = store.root().join("public");
         let places = given.iter().map(|source| match source {
             CopySource::Directory(path) => Place::Directory(path),
             CopySource::Remote(copies) => Place::Remote(Remote::new(*copies)),
         });
         let (paths, places) = (store.paths(), places.collect());
-        let mut sources = Self { store, paths, places, own, loose: Loose::default() };
+        let mut sources = Self { store, paths, places, own, loose: Loose::default(), is_dry };
         sources.loose.collect(&sources.paths.at("public"));
         let directories: Vec<&Utf8Path> = sources.directories().collect();
         directories.into_iter().for_each(|directory| sources.loose.collect(&At::from(directory)));
@@ -104,7 +118,7 @@ impl<'a> Sources<'a> {
 
     /// A file with the content of a blob. `wanted` is what the records say, if one of them can be read.
     pub(super) fn blob(&mut self, id: BlobId, wanted: Option<&Wanted>) -> Result<Option<Found>, Error> {
-        let Self { store, paths, places, own, loose } = self;
+        let Self { store, paths, places, own, loose, is_dry } = self;
         let size = wanted.map(|wanted| wanted.size);
         if let Some(path) = loose.find(paths, id, size, |path| path.starts_with(&*own)) {
             return Ok(Some(Found::At(path)));
@@ -120,7 +134,11 @@ impl<'a> Sources<'a> {
                 }
                 // What no record names is needed by nobody, or its record can be had first.
                 Place::Remote(remote) => match wanted {
-                    Some(wanted) => remote.blob(store, id, wanted)?.map(Found::Fetched),
+                    Some(_) if *is_dry => Some(Found::Hoped { place: remote.name() }),
+                    Some(wanted) => {
+                        let file = remote.blob(store, id, wanted)?;
+                        file.map(|file| Found::Fetched { file, place: remote.name() })
+                    }
                     None => None,
                 },
             };
@@ -131,25 +149,25 @@ impl<'a> Sources<'a> {
         Ok(None)
     }
 
-    /// The text of an object.
-    pub(super) fn object(&mut self, id: Blake3) -> Option<Vec<u8>> {
+    /// The text of an object, and where it was found.
+    pub(super) fn object(&mut self, id: Blake3) -> Option<(Vec<u8>, String)> {
         let key = Key::object(objects::AREA, &id);
         self.places.iter_mut().find_map(|place| match place {
             Place::Directory(root) => {
                 let bytes = read_in(root, &store_path(&key))?;
                 let text = sealed::decompress(&bytes).ok()?;
-                (blake3::hash(&text).as_bytes() == id.as_bytes()).then_some(text)
+                (blake3::hash(&text).as_bytes() == id.as_bytes()).then(|| (text, root.to_string()))
             }
-            Place::Remote(remote) => remote.object(id),
+            Place::Remote(remote) => remote.object(id).map(|text| (text, remote.name())),
         })
     }
 
-    /// The record of a publication.
-    pub(super) fn record(&self, repository: &RepositoryName, id: PublicationId) -> Option<Vec<u8>> {
+    /// The record of a publication, and where it was found.
+    pub(super) fn record(&self, repository: &RepositoryName, id: PublicationId) -> Option<(Vec<u8>, String)> {
         let key = Publication::key(repository, id);
         self.directories().find_map(|root| {
             let bytes = read_in(root, &store_path(&key))?;
-            Publication::parse(&bytes).filter(|found| found.id == id).map(|_| bytes)
+            Publication::parse(&bytes).filter(|found| found.id == id).map(|_| (bytes, root.to_string()))
         })
     }
 
@@ -169,8 +187,10 @@ impl<'a> Sources<'a> {
                     let path = root.join(&relative);
                     sha256_of(&path).is_ok_and(|found| found == file.sha256).then_some(Found::At(path))
                 }
+                Place::Remote(remote) if self.is_dry => Some(Found::Hoped { place: remote.name() }),
                 Place::Remote(remote) => {
-                    remote.published(self.store, repository, names, file)?.map(Found::Fetched)
+                    let file = remote.published(self.store, repository, names, file)?;
+                    file.map(|file| Found::Fetched { file, place: remote.name() })
                 }
             };
             if found.is_some() {
@@ -180,9 +200,9 @@ impl<'a> Sources<'a> {
         Ok(None)
     }
 
-    /// A document of another root, if that is whole.
-    pub(super) fn document<D: Document>(&self, path: &Utf8Path) -> Option<D> {
-        self.directories().find_map(|root| document::parse(&read_in(root, path)?))
+    /// A document of another root, if that is whole, and which root has it.
+    pub(super) fn document<D: Document>(&self, path: &Utf8Path) -> Option<(D, String)> {
+        self.directories().find_map(|root| Some((document::parse(&read_in(root, path)?)?, root.to_string())))
     }
 
     /// The operation logs of other roots.

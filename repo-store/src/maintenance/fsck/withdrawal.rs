@@ -43,6 +43,30 @@ pub(super) fn withdraw_damaged(
     found: &Findings,
     options: &FsckOptions<'_>,
 ) -> Result<(Vec<Problem>, Vec<Withdrawn>), Error> {
+    let (mut gone, mut withdrawn) = (Vec::new(), Vec::new());
+    for (repository, id, problems) in damaged_publications(store, found)? {
+        match withdraw_one(store, &repository, id, options) {
+            Ok(Some(done)) => {
+                withdrawn.push(done);
+                gone.extend(problems.into_iter().cloned());
+            }
+            Ok(None) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    gone.sort_by(|a: &Problem, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
+    gone.dedup();
+    Ok((gone, withdrawn))
+}
+
+/// A publication that is damaged, with its repository and what was found of it.
+type DamagedPublication<'f> = (RepositoryName, PublicationId, Vec<&'f Problem>);
+
+/// Returns the publications that clients do not see and that have lost a part.
+pub(super) fn damaged_publications<'f>(
+    store: &Store,
+    found: &'f Findings,
+) -> Result<Vec<DamagedPublication<'f>>, Error> {
     let mut by_repository: BTreeMap<RepositoryName, Vec<&Finding>> = BTreeMap::new();
     for finding in found.findings.iter().filter(|finding| finding.is_of_a_tree()) {
         let name = finding.problem.path.iter().nth(1);
@@ -50,7 +74,7 @@ pub(super) fn withdraw_damaged(
             by_repository.entry(repository).or_default().push(finding);
         }
     }
-    let (mut gone, mut withdrawn) = (Vec::new(), Vec::new());
+    let mut all = Vec::new();
     for (repository, findings) in by_repository {
         let records = Records::read(store, &repository);
         // Without knowing what clients see, nothing is certain to be seen by none.
@@ -61,20 +85,10 @@ pub(super) fn withdraw_damaged(
             Err(error) => return Err(error),
         };
         let damaged = shown.map(|shown| damaged(&repository, &records, shown, &findings));
-        for (id, problems) in damaged.into_iter().flatten() {
-            match withdraw_one(store, &repository, id, options) {
-                Ok(Some(done)) => {
-                    withdrawn.push(done);
-                    gone.extend(problems.into_iter().cloned());
-                }
-                Ok(None) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let damaged = damaged.into_iter().flatten();
+        all.extend(damaged.map(|(id, problems)| (repository.clone(), id, problems)));
     }
-    gone.sort_by(|a: &Problem, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
-    gone.dedup();
-    Ok((gone, withdrawn))
+    Ok(all)
 }
 
 /// Withdraws a publication, unless clients see it by now.
