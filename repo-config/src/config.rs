@@ -574,6 +574,7 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
                 "max_size",
                 "approvals",
                 "together",
+                "attested",
                 "gate",
             ],
             Contradiction::Hook { fault: HookFault::UnknownRepository { .. }, .. } => {

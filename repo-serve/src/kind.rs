@@ -2,13 +2,13 @@
 
 /// Tells whether the file at this path (below the repository) never changes once it is there.
 ///
-/// Pool files, what is below `buildinfo` and by-hash files keep their bytes for ever, so caches need never ask again. Everything else under
+/// Pool files, what is below `buildinfo` and `attestations`, and by-hash files keep their bytes for ever, so caches need never ask again. Everything else under
 /// `dists` is replaced by each publication.
 pub(crate) fn is_immutable(inner: &[u8]) -> bool {
     let mut elements = inner.split(|byte| *byte == b'/');
     let pool = match elements.next() {
         Some(b"snapshot") => elements.nth(1) == Some(b"pool"),
-        first => matches!(first, Some(b"pool" | b"buildinfo")),
+        first => matches!(first, Some(b"pool" | b"buildinfo" | b"attestations")),
     };
     pool || inner.split(|byte| *byte == b'/').any(|element| element == b"by-hash")
 }

@@ -109,7 +109,7 @@ pub use model::log_entry::LogEntry;
 pub use model::name::{HolderName, HookName, NameError, RepositoryName, TagName};
 pub use model::operation::{Operation, PackageSummary};
 pub use model::publication_id::PublicationId;
-pub use model::record::{Build, Digests, Provenance, Record, RecordFile, RecordKey};
+pub use model::record::{Build, Digests, Provenance, ProvenanceKind, Record, RecordFile, RecordKey};
 pub use model::snapshot::Snapshot;
 pub use model::suite_records::SuiteRecords;
 pub use operations::approvals::{ApprovalPlan, Approvals};

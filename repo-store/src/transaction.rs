@@ -281,9 +281,8 @@ impl<'a> Transaction<'a> {
         }
         if let Some(there) = there {
             // How the package was built may be told later.
-            if record.has_provenance() && !there.has_provenance() {
-                let provenance = there.with_provenance(&record.provenance()?);
-                self.put(suite, Arc::new(provenance));
+            if let Some(told) = there.with_provenance_of(record)? {
+                self.put(suite, Arc::new(told));
             }
             return Ok(Inserted::AlreadyThere);
         }
@@ -292,8 +291,12 @@ impl<'a> Transaction<'a> {
             self.check_files(&suites, record)?;
         }
         self.withdrawn.remove(&(suite.clone(), key.clone()));
-        let is_told = record.has_provenance() || !known.iter().any(|known| known.has_provenance());
-        let record = if is_told { Arc::clone(record) } else { Arc::new(record.with_provenance_of(&known)) };
+        let mut record = Arc::clone(record);
+        for known in &known {
+            if let Some(told) = record.with_provenance_of(known)? {
+                record = Arc::new(told);
+            }
+        }
         self.put(suite, record);
         Ok(Inserted::New)
     }

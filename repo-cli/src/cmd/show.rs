@@ -140,6 +140,7 @@ fn files(record: &Record) -> Vec<FileJson> {
 /// A file that says how the package was built.
 #[derive(Serialize)]
 struct ProvenanceJson {
+    kind: &'static str,
     name: String,
     path: String,
     size: u64,
@@ -151,6 +152,7 @@ fn provenance(record: &Record) -> Vec<ProvenanceJson> {
     let (kept, published) =
         (record.provenance().unwrap_or_default(), record.provenance_files().unwrap_or_default());
     let of = |(kept, published): (Provenance, RecordFile)| ProvenanceJson {
+        kind: kept.kind().as_str(),
         name: kept.name,
         path: published.path.to_string(),
         size: kept.size,

@@ -514,3 +514,39 @@ fn the_record_of_a_build_is_kept_shown_and_served_beside_the_pool() {
     assert!(answer.ends_with(&content));
     let _ = environment.run(&["fsck"]).succeeds();
 }
+
+#[test]
+fn a_statement_of_the_builder_is_kept_with_the_package_that_it_names() {
+    let environment = store();
+    configure(&environment, "[[gate]]\nto = [\"prod\"]\nattested = [\"build\"]\n");
+    let file = environment.package("hello", "1.0", "amd64");
+    let digest = deb_parse::checksum::Sha256::of(&fs::read(&file).unwrap());
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"hello","digest":{{"sha256":"{digest}"}}}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{{}}}}"#
+    );
+    environment.write("build.json", &statement);
+    environment.write("other.json", &statement.replace(&digest.to_string(), &"0".repeat(64)));
+    let add =
+        |attestation: &str| environment.run(&["add", "preprod", file.as_str(), "--attest", attestation]);
+    insta::assert_snapshot!(add("other.json").ends_with(1).stderr, @"error: other.json: it names none of the packages that are given by its SHA-256");
+    environment.add("preprod", &["hello=1.0"]);
+    let promote = || environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]);
+    let stopped = promote().ends_with(1);
+    assert!(
+        stopped
+            .stderr
+            .contains("no file says how it was built, and prod takes nothing without one (attested)"),
+        "{stopped}"
+    );
+
+    let kept = add("build.json").succeeds();
+    assert!(kept.stderr.contains("kept in preprod how 1 package was built"), "{kept}");
+    let shown: serde_json::Value =
+        serde_json::from_str(&environment.json(&["show", "preprod", "hello"])).unwrap();
+    let told = &shown["packages"][0]["provenance"][0];
+    assert_eq!((&told["kind"], &told["name"]), (&"statement".into(), &"hello_1.0.intoto.json".into()));
+    let _ = promote().succeeds();
+    let published = environment.root().join("public/prod").join(told["path"].as_str().unwrap());
+    assert_eq!(fs::read_to_string(published).unwrap(), statement);
+    let _ = environment.run(&["fsck"]).succeeds();
+}

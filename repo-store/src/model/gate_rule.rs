@@ -24,13 +24,15 @@ pub enum GateRule {
     Approvals,
     /// All that was built from its source comes with it.
     Together,
+    /// A file says how it was built.
+    Attested,
     /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::Freeze) does.
     Freeze,
 }
 
 impl GateRule {
     /// Every rule.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::MinimumAge,
         Self::NeverBackwards,
         Self::ForbidVersions,
@@ -39,6 +41,7 @@ impl GateRule {
         Self::MaxSize,
         Self::Approvals,
         Self::Together,
+        Self::Attested,
         Self::Freeze,
     ];
 
@@ -54,6 +57,7 @@ impl GateRule {
             Self::MaxSize => "max_size",
             Self::Approvals => "approvals",
             Self::Together => "together",
+            Self::Attested => "attested",
             Self::Freeze => "freeze",
         }
     }

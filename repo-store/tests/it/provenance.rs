@@ -5,8 +5,8 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use repo_store::{
-    CopySource, Error, Format, FsckOptions, GcOptions, KeepHistory, PromoteOptions, Provenance, Record,
-    RepositorySettings, StorageError, Store,
+    AddOptions, AddReport, CopySource, Error, Format, FsckOptions, Gate, GateRule, GcOptions, KeepHistory,
+    PromoteOptions, Provenance, ProvenanceKind, Record, RepositorySettings, RuleError, StorageError, Store,
 };
 
 use crate::fixture::{Fixture, context, publish, settings, signer, suite};
@@ -201,4 +201,125 @@ fn a_record_of_a_build_is_called_by_what_it_says() {
     fixture.add(&[sources.changes("hello", "2.10-3", "amd64", "bookworm", &files)]);
     let path = published_path(&fixture);
     assert_eq!(Utf8Path::file_name(&path), Some("hello_2.10-3_amd64.buildinfo"));
+}
+
+/// An in-toto statement about package files.
+fn statement(fixture: &Fixture, name: &str, files: &[&Utf8PathBuf]) -> Utf8PathBuf {
+    let digest = |file: &&Utf8PathBuf| Sha256::of(&fs::read(file).unwrap());
+    let subjects: Vec<String> = files
+        .iter()
+        .map(|file| format!(r#"{{"name":"x","digest":{{"sha256":"{}"}}}}"#, digest(file)))
+        .collect();
+    let text = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{{}}}}"#,
+        subjects.join(",")
+    );
+    fixture.file(name, text.as_bytes())
+}
+
+fn attested(
+    fixture: &Fixture,
+    files: &[Utf8PathBuf],
+    attestations: &[Utf8PathBuf],
+) -> Result<AddReport, Error> {
+    let options = AddOptions { attestations: attestations.to_vec(), ..AddOptions::default() };
+    fixture.store.add(&fixture.preprod, files, &options, &context(0))
+}
+
+#[test]
+fn a_statement_is_kept_with_every_package_that_it_names() {
+    let fixture = Fixture::new();
+    let [first, second, other] =
+        ["one", "two", "other"].map(|name| fixture.package(name, "1.0", "amd64", name));
+    let statement = statement(&fixture, "build.json", &[&first, &second]);
+    let files = [first, second, other];
+    let options = AddOptions { attestations: vec![statement.clone()], ..AddOptions::default() };
+    let plan = fixture.store.plan_import(&fixture.preprod, &files, &options, &context(0)).unwrap();
+    plan.apply(&fixture.store, &context(0)).unwrap().into_result().unwrap();
+    let found = provenance_in(&fixture.store, &fixture.preprod, "bookworm");
+    let told: Vec<(&str, Vec<&str>)> = found
+        .iter()
+        .map(|(key, told)| (key.as_str(), told.iter().map(|file| file.name.as_str()).collect()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("one 1.0 amd64", vec!["one_1.0.intoto.json"]),
+            ("other 1.0 amd64", vec![]),
+            ("two 1.0 amd64", vec!["two_1.0.intoto.json"])
+        ]
+    );
+    assert_eq!(found[0].1[0].kind(), ProvenanceKind::Statement);
+    publish(&fixture, &signer(), 1);
+    let record = record(&fixture.store, &fixture.preprod, "one 1.0 amd64").unwrap();
+    let path = record.provenance_files().unwrap()[0].path.to_string();
+    assert!(path.starts_with("attestations/o/one/") && path.ends_with("/one_1.0.intoto.json"), "{path}");
+    let published = fixture.store.public(&fixture.preprod.name).join(&path);
+    assert_eq!(fs::read(published).unwrap(), fs::read(&statement).unwrap());
+    is_clean(&fixture.store);
+    assert_eq!(attested(&fixture, &files, &[statement]).unwrap().committed.commit, None, "the same again");
+}
+
+#[test]
+fn statements_can_be_added_to_a_package_that_is_there_up_to_a_limit() {
+    let fixture = Fixture::new();
+    let file = fixture.package("hello", "1.0", "amd64", "x");
+    fixture.add(std::slice::from_ref(&file));
+    let signer = signer();
+    publish(&fixture, &signer, 1);
+    let first = statement(&fixture, "first.json", &[&file]);
+    for number in 0..40 {
+        let mut text = fs::read_to_string(&first).unwrap();
+        text.push_str(&" ".repeat(number));
+        let next = fixture.file("next.json", text.as_bytes());
+        let committed = attested(&fixture, std::slice::from_ref(&file), &[next]).unwrap().committed.commit;
+        assert_eq!(committed.is_some(), number < 32, "{number}");
+    }
+    publish(&fixture, &signer, 2);
+    let record = record(&fixture.store, &fixture.preprod, "hello 1.0 amd64").unwrap();
+    let files = record.provenance_files().unwrap();
+    assert_eq!(files.len(), 32);
+    assert!(files.iter().all(|file| fixture.store.public(&fixture.preprod.name).join(&file.path).is_file()));
+    is_clean(&fixture.store);
+}
+
+#[test]
+fn a_file_that_is_no_statement_about_what_is_added_is_refused_and_nothing_is_added() {
+    let fixture = Fixture::new();
+    let [file, other] = ["one", "other"].map(|name| fixture.package(name, "1.0", "amd64", name));
+    let about_other = statement(&fixture, "other.json", &[&other]);
+    let no_statement = fixture.file("no.json", b"{}");
+    let refused = |attestation: Utf8PathBuf| {
+        let error = attested(&fixture, std::slice::from_ref(&file), &[attestation]).unwrap_err();
+        assert!(fixture.store.head(&fixture.preprod.name).unwrap().is_none());
+        let text = error.to_string();
+        text.split_once(": ").unwrap().1.to_owned()
+    };
+    insta::assert_snapshot!(refused(about_other), @"it names none of the packages that are given by its SHA-256");
+    insta::assert_snapshot!(refused(no_statement), @"it is neither an in-toto statement nor a DSSE envelope (JSON)");
+}
+
+#[test]
+fn a_gate_takes_only_what_somebody_says_how_it_was_built() {
+    let fixture = Fixture::new();
+    let [told, untold] = ["told", "untold"].map(|name| fixture.package(name, "1.0", "amd64", name));
+    let statement = statement(&fixture, "told.json", &[&told]);
+    attested(&fixture, &[told, untold.clone()], &[statement]).unwrap().into_result().unwrap();
+    let mut prod = settings("prod", &["bookworm"]);
+    let mut gate = Gate::default();
+    gate.number = 1;
+    gate.attested_build = true;
+    prod.gates.push(gate);
+    let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
+    let plan = fixture.store.plan_promotion(&fixture.preprod, &prod, &options).unwrap();
+    let coming: Vec<String> = plan.changes().iter().map(|(_, record)| record.key().to_string()).collect();
+    assert_eq!(coming, ["told 1.0 amd64"]);
+    let [(stopped, violations)] = plan.gated() else { panic!("{:?}", plan.gated()) };
+    assert_eq!(
+        (stopped.key().to_string().as_str(), violations[0].rule),
+        ("untold 1.0 amd64", GateRule::Attested)
+    );
+    insta::assert_snapshot!(violations[0], @"no file says how it was built, and prod takes nothing without one (attested)");
+    let report = fixture.store.add(&prod, &[untold], &AddOptions::default(), &context(1)).unwrap();
+    assert!(matches!(report.into_result(), Err(Error::Rule(RuleError::Gated { .. }))));
 }

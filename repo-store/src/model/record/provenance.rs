@@ -1,15 +1,15 @@
-//! Files that say how a package was built, kept beside it: the `.buildinfo` of its upload.
+//! Files that say how a package was built, kept beside it: the `.buildinfo` of its upload, and what its builder attests.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use apt_index::{LONGEST_NAME, RelPath};
 use deb_parse::checksum::Sha256;
 use deb_parse::control::Buildinfo;
-use deb_parse::{Architecture, deb822};
+use deb_parse::{Architecture, SourceName, Version, deb822};
 
 use super::source::without_epoch;
 use super::{Record, RecordFile};
+use crate::model::attestation::Attestation;
 use crate::model::id::BlobId;
 use crate::storage::StorageError;
 
@@ -19,8 +19,43 @@ const PROVENANCE: &str = "Store-Provenance";
 /// The directory of `.buildinfo` files in a published tree.
 pub(crate) const BUILDINFO: &str = "buildinfo";
 
+/// The directory of statements in a published tree.
+pub(crate) const ATTESTATIONS: &str = "attestations";
+
+/// So many files that say how it was built may be kept with a package.
+const MOST: usize = 32;
+
 /// So many digits of the SHA-256 are a directory of a published tree.
 const DIGITS: usize = 32;
+
+/// How the name of an in-toto statement ends.
+const STATEMENT: &str = ".intoto.json";
+/// How the name of a DSSE envelope ends.
+const ENVELOPE: &str = ".dsse.json";
+
+/// What kind of file says how a package was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProvenanceKind {
+    /// A `.buildinfo` (deb-buildinfo(5)).
+    Buildinfo,
+    /// An in-toto statement.
+    Statement,
+    /// An in-toto statement in a DSSE envelope. Its signatures are not verified.
+    Envelope,
+}
+
+impl ProvenanceKind {
+    /// Returns the word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Buildinfo => "buildinfo",
+            Self::Statement => "statement",
+            Self::Envelope => "envelope",
+        }
+    }
+}
 
 /// A file that says how a package was built.
 ///
@@ -47,9 +82,32 @@ impl Provenance {
         let is_machine = |word: &&str| Architecture::parse(word).is_ok_and(|known| !known.is_all());
         let builds_all = || listed().find(|word| *word == "all");
         let kind = listed().filter(|word| *word != "source").find(is_machine).or_else(builds_all);
-        let name = format!("{}_{version}_{}.buildinfo", info.source(), kind.unwrap_or("source"));
+        Self::called(bytes, format!("{}_{version}_{}.buildinfo", info.source(), kind.unwrap_or("source")))
+    }
+
+    /// A statement of that content about packages that were built from that version of a source. `None` when no file can be called so.
+    pub(crate) fn of_attestation(
+        bytes: &[u8],
+        attestation: &Attestation,
+        (source, version): (&SourceName, &Version),
+    ) -> Option<Self> {
+        let ending = if attestation.is_envelope { ENVELOPE } else { STATEMENT };
+        Self::called(bytes, format!("{source}_{}{ending}", without_epoch(version)))
+    }
+
+    fn called(bytes: &[u8], name: String) -> Option<Self> {
         let (blob, size, sha256) = (BlobId::of(bytes), bytes.len() as u64, Sha256::of(bytes));
         is_name(&name).then_some(Self { blob, size, sha256, name })
+    }
+
+    /// Returns what kind of file it is.
+    #[must_use]
+    pub fn kind(&self) -> ProvenanceKind {
+        match &self.name {
+            name if name.ends_with(STATEMENT) => ProvenanceKind::Statement,
+            name if name.ends_with(ENVELOPE) => ProvenanceKind::Envelope,
+            _ => ProvenanceKind::Buildinfo,
+        }
     }
 
     /// Reads a line of the field.
@@ -65,7 +123,8 @@ impl Provenance {
     fn path(&self, directory: &str) -> Result<RelPath, apt_index::Error> {
         let digest = self.sha256.to_string();
         let digits = digest.get(..DIGITS).unwrap_or(&digest);
-        RelPath::parse(&format!("{BUILDINFO}/{directory}/{digits}/{}", self.name))
+        let area = if self.kind() == ProvenanceKind::Buildinfo { BUILDINFO } else { ATTESTATIONS };
+        RelPath::parse(&format!("{area}/{directory}/{digits}/{}", self.name))
     }
 }
 
@@ -73,7 +132,7 @@ impl Provenance {
 fn is_name(name: &str) -> bool {
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'+' | b'~' | b'-' | b'_' | b':');
     name.len() <= LONGEST_NAME
-        && name.ends_with(".buildinfo")
+        && [".buildinfo", STATEMENT, ENVELOPE].iter().any(|ending| name.ends_with(ending))
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(plain)
 }
@@ -143,14 +202,20 @@ impl Record {
         Self { text, ..self.clone() }
     }
 
-    /// Returns the record with what another of the same package tells of how it was built.
-    pub(crate) fn with_provenance_of(&self, others: &[Arc<Self>]) -> Self {
-        let known = others.iter().find(|other| other.has_provenance());
-        match known.map(|known| known.provenance()) {
-            Some(Ok(provenance)) => self.with_provenance(&provenance),
-            // A check tells of a damaged one.
-            _ => self.clone(),
-        }
+    /// Returns the record with what another of the same package tells besides of how it was built; `None` when that is nothing new. A
+    /// package that has a `.buildinfo` keeps the first, and 32 files are the most.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] when one of them does not name its files in a usable way.
+    pub(crate) fn with_provenance_of(&self, other: &Self) -> Result<Option<Self>, StorageError> {
+        let own = self.provenance()?;
+        let is_told = |file: &Provenance| {
+            own.iter().any(|known| known.kind() == ProvenanceKind::Buildinfo && file.kind() == known.kind())
+        };
+        let mut all = own.clone();
+        let news = other.provenance()?.into_iter().filter(|file| !own.contains(file) && !is_told(file));
+        all.extend(news.take(MOST.saturating_sub(own.len())));
+        Ok((all.len() > own.len()).then(|| self.with_provenance(&all)))
     }
 
     /// Where the text ends that tells of the package itself.

@@ -1,3 +1,4 @@
+mod attest;
 mod intake;
 mod listed;
 mod origin;
@@ -71,6 +72,9 @@ pub struct AddOptions {
     pub despite_hold: bool,
     /// Rules of gates that do not count, and why.
     pub gate_override: Option<GateOverride>,
+    /// Files that say how the packages were built: in-toto statements, bare or in a DSSE envelope, and `.buildinfo` files. Each is kept with
+    /// the packages that it names by their SHA-256; it must name one at least. Signatures in them are not verified.
+    pub attestations: Vec<Utf8PathBuf>,
 }
 
 impl AddOptions {
@@ -224,9 +228,10 @@ fn read_all<'a>(
             }
         }
     }
-    phase.finish();
     // The order of keys, in which insertion is fastest.
     candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
+    attest::attest(store, &options.attestations, &mut candidates, &request)?;
+    phase.finish();
     Ok(ReadFiles { paths, candidates, refused })
 }
 
