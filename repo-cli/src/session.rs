@@ -23,6 +23,7 @@ use crate::access;
 use crate::actor_key;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
+use crate::envelope::Envelope;
 use crate::error::{Failure, chain};
 use crate::hooks::{Note, Observer};
 use crate::moment;
@@ -307,6 +308,12 @@ impl Session {
     pub(crate) fn signing_fingerprints(&self, repository: &RepositoryName) -> Result<Vec<String>, Failure> {
         let fingerprints = self.signing_keys(repository, false)?.signer.fingerprints();
         Ok(fingerprints.iter().map(ToString::to_string).collect())
+    }
+
+    /// Signs a statement with the keys of a repository.
+    pub(crate) fn attest(&self, repository: &RepositoryName, statement: &str) -> Result<Envelope, Failure> {
+        let keys = self.signing_keys(repository, false)?;
+        Ok(Envelope::of_statement(statement, &keys.signer, SystemTime::from(self.context().now))?)
     }
 
     /// Publishes a repository after a change, unless that is left for later, and says so.

@@ -77,6 +77,7 @@ pub use error::{
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
 pub use history::listing::{KeyInSuites, RecordInSuites};
+pub use history::promotion_statement::{PROMOTION_PREDICATE, promotion_statement};
 pub use history::revision::Revision;
 pub use history::selector::{Selector, SelectorError};
 pub use history::tags::Tag;

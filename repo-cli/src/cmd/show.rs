@@ -2,7 +2,7 @@ use std::str::FromStr as _;
 
 use apt_index::Item as _;
 use deb_parse::SuiteName;
-use repo_store::{Provenance, Record, RecordFile, RepositoryName, Revision, Selector};
+use repo_store::{Provenance, Record, RecordFile, RepositoryName, Revision, Selector, promotion_statement};
 use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};
@@ -24,6 +24,9 @@ pub(crate) struct ShowArguments {
     /// 'hello (<< 2.10)' allows [default: the state, with all its packages]
     #[arg(value_name = "PACKAGE")]
     selector: Option<Selector>,
+    /// Print what the promotion that made the state did, as an in-toto statement in a DSSE envelope that the keys of the repository sign now
+    #[arg(long, conflicts_with = "selector")]
+    attestations: bool,
     #[command(flatten)]
     rows: RowArguments,
 }
@@ -32,6 +35,9 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
     let (repository, revision) = arguments.state.resolve(session)?;
     arguments.state.check_suites(repository, revision.as_ref(), &[])?;
     let suites = arguments.state.suites(repository, revision.as_ref());
+    if arguments.attestations {
+        return show_attestations(&repository.name, revision.as_ref(), session, output);
+    }
     let Some(selector) = &arguments.selector else {
         return show_state(&repository.name, revision.as_ref(), &suites, arguments.rows, output);
     };
@@ -78,6 +84,37 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
             output.line(stanza(record).trim_end());
         }
     });
+    Ok(Outcome::Done)
+}
+
+/// Shows what the promotion that made a state did, signed.
+fn show_attestations(
+    repository: &RepositoryName,
+    revision: Option<&Revision<'_>>,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let Some(revision) = revision else {
+        return Err(Failure::NoHistory { repository: repository.clone() });
+    };
+    let statement = promotion_statement(revision)?;
+    let envelopes = statement
+        .iter()
+        .map(|statement| session.attest(repository, statement))
+        .collect::<Result<Vec<_>, _>>()?;
+    output.result(&serde_json::json!({ "attestations": envelopes }), || {
+        // An envelope has strings alone, which can always be written.
+        envelopes
+            .iter()
+            .filter_map(|envelope| serde_json::to_string(envelope).ok())
+            .for_each(|line| output.line(&line));
+    });
+    if envelopes.is_empty() {
+        let sequence = revision.commit().sequence;
+        output.note(&format!(
+            "{repository} {sequence} was not made by a promotion, or the state before it is not kept"
+        ));
+    }
     Ok(Outcome::Done)
 }
 

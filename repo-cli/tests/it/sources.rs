@@ -525,7 +525,7 @@ fn a_statement_of_the_builder_is_kept_with_the_package_that_it_names() {
         r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"hello","digest":{{"sha256":"{digest}"}}}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{{}}}}"#
     );
     environment.write("build.json", &statement);
-    environment.write("other.json", &statement.replace(&digest.to_string(), &"0".repeat(64)));
+    environment.write("other.json", statement.replace(&digest.to_string(), &"0".repeat(64)));
     let add =
         |attestation: &str| environment.run(&["add", "preprod", file.as_str(), "--attest", attestation]);
     insta::assert_snapshot!(add("other.json").ends_with(1).stderr, @"error: other.json: it names none of the packages that are given by its SHA-256");

@@ -9,8 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use deb_parse::checksum::Sha256;
 
-/// The types of statements that are read: <https://in-toto.io/Statement/v1>, and the version before it, which builders still write.
-const STATEMENTS: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
+/// The type of statements that are written.
+pub(crate) const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+
+/// The types of statements that are read: that one, and the version before it, which builders still write.
+const STATEMENTS: [&str; 2] = [STATEMENT, "https://in-toto.io/Statement/v0.1"];
 
 /// The type of what an envelope holds.
 const PAYLOAD: &str = "application/vnd.in-toto+json";

@@ -1,6 +1,7 @@
 //! The files that a record leads to: one for a binary package, several for a source package.
 
 use apt_index::{LONGEST_NAME, RelPath};
+use deb_parse::checksum::Sha256;
 use deb_parse::control::{PackagesStanza, SourcesStanza};
 use deb_parse::deb822;
 
@@ -54,6 +55,16 @@ impl Record {
         first
             .map(|file| file.path)
             .ok_or_else(|| StorageError::damaged("record", &self.key, "it lists no file"))
+    }
+
+    /// Returns the SHA-256 of the package file, or of the `.dsc`, which lists those of the others; `None` when a record does not tell it.
+    #[must_use]
+    pub fn sha256(&self) -> Option<Sha256> {
+        if !self.key.architecture.is_source() {
+            return Sha256::parse(self.field("SHA256")?).ok();
+        }
+        let stanza = SourcesStanza::new(deb822::paragraphs(self.stanza()).next()?);
+        stanza.files().ok()?.into_iter().find(|file| file.path.ends_with(".dsc"))?.sha256
     }
 
     /// The size of all files of the package in bytes.

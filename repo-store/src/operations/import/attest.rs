@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::Limits;
 use deb_parse::checksum::Sha256;
-use deb_parse::control::{Buildinfo, SourcesStanza};
-use deb_parse::{Limits, deb822};
+use deb_parse::control::Buildinfo;
 
 use super::intake::stage_unless_present;
 use super::listed::{List, read_text};
@@ -45,7 +45,7 @@ pub(super) fn attest<'a>(
         let given = read(list, request)?;
         let mut is_about_any = false;
         for (_, candidate) in candidates.iter_mut() {
-            if !sha256_of(&candidate.record).is_some_and(|digest| given.subjects.contains(&digest)) {
+            if !candidate.record.sha256().is_some_and(|digest| given.subjects.contains(&digest)) {
                 continue;
             }
             is_about_any = true;
@@ -92,13 +92,4 @@ impl Given<'_> {
             }
         }
     }
-}
-
-/// The SHA-256 of the package file, or of the `.dsc`.
-fn sha256_of(record: &Record) -> Option<Sha256> {
-    if !record.key().architecture.is_source() {
-        return Sha256::parse(record.field("SHA256")?).ok();
-    }
-    let stanza = SourcesStanza::new(deb822::paragraphs(record.stanza()).next()?);
-    stanza.files().ok()?.into_iter().find(|file| file.path.ends_with(".dsc"))?.sha256
 }
