@@ -71,6 +71,7 @@
 //!
 //! - `gz`, `xz`, `zstd`, `bz2`, `lzma` (all on by default): the compression formats of package members. Without one, a
 //!   member in that format is an [`Error::Unsupported`].
+//! - `serde` (off): names, versions, checksums and relations are written and read by serde, as the text that they are in Debian's files.
 //! - `sha1` (off): this checksum besides SHA-256, SHA-512, BLAKE3 and MD5.
 #![forbid(unsafe_code)]
 
@@ -87,6 +88,8 @@ mod name;
 mod path;
 mod place;
 pub mod relation;
+#[cfg(feature = "serde")]
+mod serialized;
 pub mod version;
 
 pub use error::{Error, Quoted};

@@ -157,6 +157,26 @@ pub(crate) fn iter_as(text: &str, grammar: Grammar) -> Iter<'_> {
     Iter { text, rest: text, expected: Expected::Start, grammar }
 }
 
+/// Returns all that is wrong with the relations of a field, not only the first error: one for each demand, as they stand between commas.
+///
+/// ```
+/// let errors = deb_parse::relation::errors("a (=> 1), b, c (>= 2");
+/// let said: Vec<_> = errors.map(|error| error.to_string()).collect();
+/// assert_eq!(
+///     said,
+///     [
+///         r#"relation "=>": it is none of the operators `<<`, `<=`, `=`, `>=` and `>>`"#,
+///         r#"relation "2": the `)` after a version is missing"#,
+///     ]
+/// );
+/// ```
+pub fn errors(text: &str) -> impl Iterator<Item = Error> {
+    text.split(',').filter_map(move |rest| {
+        let mut one = Iter { text, rest, expected: Expected::Start, grammar: Grammar::General };
+        one.find_map(Result::err)
+    })
+}
+
 /// Iterator over the relations of a field; made by [`iter`]. It ends after the first error.
 ///
 /// ```
@@ -313,6 +333,10 @@ fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')
 }
 
+fn is_operator_char(c: char) -> bool {
+    matches!(c, '<' | '=' | '>')
+}
+
 fn is_architecture_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-'
 }
@@ -358,6 +382,12 @@ fn constraint(text: &str, grammar: Grammar) -> Result<(&str, (Operator, VersionR
         // Dpkg::Deps takes any word there.
         Err(_) if grammar == Grammar::Source && !version.is_empty() && !version.contains([',', '|', '(']) => {
             VersionRef::unchecked(version)
+        }
+        Err(_) if version.starts_with(is_operator_char) => {
+            let operator = blanks(text);
+            let end = operator.find(|c| !is_operator_char(c)).unwrap_or(operator.len());
+            let rule = "it is none of the operators `<<`, `<=`, `=`, `>=` and `>>`";
+            return Err((operator.get(..end).unwrap_or(operator), rule));
         }
         version_or_rule => version_or_rule.map_err(|rule| (version, rule))?,
     };

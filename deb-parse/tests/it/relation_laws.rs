@@ -32,6 +32,8 @@ fn old_and_missing_operators_mean_what_dpkg_takes_them_for() {
 fn messages() {
     insta::assert_snapshot!(message("aa bb"), @r#"relation "bb": a relation must be followed by `,` or `|` (Policy 7.1)"#);
     insta::assert_snapshot!(message("aa (a1)"), @r#"relation "a1)": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`"#);
+    insta::assert_snapshot!(message("aa (=> 1)"), @r#"relation "=>": it is none of the operators `<<`, `<=`, `=`, `>=` and `>>`"#);
+    insta::assert_snapshot!(message("aa (==1)"), @r#"relation "==": it is none of the operators `<<`, `<=`, `=`, `>=` and `>>`"#);
     insta::assert_snapshot!(message("aa (>= 1"), @r#"relation "1": the `)` after a version is missing"#);
     insta::assert_snapshot!(message("aa |"), @r#"relation "": a relation must start with a package name (Policy 7.1)"#);
     insta::assert_snapshot!(message("aa [amd64"), @r#"relation "[amd64": the `]` is missing"#);
@@ -63,6 +65,16 @@ proptest! {
             let again: Relations = printed.parse().unwrap();
             prop_assert_eq!(&again, &relations);
             prop_assert_eq!(again.to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn there_are_errors_where_the_field_is_refused(text in "[a-c0-1 ,|()\\[\\]<>=!:.\n-]{0,40}") {
+        let errors: Vec<_> = relation::errors(&text).collect();
+        prop_assert_eq!(errors.is_empty(), text.parse::<Relations>().is_ok(), "{:?}", errors);
+        for error in errors {
+            let deb_parse::Error::Value { at, .. } = error else { panic!("{error:?}") };
+            prop_assert!(at <= text.len());
         }
     }
 

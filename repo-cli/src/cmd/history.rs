@@ -55,6 +55,9 @@ struct CommitJson {
     approved: Vec<ApprovedJson>,
     added: usize,
     removed: usize,
+    /// The state before it is not kept any more, so nobody knows what changed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut_off: bool,
     /// The same in packages, each counted once, whatever the number of its suites and architectures.
     count: ChangeCount,
     changes: Vec<ChangeJson>,
@@ -94,6 +97,7 @@ pub(crate) fn run(
     let mut entries = Vec::new();
     let mut is_cut = false;
     let mut known: BTreeSet<SuiteName> = BTreeSet::new();
+    let mut cut_off = None;
     for revision in session.store.history(&repository.name) {
         if limit.of(entries.len() + 1) == entries.len() {
             is_cut = true;
@@ -101,6 +105,7 @@ pub(crate) fn run(
         }
         let revision = revision?;
         known.extend(revision.commit().suites.keys().cloned());
+        cut_off = revision.is_cut_off()?.then_some(revision.commit().sequence);
         entries.extend(entry(&revision, arguments)?);
     }
     // A suite that was taken out of the configuration still has its history.
@@ -114,6 +119,8 @@ pub(crate) fn run(
         }
         if is_cut {
             output.line("... and older changes (print all with --limit 0)");
+        } else if let Some(number) = cut_off {
+            output.line(&format!("... what changed up to {number} is not kept any more"));
         }
     });
     if entries.is_empty() {
@@ -137,7 +144,7 @@ impl CommitJson {
 fn print(entries: &[CommitJson], output: &Output) {
     let row = |entry: &CommitJson| {
         let [number, commit, time, actor] = entry.cells();
-        let changes = entry.count.signs();
+        let changes = if entry.cut_off { "?".to_owned() } else { entry.count.signs() };
         let lifted = entry.gate_override.as_ref().map(|lifted| format!(" (override {lifted})"));
         let mut names: Vec<&str> = entry.approved.iter().map(|one| one.name.as_str()).collect();
         names.sort_unstable();
@@ -211,6 +218,7 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         approved: commit.approved.iter().map(approved_json).collect(),
         added: 0,
         removed: 0,
+        cut_off: revision.is_cut_off()?,
         count: ChangeCount::default(),
         changes: Vec::new(),
         rows: Vec::new(),

@@ -25,7 +25,7 @@ fn a_promotion_is_attested_in_an_envelope_that_gpgv_verifies() {
         .iter()
         .map(|subject| subject["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["pool/main/h/hello/hello_1.0_amd64.deb", "pool/main/t/tool/tool_2.0_amd64.deb"]);
+    assert_eq!(names, ["pool/main/h/hello/hello_1.0_all.deb", "pool/main/t/tool/tool_2.0_all.deb"]);
     for subject in statement["subject"].as_array().unwrap() {
         let file = environment.root().join("public/prod").join(subject["name"].as_str().unwrap());
         let digest = deb_parse::checksum::Sha256::of(&fs::read(file).unwrap());

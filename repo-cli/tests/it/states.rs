@@ -2,7 +2,7 @@
 
 use testkit::Environment;
 
-use crate::store;
+use crate::{configure, store};
 
 #[test]
 fn a_state_is_named_by_its_place_before_the_current_one_or_by_a_time() {
@@ -212,4 +212,25 @@ fn a_time_before_the_first_state_is_answered_with_the_time_of_that() {
     }
     let unknown = environment.run(&["rollback", "prod", "--to", "soon"]).ends_with(1).stderr;
     assert!(unknown.starts_with("error: prod has no commit `soon`\n"), "{unknown}");
+}
+
+#[test]
+fn what_a_state_changed_is_unknown_when_the_one_before_it_is_not_kept() {
+    let environment = store();
+    configure(&environment, "[gc]\nkeep_history = 2\n");
+    for version in ["1.0", "2.0", "3.0"] {
+        environment.add("preprod", &[&format!("hello={version}")]);
+    }
+    let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
+    let history = environment.run(&["history", "preprod"]).succeeds().stdout;
+    let lines: Vec<&str> = history.lines().collect();
+    assert!(lines.len() == 4 && lines[1].contains(" +1 ") && lines[2].contains(" ? "), "{history}");
+    assert_eq!(lines[3], "... what changed up to 2 is not kept any more");
+    let json = environment.json(&["history", "preprod"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let [newest, oldest] = &json["history"].as_array().unwrap()[..] else { panic!("{json}") };
+    assert!(newest.get("cut_off").is_none() && oldest["cut_off"] == true, "{json}");
+    assert_eq!((&oldest["added"], &newest["added"]), (&0.into(), &1.into()), "{json}");
+    let of_hello = environment.run(&["history", "preprod", "hello"]).succeeds().stdout;
+    assert!(of_hello.contains("+3.0") && !of_hello.contains("+2.0"), "{of_hello}");
 }

@@ -113,6 +113,15 @@ impl<'a> Revision<'a> {
         self.store.revision(&self.repository, id).map(Some)
     }
 
+    /// Returns whether this is the first state that the history [keeps](crate::KeepHistory) although another one was before it: what it
+    /// changed is not known any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn is_cut_off(&self) -> Result<bool, Error> {
+        Ok(self.commit.parent.is_some() && self.parent()?.is_none())
+    }
+
     /// Returns whether this state is a commit with that sequence number or was built upon it.
     pub(crate) fn is_built_on(&self, id: CommitId, sequence: u64) -> Result<bool, Error> {
         let (mut at, mut commit) = (self.id, self.commit.clone());
@@ -124,7 +133,8 @@ impl<'a> Revision<'a> {
         Ok(at == id)
     }
 
-    /// What each suite has now and had not before, and the other way round. Suites that did not change are left out.
+    /// What each suite has now and had not before, and the other way round. Suites that did not change are left out. Nothing when that
+    /// [is not known any more](Self::is_cut_off).
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -142,6 +152,9 @@ impl<'a> Revision<'a> {
     ) -> Result<BTreeMap<SuiteName, crate::model::difference::Difference>, Error> {
         let before = self.parent()?;
         let mut changes = BTreeMap::new();
+        if before.is_none() && self.commit.parent.is_some() {
+            return Ok(changes);
+        }
         let mut suites: Vec<&SuiteName> = self.commit.suites.keys().collect();
         suites.extend(before.iter().flat_map(|parent| parent.commit.suites.keys()));
         suites.sort_unstable();
