@@ -224,10 +224,10 @@ fn add_file(builder: &mut Builder, path: &Utf8Path) -> Result<(), Failure> {
     read.map(|_| ()).map_err(|error| unusable(path.into(), &error))
 }
 
-/// Returns the failure about packages that cannot be read. The cause belongs to the message.
+/// Returns the failure about packages that cannot be read: the message is the first cause, which knows most.
 fn unusable(path: Utf8PathBuf, error: &dyn std::error::Error) -> Failure {
-    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    Failure::UnusableFile { path, what: cause }
+    let first = std::iter::successors(Some(error), |error| error.source()).last();
+    Failure::UnusableFile { path, what: first.unwrap_or(error).to_string() }
 }
 
 /// Checks one suite for one kind of machine.

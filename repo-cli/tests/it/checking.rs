@@ -125,6 +125,10 @@ fn a_base_is_a_file_and_an_architecture_one_of_the_repository() {
         let refused = environment.run(&["check", "prod", "--base", base]).ends_with(1);
         assert!(refused.stderr.contains("it is not a regular file"), "{refused}");
     }
+    environment.write("Packages.xz", "no archive");
+    let base = environment.path("Packages.xz");
+    let refused = environment.run(&["check", "prod", "--base", base.as_str()]).ends_with(1);
+    assert!(refused.stderr.contains("Packages.xz: the compressed data is damaged"), "{refused}");
     let refused = environment.run(&["check", "prod", "--architecture", "amd46"]).ends_with(2);
     assert!(refused.stderr.contains("nothing for"), "{refused}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, SystemTime};
 
 use apt_sign::{OpenPgpSigner, SecretKey};
@@ -477,4 +478,40 @@ fn adding_removing_and_publishing_while_collecting_loses_nothing() {
     collect(&fixture, &options, 1000);
     collect(&fixture, &options, 1001);
     assert_exact(&fixture);
+}
+
+/// The bytes of all files that a collection may remove, each counted once whatever its names.
+fn bytes_of_files(store: &Store) -> u64 {
+    let areas = ["public", "store/blobs", "store/objects", "store/manifests", "store/publications"];
+    let areas = areas.map(|area| store.root().join(area));
+    let files = areas.iter().filter(|area| area.exists()).flat_map(|area| files_below(area));
+    let sizes = files.map(|path| path.symlink_metadata().unwrap()).filter(fs::Metadata::is_file);
+    sizes.map(|status| (status.ino(), status.len())).collect::<BTreeMap<_, _>>().values().sum()
+}
+
+#[test]
+fn what_is_freed_is_what_the_disk_gains() {
+    let signer = signer();
+    // The `Release` of a component is one file with a name in each publication, and may stay when some of them go.
+    for publications in 2..7 {
+        let fixture = Fixture::new();
+        let options = without_grace(&fixture, KeepHistory::States(2));
+        for day in 0..publications {
+            add(&fixture, day, fixture.package("hello", &format!("{day}.0"), "amd64", "hello"));
+            publish(&fixture, &signer, day);
+        }
+        remove(&fixture, publications, "hello=0.0");
+        publish(&fixture, &signer, publications);
+        for day in publications..publications + 3 {
+            let planned = fixture.store.plan_gc(&options, &context(day * DAY)).unwrap();
+            let before = bytes_of_files(&fixture.store);
+            let done = collect(&fixture, &options, day);
+            let freed = before - bytes_of_files(&fixture.store);
+            assert_eq!(
+                (done.freed, planned.freed()),
+                (freed, freed),
+                "{publications} publications, day {day}"
+            );
+        }
+    }
 }

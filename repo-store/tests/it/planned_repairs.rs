@@ -147,3 +147,24 @@ fn what_was_damaged_since_is_not_repaired_by_a_plan() {
     assert!(plan.steps().iter().all(|step| step.problem.kind == ProblemKind::Mode));
     assert!(plan.apply(store, &options, &[], &context(1000)).unwrap().remaining.is_clean());
 }
+
+#[test]
+fn a_state_that_only_a_backup_has_is_planned_to_come_back() {
+    let fixture = small();
+    let (store, root) = (&fixture.store, fixture.store.root());
+    let backup = root.parent().unwrap().join("backup");
+    let _ = store.backup(&backup, &context(500)).unwrap();
+    let state = |number| store.resolve(&fixture.preprod.name, number).unwrap().id().to_string();
+    let (first, second) = (state("1"), state("2"));
+    let object = root.join("store/objects").join(&second[..2]).join(&second[2..]);
+    fs::remove_file(object).unwrap();
+    let reference = root.join("store/refs/preprod");
+    fs::write(&reference, format!("{first}\n")).unwrap();
+
+    let (options, sources) = (FsckOptions::default(), [CopySource::Directory(&backup)]);
+    let plan = store.plan_repair(&options, &sources, &context(1000)).unwrap();
+    assert!(plan.steps().iter().any(|step| step.means == RepairMeans::PointAt { state: 2 }), "{plan:?}");
+    let report = repaired_as_planned(store, &options, &sources, &context(1000));
+    assert!(report.remaining.is_clean(), "{:?}", report.remaining.problems);
+    assert_eq!(fs::read_to_string(&reference).unwrap(), format!("{second}\n"));
+}

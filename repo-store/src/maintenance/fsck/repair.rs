@@ -25,6 +25,7 @@ use crate::document::{self, Area, Kept};
 use crate::error::Error;
 use crate::history::horizon::{End, Ends};
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::revision::Revision;
 use crate::intent::Intent;
 use crate::maintenance::fsck::republish::{lost, publish_lost};
 use crate::maintenance::fsck::withdrawal::{damaged_publications, withdraw_damaged};
@@ -161,7 +162,8 @@ pub(crate) fn plan_repair(
         steps.extend(problems.into_iter().map(step));
     }
     found.leave_out(&steps);
-    Ok(RepairPlan::new(steps, found.findings.into_iter().map(|finding| finding.problem).collect()))
+    let left = found.findings.into_iter().map(|finding| finding.problem).chain(left_out);
+    Ok(RepairPlan::new(steps, left.collect()))
 }
 
 impl Findings {
@@ -184,8 +186,8 @@ pub(super) struct Repair<'a, 's> {
     /// States that the repair took out of a history.
     left_out: &'a mut Vec<Problem>,
     pub(super) changes: Changes<'a>,
-    /// The texts of objects that were brought back, or would be.
-    foreseen: HashMap<Blake3, Vec<u8>>,
+    /// The numbers of states that a plan brings back.
+    foreseen: HashMap<CommitId, u64>,
 }
 
 impl<'a, 's> Repair<'a, 's> {
@@ -340,7 +342,9 @@ impl<'a, 's> Repair<'a, 's> {
             return self.forget(path, problem);
         };
         self.changes.write(path, &sealed::compress(&text)?, mode::IMMUTABLE)?;
-        self.foreseen.insert(id, text);
+        if let Some(commit) = Commit::parse(&text).filter(|_| self.changes.is_dry()) {
+            self.foreseen.insert(CommitId(id), commit.sequence);
+        }
         Ok(Some(means))
     }
 
@@ -464,8 +468,10 @@ impl<'a, 's> Repair<'a, 's> {
             }
             (Some(lost), None) => Some(found.journal.undone(lost)),
             (Some(id), Some((before, _))) => {
-                let newest = self.store.revision(repository, newest)?;
-                let is_kept = newest.is_built_on(id, before).unwrap_or_default();
+                let is_built_on = |newest: Revision<'_>| newest.is_built_on(id, before).unwrap_or_default();
+                // What a plan brings back cannot be followed yet.
+                let is_kept = self.foreseen.contains_key(&newest)
+                    || is_built_on(self.store.revision(repository, newest)?);
                 let name = found.journal.name(id);
                 (!is_kept)
                     .then(|| format!("{name} is left out: it led to that, and the history has it no more"))
@@ -489,9 +495,8 @@ impl<'a, 's> Repair<'a, 's> {
 
     /// Returns the number of a state, also of one that a plan brings back.
     fn sequence(&self, id: CommitId) -> Option<u64> {
-        let kept = || Commit::read(&self.store.objects(), id).ok();
-        let foreseen = || self.foreseen.get(&id.0).and_then(|text| Commit::parse(text));
-        kept().or_else(foreseen).map(|commit| commit.sequence)
+        let kept = Commit::read(&self.store.objects(), id).ok().map(|commit| commit.sequence);
+        kept.or_else(|| self.foreseen.get(&id).copied())
     }
 
     /// The states of a repository that publications and tags tell of.

@@ -75,8 +75,8 @@ pub(super) struct Sweep<'a> {
     dry_run: bool,
     removed: Vec<Garbage>,
     freed: u64,
-    /// How many names of each file went so far.
-    gone: HashMap<(u64, u64), u64>,
+    /// How many names of each file went so far, and how many it had before the first went.
+    gone: HashMap<(u64, u64), (u64, u64)>,
 }
 
 impl<'a> Sweep<'a> {
@@ -214,9 +214,9 @@ impl<'a> Sweep<'a> {
 
     fn note(&mut self, file: &Found, why: Why) {
         let is_last = file.names.is_none_or(|(identity, links)| {
-            let gone = self.gone.entry(identity).or_default();
+            let (gone, all) = self.gone.entry(identity).or_insert((0, links));
             *gone += 1;
-            *gone == links
+            gone == all
         });
         if is_last {
             self.freed += file.size;
