@@ -63,7 +63,7 @@ pub use layout::Layout;
 pub use parallel::parallel_map;
 pub use path::{LONGEST_NAME, RelPath};
 pub use pdiff::{PatchHistory, Patches};
-pub use pool::{PackageKind, pool_path, source_directory};
+pub use pool::{PackageKind, pool_path, pool_prefix, source_directory};
 pub use previous::PreviousFiles;
 pub use reading::{read_items, read_text, text_of};
 pub use release::{Release, ReleaseFile, redated};

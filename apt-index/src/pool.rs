@@ -76,11 +76,14 @@ pub fn source_directory(
 ) -> Result<RelPath, Error> {
     let epoch =
         version.as_str().split_once(':').map_or_else(String::new, |(epoch, _)| format!("/epoch-{epoch}"));
-    RelPath::parse(&format!("pool/{component}/{}/{source}{epoch}", prefix(source.as_str())))
+    RelPath::parse(&format!("pool/{component}/{}/{source}{epoch}", pool_prefix(source)))
 }
 
-/// A source called `lib` is a legal name: it gets the prefix `lib`, not a slice past its end.
-fn prefix(source: &str) -> &str {
+/// Returns the directory above that of a source package: its first letter, or `lib` and a letter. A source called `lib` has the prefix
+/// `lib`.
+#[must_use]
+pub fn pool_prefix(source: &SourceName) -> &str {
+    let source = source.as_str();
     let length = if source.starts_with("lib") { 4 } else { 1 };
     source.get(..length).unwrap_or(source)
 }

@@ -16,6 +16,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("snapshot_read", snapshot_read),
     ("commit_read", commit_read),
     ("holds_read", holds_read),
+    ("attestation_read", attestation_read),
     ("record_read", record_read),
     ("chunk_read", chunk_read),
     ("publication_read", publication_read),
@@ -56,6 +57,17 @@ pub fn commit_read(text: &[u8]) {
 /// A list of holds reads back as it is written.
 pub fn holds_read(text: &[u8]) {
     is_its_own(fuzzing::holds, text);
+}
+
+/// A statement is about files that are named by their digests, and blanks around it change nothing.
+pub fn attestation_read(text: &[u8]) {
+    let Some(subjects) = fuzzing::attestation(text) else { return };
+    assert!(!subjects.is_empty());
+    assert!(
+        subjects.iter().all(|digest| digest.len() == 64 && digest.bytes().all(|c| c.is_ascii_hexdigit()))
+    );
+    let padded = [b" \n", text, b"\n"].concat();
+    assert_eq!(fuzzing::attestation(&padded), Some(subjects));
 }
 
 /// A record reads back as it is written.

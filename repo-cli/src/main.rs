@@ -9,6 +9,7 @@ mod cmd;
 mod columns;
 #[cfg(test)]
 mod documents;
+mod envelope;
 mod error;
 mod examples;
 mod fetch;

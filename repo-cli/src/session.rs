@@ -23,6 +23,7 @@ use crate::access;
 use crate::actor_key;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
+use crate::envelope::Envelope;
 use crate::error::{Failure, chain};
 use crate::hooks::{Note, Observer};
 use crate::moment;
@@ -121,11 +122,11 @@ impl Session {
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
     pub(crate) fn upgrade_store(&mut self, output: &Output) -> Result<(), Failure> {
-        if self.store.format() < Format::NEWEST {
+        if self.store.format() < Format::WRITTEN {
             let before = self.store.upgrade()?;
             output.note(&format!(
                 "upgraded the store from format {before} to format {}; older versions of repo-cli can no longer open it",
-                Format::NEWEST
+                Format::WRITTEN
             ));
         }
         Ok(())
@@ -307,6 +308,12 @@ impl Session {
     pub(crate) fn signing_fingerprints(&self, repository: &RepositoryName) -> Result<Vec<String>, Failure> {
         let fingerprints = self.signing_keys(repository, false)?.signer.fingerprints();
         Ok(fingerprints.iter().map(ToString::to_string).collect())
+    }
+
+    /// Signs a statement with the keys of a repository.
+    pub(crate) fn attest(&self, repository: &RepositoryName, statement: &str) -> Result<Envelope, Failure> {
+        let keys = self.signing_keys(repository, false)?;
+        Ok(Envelope::of_statement(statement, &keys.signer, SystemTime::from(self.context().now))?)
     }
 
     /// Publishes a repository after a change, unless that is left for later, and says so.
@@ -740,7 +747,7 @@ pub(crate) fn login_name(number: u32) -> String {
 /// Notes what was done to look after the store, for `status`, if its owner did it: a file of another, root's above all, would be in the
 /// owner's way. A store of an older format is left as it is.
 pub(crate) fn note_upkeep(store: &Store, kind: UpkeepKind, run: &UpkeepRun, output: &Output) {
-    if !is_owner(store) || store.format() < Format::NEWEST {
+    if !is_owner(store) || store.format() < Format::WRITTEN {
         return;
     }
     if let Err(error) = store.note_upkeep(kind, run) {

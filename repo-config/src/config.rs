@@ -575,6 +575,7 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
                 "max_size",
                 "approvals",
                 "together",
+                "attested",
                 "gate",
             ],
             Contradiction::Hook { fault: HookFault::UnknownRepository { .. }, .. } => {

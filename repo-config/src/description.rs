@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use repo_store::{HookName, RepositoryName};
 
 use crate::drop_folders::AfterTaking;
-use crate::file::{All, File, OnUnknownRelease, Publish, Together};
+use crate::file::{All, Attested, File, OnUnknownRelease, Publish, Together};
 use crate::freeze::DaysOfWeek;
 use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
@@ -182,6 +182,7 @@ kinds! {
     OnUnknownRelease: Kind::Word(&["refuse", "everywhere"]);
     Publish: Kind::Word(&["auto", "manual"]);
     Together: Kind::Word(&["source"]);
+    Attested: Kind::Word(&["build"]);
     Text<Condition>: Kind::Text("network, `users:FILE`, `tokens` or `public`");
     Text<BackupTime>: Kind::Text("`after-change`, `hourly`, `daily HH:MM` or `weekly DAY HH:MM`");
     Text<Recurrence>: Kind::Text("`hourly`, `daily HH:MM` or `weekly DAY HH:MM`");

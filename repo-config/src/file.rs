@@ -540,7 +540,17 @@ table! {
         approvals: Option<NonZeroUsize> [""] "2";
         /// With `"source"`, all packages that were built from a version of a source come together, or none, as far as the repository that they are promoted from has them.
         together: Option<Together> [""] "\"source\"";
+        /// What must be known of a version. `"build"`: how it was built, by the `.buildinfo` of its upload or by a file given with `add --attest`.
+        attested: Vec<Attested> ["[]"] "[\"build\"]";
     }
+}
+
+/// What must be known of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Attested {
+    /// How it was built.
+    Build,
 }
 
 /// What comes together or not at all.

@@ -67,7 +67,7 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
 }
 
 /// What stands at the root of a published repository: on a host of its own, these are no names of repositories.
-const AT_ROOT: [&str; 3] = ["dists", "pool", "snapshot"];
+const AT_ROOT: [&str; 5] = ["attestations", "buildinfo", "dists", "pool", "snapshot"];
 
 /// Finds the repository that a request is for by the host it was sent to, and how many elements of the path belong to the address.
 /// `None` where the path begins with the name of a repository as on any other host.

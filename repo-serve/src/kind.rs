@@ -2,13 +2,13 @@
 
 /// Tells whether the file at this path (below the repository) never changes once it is there.
 ///
-/// Pool files and by-hash files keep their bytes for ever, so caches need never ask again. Everything else under
+/// Pool files, what is below `buildinfo` and `attestations`, and by-hash files keep their bytes for ever, so caches need never ask again. Everything else under
 /// `dists` is replaced by each publication.
 pub(crate) fn is_immutable(inner: &[u8]) -> bool {
     let mut elements = inner.split(|byte| *byte == b'/');
     let pool = match elements.next() {
         Some(b"snapshot") => elements.nth(1) == Some(b"pool"),
-        first => first == Some(b"pool"),
+        first => matches!(first, Some(b"pool" | b"buildinfo" | b"attestations")),
     };
     pool || inner.split(|byte| *byte == b'/').any(|element| element == b"by-hash")
 }
@@ -71,6 +71,7 @@ mod tests {
             ("dists/trixie/InRelease", false),
             ("dists/pool/InRelease", false),
             ("pools/x", false),
+            ("buildinfo/h/hello/0123456789abcdef0123456789abcdef/hello_1_amd64.buildinfo", true),
         ] {
             assert_eq!(is_immutable(inner.as_bytes()), expected, "{inner}");
         }

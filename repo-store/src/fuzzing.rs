@@ -8,6 +8,7 @@ use crate::access::tokens::Tokens;
 use crate::document;
 use crate::history::horizon::Ends;
 use crate::manifest::Manifest;
+use crate::model::attestation::Attestation;
 use crate::model::chunk::Chunk;
 use crate::model::class::{PackageClass, WildPattern};
 use crate::model::commit::Commit;
@@ -48,6 +49,13 @@ pub fn holds(text: &[u8]) -> Option<Vec<u8>> {
     Holds::parse(text).map(|holds| holds.to_text().into_bytes())
 }
 
+/// Reads a statement about packages, or an envelope; gives the digests of what it is about.
+#[must_use]
+pub fn attestation(text: &[u8]) -> Option<Vec<String>> {
+    let read = Attestation::parse(text).ok()?;
+    Some(read.subjects.iter().map(ToString::to_string).collect())
+}
+
 /// Reads a record, and every fact that is looked up in it later.
 #[must_use]
 pub fn record(text: &[u8]) -> Option<Vec<u8>> {
@@ -59,6 +67,7 @@ pub fn record(text: &[u8]) -> Option<Vec<u8>> {
 
 fn look_at(record: &Record) {
     let _ = (record.files(), record.pool_path(), record.size(), record.source(), record.check_paths());
+    let _ = (record.kept_files(), record.provenance().map(|told| record.with_provenance(&told)));
     let _ = (record.published(), record.kind(), record.component(), record.field("Section"));
 }
 

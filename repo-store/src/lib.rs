@@ -77,6 +77,7 @@ pub use error::{
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
 pub use history::listing::{KeyInSuites, RecordInSuites};
+pub use history::promotion_statement::{PROMOTION_PREDICATE, promotion_statement};
 pub use history::revision::Revision;
 pub use history::selector::{Selector, SelectorError};
 pub use history::tags::Tag;
@@ -109,7 +110,7 @@ pub use model::log_entry::LogEntry;
 pub use model::name::{HolderName, HookName, NameError, RepositoryName, TagName};
 pub use model::operation::{Operation, PackageSummary};
 pub use model::publication_id::PublicationId;
-pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};
+pub use model::record::{Build, Digests, Provenance, ProvenanceKind, Record, RecordFile, RecordKey};
 pub use model::reissue::{HazardKind, Reissue, ReissueVersion, Reissued, release_of};
 pub use model::snapshot::Snapshot;
 pub use model::suite_records::SuiteRecords;

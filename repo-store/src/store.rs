@@ -14,7 +14,7 @@ use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::snapshot::Snapshot;
 use crate::storage::beneath::{At, StorePaths};
-use crate::storage::format::Format;
+use crate::storage::format::{self, Format};
 use crate::storage::{Directory, HeldLock, Key, Storage, StorageError, files};
 
 /// What lies at the path of a package file in a pool.
@@ -79,7 +79,7 @@ impl Store {
         }
         check_file_systems(&root.join("public"), &directory)?;
         // Last, so that a store that was not made to the end is not taken for one.
-        files::replace(&directory.join("format"), &Format::NEWEST.to_file(), &storage.temporary()?)?;
+        files::replace(&directory.join("format"), &Format::WRITTEN.to_file(), &storage.temporary()?)?;
         Self::open(root)
     }
 
@@ -108,7 +108,7 @@ impl Store {
     #[must_use]
     pub fn with_storage(root: &Utf8Path, storage: impl Into<Storage>) -> Self {
         let (root, storage) = (root.to_owned(), storage.into());
-        Self { root, storage, format: Format::NEWEST, limits: Limits::default() }
+        Self { root, storage, format: Format::WRITTEN, limits: Limits::default() }
     }
 
     /// The store in `root`, whether it was made to its end or not.
@@ -182,7 +182,23 @@ impl Store {
         self.format = format;
     }
 
-    /// Returns the format of the store.
+    /// Brings the store to a later format, durably: something is about to be kept that earlier ones do not have, and versions that know
+    /// only those refuse the store from then on. A store that is kept elsewhere than in a directory has no format.
+    pub(crate) fn need(&self, format: Format) -> Result<(), Error> {
+        if !self.storage.is_local() || Format::of(&self.root)? >= format {
+            return Ok(());
+        }
+        let directory = self.storage.directory()?;
+        let _lock = directory.lock("format")?;
+        if Format::of(&self.root)? < format {
+            // This also closes the way back from an upgrade.
+            let temporary = directory.temporary()?;
+            files::replace(&format::file(&self.root), &format.to_file(), &temporary)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the format that the store had when it was opened.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format

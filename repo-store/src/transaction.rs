@@ -27,6 +27,7 @@ use crate::model::snapshot::Snapshot;
 use crate::progress::Phase;
 use crate::settings::RepositorySettings;
 use crate::settings::gate::{self, Arrival, Gate};
+use crate::storage::format::Format;
 use crate::storage::{self, Swap};
 use crate::store::{InPool, Store};
 
@@ -268,23 +269,40 @@ impl<'a> Transaction<'a> {
         }
         let key = record.key();
         let suites = self.suites();
-        let mut there = false;
-        let mut known = false;
+        let mut there = None;
+        let mut known = Vec::new();
         for other in &suites {
-            let same = self.same_there(other, record)?;
-            known |= same;
-            there |= same && other == suite;
+            if let Some(found) = self.same_there(other, record)? {
+                if other == suite {
+                    there = Some(Arc::clone(&found));
+                }
+                known.push(found);
+            }
         }
-        if there {
+        if let Some(there) = there {
+            // How the package was built may be told later.
+            if let Some(told) = there.with_provenance_of(record)? {
+                self.put(suite, Arc::new(told));
+            }
             return Ok(Inserted::AlreadyThere);
         }
-        if !known {
+        if known.is_empty() {
             self.check_name(record)?;
             self.check_files(&suites, record)?;
         }
         self.withdrawn.remove(&(suite.clone(), key.clone()));
-        self.edits.entry(suite.clone()).or_default().insert(key.clone(), Edit::Insert(Arc::clone(record)));
+        let mut record = Arc::clone(record);
+        for known in &known {
+            if let Some(told) = record.with_provenance_of(known)? {
+                record = Arc::new(told);
+            }
+        }
+        self.put(suite, record);
         Ok(Inserted::New)
+    }
+
+    fn put(&mut self, suite: &SuiteName, record: Arc<Record>) {
+        self.edits.entry(suite.clone()).or_default().insert(record.key().clone(), Edit::Insert(record));
     }
 
     /// Takes a record out of a suite; says whether it was there.
@@ -451,7 +469,7 @@ impl<'a> Transaction<'a> {
         for record in returning.values() {
             let mut known = false;
             for other in &others {
-                known |= self.same_there(other, record)?;
+                known |= self.same_there(other, record)?.is_some();
             }
             if !known {
                 self.check_files(&others, record)?;
@@ -483,13 +501,13 @@ impl<'a> Transaction<'a> {
         self.snapshots.keys().chain(self.edits.keys()).cloned().collect()
     }
 
-    /// Whether the very file of a record is in a suite; an error when another of its key is.
-    fn same_there(&mut self, suite: &SuiteName, record: &Record) -> Result<bool, Error> {
+    /// The record of the very file of a record in a suite; an error when another file of its key is there.
+    fn same_there(&mut self, suite: &SuiteName, record: &Record) -> Result<Option<Arc<Record>>, Error> {
         match self.get(suite, record.key())? {
             Some(found) if found.blob() != record.blob() => {
                 Err(self.conflict(record.key(), format!(" ({suite})")))
             }
-            found => Ok(found.is_some()),
+            found => Ok(found),
         }
     }
 
@@ -599,7 +617,7 @@ impl<'a> Transaction<'a> {
         record: &Record,
         gates: &[Gate],
     ) -> Result<Vec<GateViolation>, Error> {
-        if self.same_there(suite, record)? {
+        if self.same_there(suite, record)?.is_some() {
             return Ok(Vec::new());
         }
         let (snapshot, lookup) = (self.snapshots.get(suite), &mut self.lookup);
@@ -719,6 +737,10 @@ impl<'a> Transaction<'a> {
         after.extend(self.restored.iter().map(|(suite, (id, _))| (suite.clone(), *id)));
         // Suites that start equal and change alike stay equal: most packages go to every suite.
         let mut done: Vec<(Option<SnapshotId>, BTreeMap<RecordKey, Edit>, SnapshotId)> = Vec::new();
+        let tells = |edit: &Edit| matches!(edit, Edit::Insert(record) if record.has_provenance());
+        if self.edits.values().flat_map(BTreeMap::values).any(tells) {
+            self.store.need(Format::WITH_PROVENANCE)?;
+        }
         for (suite, edits) in self.edits {
             let start = after.get(&suite).copied();
             let alike = done.iter().find(|(other, their, _)| *other == start && same_edits(their, &edits));

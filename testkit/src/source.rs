@@ -89,6 +89,24 @@ impl Source {
         self.directory.join(name)
     }
 
+    /// Writes a `.buildinfo` that says how these files were built, which lie in the directory. Returns it.
+    ///
+    /// # Panics
+    /// When that fails.
+    #[must_use]
+    pub fn buildinfo(&self, architecture: &str, files: &[&str]) -> Utf8PathBuf {
+        let lists = self.lists(files, "");
+        let text = format!(
+            "Format: 1.0\nSource: {name}\nBinary: {name}\nArchitecture: {architecture}\nVersion: {version}\n{lists}\
+             Build-Origin: Test\nBuild-Architecture: amd64\nInstalled-Build-Depends:\n gcc (= 4:12.2.0-3)\n",
+            name = self.name,
+            version = self.version,
+            lists = lists.split("Files:").next().unwrap_or_default(),
+        );
+        let name = self.write(&format!("{}_{architecture}.buildinfo", self.full()), text.as_bytes());
+        self.directory.join(name)
+    }
+
     fn version_in_names(&self) -> &str {
         self.version.split_once(':').map_or(self.version.as_str(), |(_, rest)| rest)
     }

@@ -36,6 +36,10 @@ pub(crate) struct AddArguments {
     /// Unpack the data archive of each file to check it to the end
     #[arg(long)]
     check_data: bool,
+    /// Keep this file with the packages that it names by their SHA-256: an in-toto statement (SLSA provenance), bare or in a DSSE envelope, or a
+    /// .buildinfo; may be given several times. Signatures in it are not verified
+    #[arg(long = "attest", value_name = "FILE")]
+    attestations: Vec<Utf8PathBuf>,
     /// Also what somebody holds out of the repository; ends the hold
     #[arg(long)]
     despite_hold: bool,
@@ -97,6 +101,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         despite_hold: arguments.despite_hold,
         gate_override: arguments.gates.gate_override(),
         names: arguments.only.patterns(),
+        attestations: arguments.attestations.clone(),
         ..arguments.placement.options()
     };
     let files = arguments.named_files(output)?;
@@ -384,6 +389,14 @@ pub(crate) fn total(report: &AddReport, repository: &RepositorySettings, dry_run
     let (new, all) = (new_packages(report), PackageCount::of(report.added.iter().map(|added| &added.key)));
     let verb = if dry_run { "would add" } else { "added" };
     match new.files() {
+        // The packages were there, and nobody knew how they were built.
+        0 if report.committed.commit.is_some() => {
+            format!(
+                "kept in {} how {all} {} built",
+                repository.name,
+                if all.packages() == 1 { "was" } else { "were" }
+            )
+        }
         0 => format!("nothing to add: {} already has what was given", repository.name),
         _ => format!("{verb} {} to {}", new.among(all), repository.name),
     }

@@ -2,7 +2,9 @@ use std::str::FromStr as _;
 
 use apt_index::Item as _;
 use deb_parse::SuiteName;
-use repo_store::{Record, Reissue, RepositoryName, Revision, Selector};
+use repo_store::{
+    Provenance, Record, RecordFile, Reissue, RepositoryName, Revision, Selector, promotion_statement,
+};
 use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};
@@ -24,6 +26,9 @@ pub(crate) struct ShowArguments {
     /// 'hello (<< 2.10)' allows [default: the state, with all its packages]
     #[arg(value_name = "PACKAGE")]
     selector: Option<Selector>,
+    /// Print what the promotion that made the state did, as an in-toto statement in a DSSE envelope that the keys of the repository sign now
+    #[arg(long, conflicts_with = "selector")]
+    attestations: bool,
     #[command(flatten)]
     rows: RowArguments,
 }
@@ -32,6 +37,9 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
     let (repository, revision) = arguments.state.resolve(session)?;
     arguments.state.check_suites(repository, revision.as_ref(), &[])?;
     let suites = arguments.state.suites(repository, revision.as_ref());
+    if arguments.attestations {
+        return show_attestations(&repository.name, revision.as_ref(), session, output);
+    }
     let Some(selector) = &arguments.selector else {
         return show_state(&repository.name, revision.as_ref(), &suites, arguments.rows, output);
     };
@@ -57,6 +65,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
                 "blob": record.blob().to_string(),
                 "reissue_of": Reissue::of_record(record).map(|reissue| reissue.of.to_string()),
                 "files": files(record),
+                "provenance": provenance(record),
                 "stanza": stanza(record),
             })
         })
@@ -80,9 +89,43 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
                     output.line(&format!("# {} ({} bytes)", file.path, file.size));
                 }
             }
+            for file in record.provenance_files().unwrap_or_default() {
+                output.line(&format!("# {} ({} bytes)", file.path, file.size));
+            }
             output.line(stanza(record).trim_end());
         }
     });
+    Ok(Outcome::Done)
+}
+
+/// Shows what the promotion that made a state did, signed.
+fn show_attestations(
+    repository: &RepositoryName,
+    revision: Option<&Revision<'_>>,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let Some(revision) = revision else {
+        return Err(Failure::NoHistory { repository: repository.clone() });
+    };
+    let statement = promotion_statement(revision)?;
+    let envelopes = statement
+        .iter()
+        .map(|statement| session.attest(repository, statement))
+        .collect::<Result<Vec<_>, _>>()?;
+    output.result(&serde_json::json!({ "attestations": envelopes }), || {
+        // An envelope has strings alone, which can always be written.
+        envelopes
+            .iter()
+            .filter_map(|envelope| serde_json::to_string(envelope).ok())
+            .for_each(|line| output.line(&line));
+    });
+    if envelopes.is_empty() {
+        let sequence = revision.commit().sequence;
+        output.note(&format!(
+            "{repository} {sequence} was not made by a promotion, or the state before it is not kept"
+        ));
+    }
     Ok(Outcome::Done)
 }
 
@@ -140,4 +183,29 @@ fn files(record: &Record) -> Vec<FileJson> {
     files
         .map(|file| FileJson { path: file.path.to_string(), size: file.size, blob: file.blob.to_string() })
         .collect()
+}
+
+/// A file that says how the package was built.
+#[derive(Serialize)]
+struct ProvenanceJson {
+    kind: &'static str,
+    name: String,
+    path: String,
+    size: u64,
+    sha256: String,
+    blob: String,
+}
+
+fn provenance(record: &Record) -> Vec<ProvenanceJson> {
+    let (kept, published) =
+        (record.provenance().unwrap_or_default(), record.provenance_files().unwrap_or_default());
+    let of = |(kept, published): (Provenance, RecordFile)| ProvenanceJson {
+        kind: kept.kind().as_str(),
+        name: kept.name,
+        path: published.path.to_string(),
+        size: kept.size,
+        sha256: kept.sha256.to_string(),
+        blob: kept.blob.to_string(),
+    };
+    kept.into_iter().zip(published).map(of).collect()
 }

@@ -37,11 +37,11 @@ pub(crate) fn run(
     let gains = if undo { &[][..] } else { before.lacks() };
     let after = if undo {
         session.store.undo_upgrade()?
-    } else if dry_run {
-        Format::NEWEST
     } else {
-        session.store.upgrade()?;
-        Format::NEWEST
+        if !dry_run {
+            session.store.upgrade()?;
+        }
+        before.max(Format::WRITTEN)
     };
     let document = serde_json::json!({
         "before": before.number(),
@@ -52,7 +52,7 @@ pub(crate) fn run(
     output.result(&document, || {});
     output.say(&match (undo, before == after, dry_run) {
         (true, ..) => format!("returned the store from format {before} to format {after}"),
-        (_, true, _) => format!("the store already has the newest format, {after}"),
+        (_, true, _) => format!("the store needs no upgrade: it has format {after}"),
         (_, _, true) => format!("would upgrade the store from format {before} to format {after}"),
         (_, _, false) => format!("upgraded the store from format {before} to format {after}"),
     });

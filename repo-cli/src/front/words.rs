@@ -6,7 +6,7 @@ use super::{Front, FrontServer};
 use crate::cmd::client_config::quoted;
 
 /// The pattern of the paths in a repository whose files never change, from the slash at its root on; as `serve` knows them.
-pub(super) const IMMUTABLE: &str = "/(pool/|snapshot/[^/]+/pool/|(.*/)?by-hash/)";
+pub(super) const IMMUTABLE: &str = "/(pool/|buildinfo/|attestations/|snapshot/[^/]+/pool/|(.*/)?by-hash/)";
 
 /// Where certificates might lie, in a line that is left to be filled in.
 pub(super) const CERTIFICATE: &str = "/etc/ssl/repo-cli/certificate.pem";

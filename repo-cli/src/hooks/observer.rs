@@ -273,7 +273,7 @@ impl Observer {
             }
         }
         let spooled = Store::open(&self.root).map_err(Failure::from).and_then(|store| {
-            if store.format() < Format::NEWEST || self.reads && !session::is_owner(&store) {
+            if store.format() < Format::WRITTEN || self.reads && !session::is_owner(&store) {
                 return Ok(());
             }
             let dropped = store.spool_for_hooks(&deliveries)?;

@@ -174,7 +174,7 @@ fn an_old_store_is_whole_publishes_and_goes_on() {
         let history = environment.run(&["history", "prod"]).succeeds().stdout;
         let upgraded = environment.run(&["publish"]).succeeds();
         let said =
-            format!("upgraded the store from format {format} to format {}", repo_store::Format::NEWEST);
+            format!("upgraded the store from format {format} to format {}", repo_store::Format::WRITTEN);
         assert!(upgraded.stderr.contains(&said), "{upgraded}");
         let _ = environment.run(&["fsck"]).succeeds();
         assert_eq!(environment.run(&["history", "prod"]).succeeds().stdout, history);
@@ -221,7 +221,7 @@ fn an_upgrade_can_be_taken_back_until_something_is_written() {
     assert!(refused.stderr.contains("cannot return from format 2"), "{refused}");
     assert_eq!(format_of(&environment), "2\n");
     let again = environment.run(&["store", "upgrade"]).succeeds().stdout;
-    assert_eq!(again, "the store already has the newest format, 2\n");
+    assert_eq!(again, "the store needs no upgrade: it has format 2\n");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_newer_store_is_refused_with_the_version_that_reads_it() {
     environment.write("store/store/format", "99\nrepo-cli 9.1.0\n");
     for verb in [&["list", "prod"][..], &["publish"], &["fsck"], &["store", "upgrade"]] {
         let refused = environment.run(verb).ends_with(1);
-        let said = "error: the store has format 99, which repo-cli 9.1.0 reads; this version reads formats up to 2\n";
+        let said = "error: the store has format 99, which repo-cli 9.1.0 reads; this version reads formats up to 3\n";
         assert!(refused.stderr.starts_with(said), "{refused}");
     }
 }

@@ -4,6 +4,7 @@
 mod api;
 mod api_description;
 mod approvals;
+mod attestations;
 mod backups;
 mod bad_input;
 mod beginning;

@@ -168,7 +168,7 @@ fn show() {
     insta::assert_snapshot!(environment.run(&["--json", "show", "preprod", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"packages":[{"blob":"<ID>","entry":{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"},"files":[{"blob":"<ID>","path":"pool/main/a/agent/agent_0.9+deb12u1_all.deb","size":730}],"reissue_of":null,"stanza":"Package: agent\nVersion: 0.9+deb12u1\nArchitecture: all\nInstalled-Size: 4\nMaintainer: Test <test@example.org>\nSection: misc\nPriority: optional\nDescription: a package of the tests\nFilename: pool/main/a/agent/agent_0.9+deb12u1_all.deb\nSize: 730\nSHA256: <ID>\n"}]}
+    {"format":1,"packages":[{"blob":"<ID>","entry":{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"},"files":[{"blob":"<ID>","path":"pool/main/a/agent/agent_0.9+deb12u1_all.deb","size":730}],"provenance":[],"reissue_of":null,"stanza":"Package: agent\nVersion: 0.9+deb12u1\nArchitecture: all\nInstalled-Size: 4\nMaintainer: Test <test@example.org>\nSection: misc\nPriority: optional\nDescription: a package of the tests\nFilename: pool/main/a/agent/agent_0.9+deb12u1_all.deb\nSize: 730\nSHA256: <ID>\n"}]}
     "#);
 }
 

@@ -7,6 +7,7 @@ use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use testkit::{Apt, Environment, Output, Server, Source, Tree};
 
+use crate::http::get;
 use crate::published::Published;
 use crate::{configure, store};
 
@@ -479,4 +480,73 @@ fn an_upload_that_is_not_to_be_released_is_refused_like_one_for_an_unknown_relea
     assert!(refused.stderr.contains("preprod has no suite for `UNRELEASED`"), "{refused}");
     assert!(refused.stderr.contains("hint: choose suites with --suite"), "{refused}");
     let _ = environment.run(&["add", "preprod", changes.as_str(), "--suite", "bookworm"]).succeeds();
+}
+
+#[test]
+fn the_record_of_a_build_is_kept_shown_and_served_beside_the_pool() {
+    let environment = store();
+    let binary = environment.package("hello", "1.0-1", "amd64");
+    let hello = source(&environment, "hello", "1.0-1");
+    let info = hello.buildinfo("amd64", &[binary.file_name().unwrap()]);
+    let files = [binary.file_name().unwrap(), info.file_name().unwrap()];
+    let changes = hello.changes("bookworm", "amd64", &files);
+    let content = fs::read(&info).unwrap();
+    let _ = environment.run(&["add", "preprod", changes.as_str()]).succeeds();
+
+    let shown: serde_json::Value =
+        serde_json::from_str(&environment.json(&["show", "preprod", "hello"])).unwrap();
+    let [told] = shown["packages"][0]["provenance"].as_array().unwrap().as_slice() else { panic!("{shown}") };
+    assert_eq!(told["name"], "hello_1.0-1_amd64.buildinfo");
+    assert_eq!(told["size"], content.len());
+    let path = told["path"].as_str().unwrap();
+    assert!(
+        path.starts_with("buildinfo/h/hello/") && path.ends_with("/hello_1.0-1_amd64.buildinfo"),
+        "{path}"
+    );
+    let text = environment.run(&["show", "preprod", "hello"]).succeeds().stdout;
+    assert!(text.contains(&format!("# {path} ({} bytes)\n", content.len())), "{text}");
+
+    let _ = environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]).succeeds();
+    assert_eq!(fs::read(environment.root().join("public/prod").join(path)).unwrap(), content);
+    let server = Server::start(environment.command().arg("serve"));
+    let (status, answer) = get(&server, &format!("/prod/{path}"));
+    assert_eq!(status, 200);
+    assert!(answer.ends_with(&content));
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn a_statement_of_the_builder_is_kept_with_the_package_that_it_names() {
+    let environment = store();
+    configure(&environment, "[[gate]]\nto = [\"prod\"]\nattested = [\"build\"]\n");
+    let file = environment.package("hello", "1.0", "amd64");
+    let digest = deb_parse::checksum::Sha256::of(&fs::read(&file).unwrap());
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"hello","digest":{{"sha256":"{digest}"}}}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{{}}}}"#
+    );
+    environment.write("build.json", &statement);
+    environment.write("other.json", statement.replace(&digest.to_string(), &"0".repeat(64)));
+    let add =
+        |attestation: &str| environment.run(&["add", "preprod", file.as_str(), "--attest", attestation]);
+    insta::assert_snapshot!(add("other.json").ends_with(1).stderr, @"error: other.json: it names none of the packages that are given by its SHA-256");
+    let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    let promote = || environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]);
+    let stopped = promote().ends_with(1);
+    assert!(
+        stopped
+            .stderr
+            .contains("no file says how it was built, and prod takes nothing without one (attested)"),
+        "{stopped}"
+    );
+
+    let kept = add("build.json").succeeds();
+    assert!(kept.stdout.contains("kept in preprod how 1 package was built"), "{kept}");
+    let shown: serde_json::Value =
+        serde_json::from_str(&environment.json(&["show", "preprod", "hello"])).unwrap();
+    let told = &shown["packages"][0]["provenance"][0];
+    assert_eq!((&told["kind"], &told["name"]), (&"statement".into(), &"hello_1.0.intoto.json".into()));
+    let _ = promote().succeeds();
+    let published = environment.root().join("public/prod").join(told["path"].as_str().unwrap());
+    assert_eq!(fs::read_to_string(published).unwrap(), statement);
+    let _ = environment.run(&["fsck"]).succeeds();
 }

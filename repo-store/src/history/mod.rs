@@ -7,6 +7,7 @@ pub(crate) mod keyring_versions;
 pub(crate) mod last_shown;
 pub(crate) mod listing;
 pub(crate) mod lost;
+pub(crate) mod promotion_statement;
 pub(crate) mod revision;
 pub(crate) mod selector;
 mod store_methods;

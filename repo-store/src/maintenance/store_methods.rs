@@ -198,7 +198,7 @@ impl Store {
         super::gc::collect_garbage(self, options, context)
     }
 
-    /// Brings the store to [the newest format](Format::NEWEST), durably. Versions that do not know that format refuse the store from
+    /// Brings the store to [the format that is written](Format::WRITTEN), durably, unless it has a later one. Versions that do not know that format refuse the store from
     /// then on. Returns the format before.
     ///
     /// Until something is written, [`undo_upgrade`](Self::undo_upgrade) leads back.

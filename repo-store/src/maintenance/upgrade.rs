@@ -1,4 +1,4 @@
-//! How a store comes to the newest format, and the way back.
+//! How an older store comes to the format that is written, and the way back.
 
 use camino::Utf8Path;
 
@@ -12,13 +12,13 @@ pub(crate) fn upgrade(store: &mut Store) -> Result<Format, Error> {
     let _lock = store.storage().directory()?.lock("format")?;
     // Another process may have done it meanwhile.
     let before = Format::of(store.root())?;
-    if before < Format::NEWEST {
-        change_format(store.root(), Format::NEWEST, |root, temporary| {
+    if before < Format::WRITTEN {
+        change_format(store.root(), Format::WRITTEN, |root, temporary| {
             Ok(files::replace(&format::way_back(root), &before.to_file(), temporary)?)
         })?;
     }
-    let directory = Directory::open(&store.root().join("store"), Format::NEWEST)?;
-    store.set_directory(directory, Format::NEWEST);
+    let after = before.max(Format::WRITTEN);
+    store.set_directory(Directory::open(&store.root().join("store"), after)?, after);
     Ok(before)
 }
 

@@ -7,7 +7,7 @@ use crate::model::chunk::Chunk;
 use crate::model::id::{ChunkId, PageId};
 use crate::model::objects::Objects;
 use crate::model::page;
-use crate::model::record::{Record, RecordKey};
+use crate::model::record::{Provenance, Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::storage::StorageError;
 
@@ -20,10 +20,13 @@ pub struct Difference {
     pub only_first: Vec<Arc<Record>>,
     /// Records only the second has, and those it has with another content, in order.
     pub only_second: Vec<Arc<Record>>,
+    /// Packages that both have alike, as the second has them, where it has other [files that say how they were built](Record::provenance),
+    /// in order.
+    pub other_provenance: Vec<Arc<Record>>,
 }
 
 impl Difference {
-    /// Whether both hold the same.
+    /// Whether both hold the same packages.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.only_first.is_empty() && self.only_second.is_empty()
@@ -55,6 +58,8 @@ impl Difference {
             if !is_same(in_first.as_deref(), in_second.as_deref()) {
                 difference.only_first.extend(in_first);
                 difference.only_second.extend(in_second);
+            } else if provenance_of(in_first.as_deref())? != provenance_of(in_second.as_deref())? {
+                difference.other_provenance.extend(in_second);
             }
         }
     }
@@ -85,6 +90,10 @@ pub(crate) fn chunks_of_one_only(
         Ok::<_, StorageError>(chunks)
     };
     Ok(without_common(chunks(first)?, chunks(second)?))
+}
+
+fn provenance_of(record: Option<&Record>) -> Result<Vec<Provenance>, StorageError> {
+    record.map_or_else(|| Ok(Vec::new()), Record::provenance)
 }
 
 /// What each of two lists has and the other has not.

@@ -24,6 +24,8 @@ pub enum GateRule {
     Approvals,
     /// All that was built from its source comes with it.
     Together,
+    /// A file says how it was built.
+    Attested,
     /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::Freeze) does.
     Freeze,
     /// It is not below a [`Reissue`](crate::Reissue) of its package, which machines have by now. No gate makes it: the reissue does.
@@ -32,7 +34,7 @@ pub enum GateRule {
 
 impl GateRule {
     /// Every rule.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MinimumAge,
         Self::NeverBackwards,
         Self::ForbidVersions,
@@ -41,6 +43,7 @@ impl GateRule {
         Self::MaxSize,
         Self::Approvals,
         Self::Together,
+        Self::Attested,
         Self::Freeze,
         Self::Reissue,
     ];
@@ -57,6 +60,7 @@ impl GateRule {
             Self::MaxSize => "max_size",
             Self::Approvals => "approvals",
             Self::Together => "together",
+            Self::Attested => "attested",
             Self::Freeze => "freeze",
             Self::Reissue => "reissue",
         }

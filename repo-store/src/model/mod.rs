@@ -1,6 +1,7 @@
 //! What a repository consists of, as values and as objects: names, records, snapshots, commits.
 
 pub(crate) mod approval;
+pub(crate) mod attestation;
 pub(crate) mod candidates;
 pub(crate) mod chunk;
 pub(crate) mod class;

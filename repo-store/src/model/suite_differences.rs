@@ -54,7 +54,7 @@ impl SuiteDifferences {
 impl Serialize for SuiteDifferences {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (suite, Difference { only_first, only_second }) in &self.0 {
+        for (suite, Difference { only_first, only_second, .. }) in &self.0 {
             let [removed, added] = [only_first, only_second].map(|records| PlannedPackage::all(records));
             map.serialize_entry(suite.as_str(), &PlannedDifference { removed, added })?;
         }

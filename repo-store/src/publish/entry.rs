@@ -33,7 +33,7 @@ pub(crate) struct TreeEntry {
 /// The links of [`Root`](Self::Root) are the exception: they lead through [`Dists`](Self::Dists), which shows all of them at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// Package files.
+    /// Package files, and files that say how packages were built.
     Pool,
     /// Index files under the names of their digests.
     Index,
@@ -54,7 +54,7 @@ pub(crate) enum Rank {
 /// What an entry is made of. That says as well whether it is a file or a symbolic link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
-    /// A package file of the store.
+    /// A package file of the store, or one that says how packages were built.
     Blob { blob: BlobId, size: u64 },
     /// An index file, rendered by publishing or copied from a backup.
     Index(File),
@@ -90,7 +90,7 @@ impl Source {
 }
 
 impl TreeEntry {
-    /// Returns the files of a package in the pool. A package whose files cannot be there has none, and no index lists it.
+    /// Returns the files of a package in the pool, and those that say how it was built. A package whose files cannot be there has none, and no index lists it.
     ///
     /// # Errors
     /// When the record does not name its files in a usable way.
@@ -98,7 +98,7 @@ impl TreeEntry {
         if record.check_paths().is_err() {
             return Ok(Vec::new());
         }
-        let files = record.files()?.into_iter();
+        let files = record.kept_files()?.into_iter();
         let entries = files.map(|file| Self {
             rank: Rank::Pool,
             path: file.path.as_path().to_owned(),

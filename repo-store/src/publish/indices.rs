@@ -256,6 +256,9 @@ impl<'a> Content<'a> {
                     draft.put_pool(record)?;
                     phase.advance(1, 0)?;
                 }
+                for record in &difference.other_provenance {
+                    draft.put_pool(record)?;
+                }
                 // Of a component that is new here, packages may have been waiting for it.
                 let knows_all = match self.wanted.place {
                     Place::Suite(_) => shows_every_component(self.wanted.suite, &before.indices),

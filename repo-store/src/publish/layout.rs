@@ -8,11 +8,14 @@ use deb_parse::checksum::Sha256;
 use super::place::Place;
 use crate::model::name::TagName;
 use crate::model::publication_id::PublicationId;
+use crate::model::record::{ATTESTATIONS, BUILDINFO};
 
 /// The link that clients follow to the publication that they see.
 pub(crate) const DISTS: &str = "dists";
 /// The directory with the package files.
 pub(crate) const POOL: &str = "pool";
+/// The directories with files that records lead to. Only [`POOL`] is always there.
+pub(crate) const OF_RECORDS: [&str; 3] = [POOL, BUILDINFO, ATTESTATIONS];
 /// The directory with the publications.
 pub(crate) const PUBLICATIONS: &str = ".publications";
 /// The directory with an archive root for each publication and a link for each tag.

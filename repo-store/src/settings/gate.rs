@@ -43,6 +43,8 @@ pub struct Gate {
     /// Whether all that the repository it is promoted from has of a version of a source comes together, or nothing of it. It is not asked of what
     /// is added.
     pub whole_sources: bool,
+    /// Whether a file must [say how it was built](Record::provenance).
+    pub attested_build: bool,
 }
 
 /// A pattern as it stands in the configuration.
@@ -165,6 +167,12 @@ impl Gate {
         if let Some(most) = self.max_size.filter(|most| facts.size > *most) {
             let (size, most) = different_sizes_in_words(facts.size, most);
             breaks(GateRule::MaxSize, format!("it has {size}, and {to} takes at most {most}"));
+        }
+        if self.attested_build && !record.has_provenance() {
+            breaks(
+                GateRule::Attested,
+                format!("no file says how it was built, and {to} takes nothing without one"),
+            );
         }
         if let Some(reason) = self.approvals.and_then(|least| unapproved(least, arrival)) {
             breaks(GateRule::Approvals, reason);

@@ -9,16 +9,21 @@ use crate::storage::{StorageError, files};
 
 /// The number of a store's format. `docs/store-format.md` describes each.
 ///
-/// Every format that was ever landed can be read; only the newest is written. An older store is upgraded before its first
-/// change, by [`Store::upgrade`](crate::Store::upgrade).
+/// Every format that was ever landed can be read. A store older than [`WRITTEN`](Self::WRITTEN) is upgraded before its first change, by
+/// [`Store::upgrade`](crate::Store::upgrade). It comes to a later format when something is first kept that only that format has, so
+/// that earlier versions go on reading a store for as long as they understand all that is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Format(u32);
 
 impl Format {
     /// The oldest format that can be read.
     pub const OLDEST: Self = Self(1);
-    /// The format that is written.
-    pub const NEWEST: Self = Self(2);
+    /// The format that a store has at least once something is written.
+    pub const WRITTEN: Self = Self(2);
+    /// The first format in which a store keeps files that say how packages were built.
+    pub(crate) const WITH_PROVENANCE: Self = Self(3);
+    /// The newest format that can be read.
+    pub const NEWEST: Self = Self::WITH_PROVENANCE;
 
     /// Returns the format as a number.
     #[must_use]
@@ -26,7 +31,7 @@ impl Format {
         self.0
     }
 
-    /// Returns what a store of this format cannot record yet, a sentence for each format after it.
+    /// Returns what a store of this format cannot record until it is upgraded, a sentence for each format after it.
     #[must_use]
     pub fn lacks(self) -> &'static [&'static str] {
         let first = usize::try_from(self.0 - Self::OLDEST.0).unwrap_or(0);
@@ -54,7 +59,11 @@ impl Format {
 
     /// Returns the content of the format file.
     pub(crate) fn to_file(self) -> Vec<u8> {
-        format!("{self}\n").into_bytes()
+        match self.0 {
+            ..=2 => format!("{self}\n"),
+            _ => format!("{self}\n{READER_OF_3}\n"),
+        }
+        .into_bytes()
     }
 
     /// Reads the format of the store in `root`.
@@ -76,7 +85,10 @@ impl fmt::Display for Format {
     }
 }
 
-/// What each format after the oldest can record that the one before could not.
+/// The first version that reads format 3.
+const READER_OF_3: &str = "repo-cli 0.1.0 that keeps .buildinfo files";
+
+/// What each format after the oldest can record that the one before could not, up to the one that is written in any case.
 const ADDED: [&str; 1] = [
     "what is removed or rolled back from now on stays out of drop folders, and index segments are proven by a cryptographic hash",
 ];
@@ -115,11 +127,11 @@ mod tests {
             let text = Format(number).to_file();
             assert_eq!(Format::parse(&text, Utf8Path::new("format")).unwrap(), Format(number));
         }
-        let error = parse("3\nrepo-cli 0.9.0\n").unwrap_err();
+        let error = parse("4\nrepo-cli 0.9.0\n").unwrap_err();
         assert!(
-            matches!(&error, StorageError::NewerFormat { found: 3, reader, .. } if reader == "repo-cli 0.9.0")
+            matches!(&error, StorageError::NewerFormat { found: 4, reader, .. } if reader == "repo-cli 0.9.0")
         );
-        assert!(matches!(parse("3\n"), Err(StorageError::NewerFormat { found: 3, .. })));
+        assert!(matches!(parse("4\n"), Err(StorageError::NewerFormat { found: 4, .. })));
         for bad in ["", "\n", "0\n", "-1\n", "one\n", " 1\n"] {
             assert!(matches!(parse(bad), Err(StorageError::Damaged { .. })), "{bad:?}");
         }
@@ -127,8 +139,8 @@ mod tests {
 
     #[test]
     fn each_format_says_what_it_lacks() {
-        assert_eq!(Format::NEWEST.lacks(), [""; 0]);
+        assert_eq!([Format::WRITTEN, Format::NEWEST].map(Format::lacks), [[""; 0]; 2]);
         assert_eq!(Format::OLDEST.lacks(), ADDED);
-        assert_eq!(ADDED.len(), usize::try_from(Format::NEWEST.0 - Format::OLDEST.0).unwrap());
+        assert_eq!(ADDED.len(), usize::try_from(Format::WRITTEN.0 - Format::OLDEST.0).unwrap());
     }
 }

@@ -156,7 +156,7 @@ impl World {
                 for suite in head.commit().suites.keys() {
                     let records = head.records(suite).unwrap();
                     let keys = records.iter().map(|record| {
-                        for file in record.files().expect("what a record says can be read") {
+                        for file in record.kept_files().expect("what a record says can be read") {
                             store.blob_path(file.blob).expect("what is listed is there");
                         }
                         record.key().to_string()

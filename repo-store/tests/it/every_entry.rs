@@ -11,6 +11,7 @@ use repo_store::{
 };
 
 use crate::fixture::{Fixture, context, everything_below, overwrite, settings, signer, suite};
+use crate::sources::lists;
 
 /// Two repositories with a removal, a rollback, tags, a source package, patches, and a flat form.
 struct Populated {
@@ -43,8 +44,8 @@ fn populated() -> Populated {
     let many: Vec<_> =
         (0..4).map(|number| fixture.package(&format!("many{number}"), "1", "amd64", "m")).collect();
     add(&repositories[0], &many, 0);
-    let dsc = native_source(&fixture);
-    add(&repositories[0], &[fixture.package("hello", "1.0", "amd64", "h"), dsc], 60);
+    let upload = native_source(&fixture);
+    add(&repositories[0], &[fixture.package("hello", "1.0", "amd64", "h"), upload], 60);
     add(&repositories[0], &[fixture.package("hello", "1.1", "amd64", "i")], 120);
     add(&prod, &[fixture.package("shop", "1.0", "amd64", "s")], 130);
     let tag = |of: &RepositorySettings, name: &str, state: &str, seconds| {
@@ -66,6 +67,7 @@ fn populated() -> Populated {
     Populated { fixture, signer, repositories }
 }
 
+/// The upload of a source package, with the record of its build.
 fn native_source(fixture: &Fixture) -> Utf8PathBuf {
     use deb_parse::checksum::Sha256;
     let tarball = b"a tarball";
@@ -75,7 +77,14 @@ fn native_source(fixture: &Fixture) -> Utf8PathBuf {
         "Format: 3.0 (native)\nSource: tool\nBinary: tool\nArchitecture: any\nVersion: 1.0\n\
          Maintainer: Test <test@example.org>\nChecksums-Sha256:\n {sha256} {size} tool_1.0.tar.xz\n"
     );
-    fixture.file("tool_1.0.dsc", text.as_bytes())
+    let dsc = fixture.file("tool_1.0.dsc", text.as_bytes());
+    let directory = dsc.parent().unwrap();
+    let head = "Source: tool\nVersion: 1.0\nArchitecture: source\n";
+    let info = format!("Format: 1.0\n{head}{}", lists(directory, &["tool_1.0.dsc"], ""));
+    fixture.file("tool_1.0_source.buildinfo", info.split("Files:").next().unwrap().as_bytes());
+    let all = ["tool_1.0.dsc", "tool_1.0.tar.xz", "tool_1.0_source.buildinfo"];
+    let changes = format!("Format: 1.8\n{head}{}", lists(directory, &all, "misc optional "));
+    fixture.file("tool_1.0_source.changes", changes.as_bytes())
 }
 
 fn lines(problems: &[Problem]) -> Vec<String> {
@@ -136,8 +145,9 @@ fn damage(path: &Utf8Path, way: Way) -> bool {
 /// Whether nothing else in the store tells what lay there.
 fn is_lost(root: &Utf8Path, relative: &Utf8Path, way: Way) -> bool {
     let is_directory = root.join(relative).symlink_metadata().unwrap().is_dir();
-    let in_pool = relative.iter().nth(2) == Some("pool") && relative.extension().is_some();
-    // A pool file is the blob itself, so its bytes are lost with it.
+    let in_pool =
+        matches!(relative.iter().nth(2), Some("pool" | "buildinfo")) && relative.extension().is_some();
+    // Such a file is the blob itself, so its bytes are lost with it.
     (way == Way::Flipped && (in_pool || relative.starts_with("store/blobs")))
         || relative.starts_with("store/objects")
         || relative.starts_with("store/keyrings")

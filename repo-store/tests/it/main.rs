@@ -23,6 +23,7 @@ mod permissions;
 mod planned_repairs;
 mod plans;
 mod progress;
+mod provenance;
 mod publication_plans;
 mod publishing;
 mod reissues;

@@ -12,18 +12,18 @@ use repo_store::{
 use crate::fixture::{Fixture, context, files_below, publish, settings, signer, suite};
 
 /// A directory in which a source package and uploads of it are made.
-struct Sources {
-    directory: Utf8PathBuf,
+pub(crate) struct Sources {
+    pub(crate) directory: Utf8PathBuf,
 }
 
 impl Sources {
-    fn new(fixture: &Fixture) -> Self {
+    pub(crate) fn new(fixture: &Fixture) -> Self {
         let directory = fixture.store.root().with_file_name("built");
         fs::create_dir_all(&directory).unwrap();
         Self { directory }
     }
 
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Utf8PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Utf8PathBuf {
         let path = self.directory.join(name);
         fs::write(&path, content).unwrap();
         path
@@ -58,7 +58,7 @@ impl Sources {
         name
     }
 
-    fn changes(
+    pub(crate) fn changes(
         &self,
         name: &str,
         version: &str,
@@ -88,7 +88,7 @@ impl Sources {
 }
 
 /// The lists of checksums of some files; `details` stand before the names in `Files`.
-fn lists(directory: &Utf8Path, files: &[&str], details: &str) -> String {
+pub(crate) fn lists(directory: &Utf8Path, files: &[&str], details: &str) -> String {
     let mut lists = [String::new(), String::new(), String::new()];
     for name in files {
         let bytes = fs::read(directory.join(name)).unwrap();
@@ -262,7 +262,7 @@ fn an_upload_goes_in_as_a_whole_to_the_suite_it_names() {
 }
 
 /// An upload with a source package, two packages and a record of the build.
-fn upload(fixture: &Fixture, sources: &Sources, distribution: &str) -> Utf8PathBuf {
+pub(crate) fn upload(fixture: &Fixture, sources: &Sources, distribution: &str) -> Utf8PathBuf {
     upload_of(fixture, sources, "2.10-3", distribution)
 }
 

@@ -64,7 +64,7 @@ pub(super) fn missing(
                         continue;
                     };
                     for record in &records {
-                        for blob in record.files()?.iter().map(|file| file.blob) {
+                        for blob in record.kept_files()?.iter().map(|file| file.blob) {
                             let key = Store::blob_key(blob);
                             if seen.insert(blob.0) && !store.storage().objects().contains(&key)? {
                                 lack(key);

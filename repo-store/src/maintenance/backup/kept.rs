@@ -28,6 +28,7 @@ use crate::operations::approvals::Approvals;
 use crate::operations::freezes::LastFreeze;
 use crate::publish::layout;
 use crate::storage::beneath::StorePaths;
+use crate::storage::format::Format;
 use crate::storage::{files, log};
 use crate::store::Store;
 
@@ -135,7 +136,8 @@ pub(super) fn keep_lost(store: &Store, plan: &mut Plan, backup: &StorePaths) -> 
         if path == LOG {
             own_log = bytes;
         } else if path == FORMAT {
-            let format = store.format().to_file();
+            // The store may have come to a later format since it was opened.
+            let format = Format::parse(&bytes, &path).unwrap_or(store.format()).to_file();
             if bytes != format {
                 damaged.insert(path.clone());
             }

@@ -41,7 +41,7 @@ pub(super) struct Listed {
     pub(super) blob: BlobId,
     /// Below the repository's public directory.
     pub(super) path: Utf8PathBuf,
-    /// Whether a pool can hold it.
+    /// Whether a published tree can hold it.
     pub(super) in_pool: bool,
     pub(super) size: u64,
 }
@@ -73,7 +73,7 @@ fn listed(text: &[u8]) -> Option<Vec<Listed>> {
     for paragraph in deb822::paragraphs(text) {
         let record = Record::parse(&paragraph)?;
         let in_pool = record.check_paths().is_ok();
-        listed.extend(record.files().ok()?.into_iter().map(|RecordFile { blob, path, size }| Listed {
+        listed.extend(record.kept_files().ok()?.into_iter().map(|RecordFile { blob, path, size }| Listed {
             in_pool,
             key: record.key().clone(),
             blob,

@@ -110,10 +110,10 @@ impl Inventory {
     }
 
     /// Everything below a directory, in the order of paths.
-    pub(super) fn below<'a>(
+    pub(super) fn below<'a, 'd>(
         &'a self,
-        directory: &'a Utf8Path,
-    ) -> impl Iterator<Item = (&'a Utf8Path, &'a Found)> {
+        directory: &'d Utf8Path,
+    ) -> impl Iterator<Item = (&'a Utf8Path, &'a Found)> + use<'a, 'd> {
         self.entries
             .range::<Utf8PathBuf, _>(directory.to_owned()..)
             .take_while(move |(path, _)| path.starts_with(directory))

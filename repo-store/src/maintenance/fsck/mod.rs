@@ -58,6 +58,7 @@ use crate::publish::going::going;
 use crate::publish::layout;
 use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::beneath::StorePaths;
+use crate::storage::format::Format;
 use crate::storage::obstacle::Obstacle;
 use crate::storage::own_directories::all_linked;
 use crate::storage::{COLLECTION, files};
@@ -525,7 +526,10 @@ fn check_format(store: &Store) -> Option<Problem> {
         return None;
     }
     let bytes = files::read_if_present(&store.root().join(path)).ok().flatten();
-    (bytes != Some(store.format().to_file())).then(|| Problem {
+    // The store may have come to a later format since it was opened.
+    let is_written =
+        |bytes: &Vec<u8>| Format::parse(bytes, path).is_ok_and(|format| format.to_file() == *bytes);
+    (!bytes.as_ref().is_some_and(is_written)).then(|| Problem {
         kind: ProblemKind::Damaged,
         path: path.to_owned(),
         what: "it is not what was written".to_owned(),

@@ -124,7 +124,7 @@ pub(super) struct Published<'a> {
 /// The files of a pool that publications list.
 type Listed = BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)>;
 
-impl Published<'_> {
+impl<'a> Published<'a> {
     fn public(&self) -> Utf8PathBuf {
         Utf8Path::new("public").join(self.repository.as_str())
     }
@@ -174,8 +174,8 @@ impl Published<'_> {
     /// What the store reaches these paths through are directories: it refuses to go through a link.
     fn check_directories<'p>(&mut self, paths: impl Iterator<Item = &'p Utf8Path>) {
         let public = self.public();
-        let own = [public.join(layout::POOL), public.join(layout::INDICES)];
-        let own = own.into_iter().chain([PUBLICATIONS, SNAPSHOTS].map(|name| public.join(name)));
+        let own = layout::OF_RECORDS.into_iter().chain([layout::INDICES, PUBLICATIONS, SNAPSHOTS]);
+        let own = own.map(|name| public.join(name));
         let mut directories: BTreeSet<Utf8PathBuf> = BTreeSet::new();
         let mut insert = |directory: Option<&Utf8Path>| {
             for above in directory.into_iter().flat_map(Utf8Path::ancestors) {
@@ -187,7 +187,7 @@ impl Published<'_> {
         own.for_each(|directory| insert(Some(&directory)));
         paths.for_each(|path| insert(path.parent()));
         // Also when no record tells of a package there. No package file lies in the pool itself, and none is a link.
-        for (path, found) in self.inventory.below(&public.join(layout::POOL)) {
+        for (path, found) in self.of_records() {
             let depth = path.components().count();
             if depth <= DIRECTORIES_TO_A_COMPONENT || (found.is_link && depth <= DIRECTORIES_TO_A_SOURCE) {
                 insert(Some(path));
@@ -266,6 +266,16 @@ impl Published<'_> {
             Ok(digest) => (digest != file.sha256).then_some(OTHER),
             Err(fault) => Some(fault),
         }
+    }
+
+    /// What lies in the directories with files that records lead to.
+    fn of_records(&self) -> Vec<(&'a Utf8Path, &'a Found)> {
+        let (inventory, public) = (self.inventory, self.public());
+        let mut found = Vec::new();
+        for name in layout::OF_RECORDS {
+            found.extend(inventory.below(&public.join(name)));
+        }
+        found
     }
 
     /// The files of the pool that publications list, each with its content and whom it concerns.
@@ -353,14 +363,13 @@ impl Published<'_> {
 
     /// Everything in the pool is a blob.
     fn check_strays_in_pool(&mut self, wanted: &Listed) {
-        let public = self.public();
         let blobs: HashMap<(u64, u64), &Utf8Path> = self
             .inventory
             .below(Utf8Path::new("store/blobs"))
             .filter(|(_, found)| found.is_file())
             .map(|(path, found)| (found.identity, path))
             .collect();
-        for (path, found) in self.inventory.below(&public.join(layout::POOL)) {
+        for (path, found) in self.of_records() {
             if found.is_directory() && !is_named_like_a_file(path) {
                 continue;
             }

@@ -302,8 +302,10 @@ impl<'a, 's> Repair<'a, 's> {
 
     /// Every name that a damaged file has in the pools becomes one of the file that replaced it.
     fn point_pools_at(&mut self, blob: &Utf8Path, damaged: (u64, u64)) -> Result<(), Error> {
-        for name in files::names_in(self.paths.at("public"))? {
-            let pool = self.paths.at(Utf8Path::new("public").join(name).join(layout::POOL));
+        let repositories = files::names_in(self.paths.at("public"))?;
+        let pools = |name| layout::OF_RECORDS.map(|pool| Utf8Path::new("public").join(name).join(pool));
+        for pool in repositories.iter().flat_map(pools) {
+            let pool = self.paths.at(pool);
             let found = match files_below(&pool) {
                 // That a directory on the way is a link is a problem of its own.
                 Err(StorageError::UnsafePath { .. }) => continue,

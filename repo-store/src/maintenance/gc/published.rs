@@ -78,7 +78,8 @@ impl<'a> Survey<'a> {
         names.extend(trees.iter().cloned());
         names.extend(files::names_in(paths.place(public.join(SNAPSHOTS)))?);
         // What is removed is reached through these. They are looked at before anything is.
-        for directory in [public.join(layout::POOL), public.join(layout::INDICES)] {
+        let shared = layout::OF_RECORDS.into_iter().chain([layout::INDICES]);
+        for directory in shared.map(|name| public.join(name)) {
             must_be_directory(&paths.place(directory))?;
         }
         // What a collection that was killed began to take away.
@@ -172,7 +173,7 @@ impl<'a> Survey<'a> {
         self.going.len()
     }
 
-    /// The files in the pool that no kept publication lists.
+    /// The files in the pool, and those that say how packages were built, that no kept publication leads to.
     pub(super) fn unlisted(&self, store: &Store) -> Result<Vec<Found>, Error> {
         let mut listed = HashSet::new();
         let mut chunks = HashSet::new();
@@ -182,7 +183,8 @@ impl<'a> Survey<'a> {
                 let id = id?;
                 if chunks.insert(id) {
                     for record in Chunk::read(&store.objects(), id)?.records() {
-                        listed.extend(record?.files()?.into_iter().map(|file| self.public.join(file.path)));
+                        let files = record?.kept_files()?.into_iter();
+                        listed.extend(files.map(|file| self.public.join(file.path)));
                     }
                 }
             }
@@ -191,7 +193,10 @@ impl<'a> Survey<'a> {
         let keyrings = KeyringVersions::load(store, &self.repository)?;
         let keyrings: HashSet<String> = keyrings.all.iter().map(KeyringVersion::file_name).collect();
         let is_keyring = |file: &Found| file.path.file_name().is_some_and(|name| keyrings.contains(name));
-        let mut found = files_below(&self.paths.place(self.public.join(layout::POOL)))?;
+        let mut found = Vec::new();
+        for directory in layout::OF_RECORDS {
+            found.append(&mut files_below(&self.paths.place(self.public.join(directory)))?);
+        }
         found.retain(|file| !listed.contains(&file.path) && !is_keyring(file));
         Ok(found)
     }

@@ -9,6 +9,7 @@ use super::{Garbage, Why};
 use crate::error::Error;
 use crate::progress::Running;
 use crate::publish::aside::put_away;
+use crate::publish::layout;
 use crate::storage::beneath::{At, Status, StorePaths};
 use crate::storage::{Key, beneath, files};
 use crate::store::Store;
@@ -218,8 +219,9 @@ impl<'a> Sweep<'a> {
 
     /// Removes the directories of a pool that a file leaves empty. The publishing lock keeps others from filling them.
     fn remove_empty_directories(&self, file: &Utf8Path) {
-        let up_to_the_pool = file.ancestors().skip(1).take_while(|above| above.file_name() != Some("pool"));
-        for directory in up_to_the_pool {
+        let is_below =
+            |above: &&Utf8Path| !above.file_name().is_some_and(|name| layout::OF_RECORDS.contains(&name));
+        for directory in file.ancestors().skip(1).take_while(is_below) {
             if self.dry_run || files::remove_directory(self.paths.place(directory)).is_err() {
                 return;
             }

@@ -1,10 +1,11 @@
 //! The files that a record leads to: one for a binary package, several for a source package.
 
 use apt_index::{LONGEST_NAME, RelPath};
+use deb_parse::checksum::Sha256;
 use deb_parse::control::{PackagesStanza, SourcesStanza};
 use deb_parse::deb822;
 
-use super::{BLOB, FILES, Record};
+use super::{BLOB, FILES, Record, provenance};
 use crate::model::id::BlobId;
 use crate::storage::StorageError;
 
@@ -56,7 +57,17 @@ impl Record {
             .ok_or_else(|| StorageError::damaged("record", &self.key, "it lists no file"))
     }
 
-    /// The size of all its files in bytes.
+    /// Returns the SHA-256 of the package file, or of the `.dsc`, which lists those of the others; `None` when a record does not tell it.
+    #[must_use]
+    pub fn sha256(&self) -> Option<Sha256> {
+        if !self.key.architecture.is_source() {
+            return Sha256::parse(self.field("SHA256")?).ok();
+        }
+        let stanza = SourcesStanza::new(deb822::paragraphs(self.stanza()).next()?);
+        stanza.files().ok()?.into_iter().find(|file| file.path.ends_with(".dsc"))?.sha256
+    }
+
+    /// The size of all files of the package in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.files().map_or(0, |files| files.iter().fold(0, |sum, file| sum.saturating_add(file.size)))
@@ -119,5 +130,6 @@ pub(crate) fn blobs_in(chunk: &[u8]) -> Option<Vec<BlobId>> {
         let lines = list.split(|byte| *byte == b'\n').map_while(|line| line.strip_prefix(b" "));
         blobs.extend(lines.map(id).collect::<Option<Vec<_>>>()?);
     }
+    blobs.extend(provenance::blobs_in(chunk)?);
     Some(blobs)
 }

@@ -1,5 +1,6 @@
 mod build;
 mod files;
+mod provenance;
 mod source;
 
 use std::cmp::Ordering;
@@ -11,6 +12,8 @@ use deb_parse::control::{BinaryControl, PackagesStanza};
 use deb_parse::{Component, PackageName, SourceName, Version, deb822};
 pub use files::RecordFile;
 pub(crate) use files::blobs_in;
+pub(crate) use provenance::{ATTESTATIONS, BUILDINFO};
+pub use provenance::{Provenance, ProvenanceKind};
 pub(crate) use source::SourceFile;
 
 use crate::model::id::BlobId;

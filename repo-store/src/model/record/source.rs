@@ -84,7 +84,7 @@ fn check_name(dsc: &Dsc, name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn without_epoch(version: &Version) -> &str {
+pub(super) fn without_epoch(version: &Version) -> &str {
     let text = version.as_str();
     text.split_once(':').map_or(text, |(_, rest)| rest)
 }

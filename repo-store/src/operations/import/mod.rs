@@ -1,3 +1,4 @@
+mod attest;
 mod intake;
 mod listed;
 mod origin;
@@ -71,6 +72,9 @@ pub struct AddOptions {
     pub despite_hold: bool,
     /// Rules of gates that do not count, and why.
     pub gate_override: Option<GateOverride>,
+    /// Files that say how the packages were built: in-toto statements, bare or in a DSSE envelope, and `.buildinfo` files. Each is kept with
+    /// the packages that it names by their SHA-256; it must name one at least. Signatures in them are not verified.
+    pub attestations: Vec<Utf8PathBuf>,
 }
 
 impl AddOptions {
@@ -224,9 +228,10 @@ fn read_all<'a>(
             }
         }
     }
-    phase.finish();
     // The order of keys, in which insertion is fastest.
     candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
+    attest::attest(store, &options.attestations, &mut candidates, &request)?;
+    phase.finish();
     Ok(ReadFiles { paths, candidates, refused })
 }
 
@@ -488,6 +493,11 @@ impl<'a> Candidate<'a> {
         })
     }
 
+    /// Keeps a copy of a file with it.
+    fn stage(&mut self, copy: Option<(Key, Box<dyn Staged + 'a>)>) {
+        self.staged.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).extend(copy);
+    }
+
     /// The inner error is the package's own fault, the outer one the store's.
     fn insert(
         &self,
@@ -619,11 +629,12 @@ fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
     Ok(())
 }
 
-/// The packages that were not there before.
+/// The packages that were not there before; if there are none, those of which is told now how they were built.
 fn summary(outcome: &Outcome) -> PackageSummary {
     let added = outcome.added.values().flatten();
-    let mut added: Vec<&Added> =
-        added.filter(|added| added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New)).collect();
+    let is_new = |added: &&Added| added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New);
+    let (new, told): (Vec<&Added>, Vec<&Added>) = added.partition(is_new);
+    let mut added = if new.is_empty() { told } else { new };
     added.sort_by(|a, b| a.key.cmp(&b.key));
     PackageSummary::new(added.iter().map(|added| &added.key))
 }

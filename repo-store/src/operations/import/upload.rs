@@ -9,12 +9,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{Buildinfo, Changes, ChangesFile, Dsc, Fields as _, FileEntry};
 use deb_parse::{Limits, PackageName, Quoted};
 
+use super::intake::stage_unless_present;
 use super::listed::{Checksums, List, MAX_TEXT, hashes_of, listed_hashes, read_text};
 use super::source::{InUpload, has_dsc};
 use super::{Candidate, Origin, Request};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
-use crate::model::record::{Build, Record};
+use crate::model::record::{Build, Provenance, Record};
 use crate::operations::import::listed::read_listed;
 use crate::operations::import::read_package;
 use crate::operations::import::source::read_source;
@@ -33,6 +34,31 @@ struct Upload<'a> {
     buildinfos: Vec<&'a FileEntry>,
     /// What must be part of the source package.
     parts: Vec<&'a FileEntry>,
+}
+
+/// A record of the build that was read.
+struct ReadBuild<'a> {
+    entry: &'a FileEntry,
+    bytes: Vec<u8>,
+    info: Buildinfo,
+    provenance: Provenance,
+}
+
+impl ReadBuild<'_> {
+    /// Whether it says that the package was built: that package file, or that `.dsc`.
+    fn lists(&self, record: &Record) -> bool {
+        let is_it = |built: &FileEntry| match &record.key().architecture {
+            Build::Source => has_dsc(record, built),
+            Build::For(_) => is_package(record, built),
+        };
+        self.info.files().iter().any(is_it)
+    }
+}
+
+/// Whether a record is of that package file.
+fn is_package(record: &Record, entry: &FileEntry) -> bool {
+    let sha256 = entry.sha256.map(|sha256| sha256.to_string());
+    sha256.is_some() && record.size() == entry.size && record.field("SHA256") == sha256.as_deref()
 }
 
 /// Reads an upload to the end: every file that it lists. What is not there may be in the store already.
@@ -61,7 +87,7 @@ pub(super) fn read_upload<'a>(
             missing.push(entry);
         }
     }
-    // Records of builds are not kept: when one is gone, the upload must be one that was taken before.
+    // A record of a build that is gone may have been kept by a version that kept none: the upload must be one that was taken before.
     let gone = missing.iter().find(|entry| upload.buildinfos.contains(entry));
     if let Some(entry) = gone
         && !is_stored(store, &upload, repository)?
@@ -71,7 +97,7 @@ pub(super) fn read_upload<'a>(
 
     let mut builds = Vec::new();
     for entry in upload.buildinfos.iter().filter(|entry| !missing.contains(entry)) {
-        builds.push((entry, upload.read_buildinfo(entry, request)?));
+        builds.push(upload.read_buildinfo(entry, request)?);
     }
     let mut candidates = Vec::with_capacity(upload.packages.len() + 1);
     candidates.extend(read_source_of(store, &upload, repository, request, context)?);
@@ -82,9 +108,10 @@ pub(super) fn read_upload<'a>(
         candidates.push(candidate?);
     }
     // By now the files are what the upload lists; so a record that lists others is wrong itself.
-    for (entry, info) in builds {
-        upload.check_built(entry, &info)?;
+    for build in &builds {
+        upload.check_built(build)?;
     }
+    upload.keep_builds(&builds, &mut candidates, (store, request))?;
     Ok(candidates)
 }
 
@@ -175,10 +202,7 @@ fn stored_package(
     repository: &RepositorySettings,
     entry: &FileEntry,
 ) -> Result<Option<Arc<Record>>, Error> {
-    let Some(sha256) = entry.sha256.map(|sha256| sha256.to_string()) else { return Ok(None) };
-    stored_record(store, repository, entry, |record| {
-        record.size() == entry.size && record.field("SHA256") == Some(&*sha256)
-    })
+    stored_record(store, repository, entry, |record| is_package(record, entry))
 }
 
 /// The source package with that `.dsc` that the repository has in some suite.
@@ -257,7 +281,7 @@ impl<'a> Upload<'a> {
         repository: &RepositorySettings,
         request: &Request<'_>,
     ) -> Result<Candidate<'s>, Error> {
-        let blobs = stored.files()?.iter().map(|file| file.blob).collect();
+        let blobs = stored.kept_files()?.iter().map(|file| file.blob).collect();
         let asked = request.options.placement(Some(&self.distribution));
         let mut placement = Placement::of(stored.key(), |name| stored.field(name), repository, &asked)?;
         placement.component = stored.component().clone();
@@ -303,8 +327,12 @@ impl<'a> Upload<'a> {
         self.check_architecture(entry, record.key().architecture.as_str())
     }
 
-    /// Reads a record of the build, which is checked and not kept.
-    fn read_buildinfo(&self, entry: &FileEntry, request: &Request<'_>) -> Result<Buildinfo, Error> {
+    /// Reads a record of the build.
+    fn read_buildinfo<'e>(
+        &self,
+        entry: &'e FileEntry,
+        request: &Request<'_>,
+    ) -> Result<ReadBuild<'e>, Error> {
         let list = self.list;
         let path = list.beside(&entry.path);
         let bytes = read_text(&path, request.origin)?;
@@ -317,13 +345,45 @@ impl<'a> Upload<'a> {
                 format!("{} is of {} {}, which it is not about", name(entry), info.source(), info.version());
             return Err(list.misfit(what));
         }
-        Ok(info)
+        let provenance = Provenance::of_buildinfo(&bytes, &info);
+        let provenance = provenance
+            .ok_or_else(|| list.misfit(format!("{} cannot be kept under its name", name(entry))))?;
+        Ok(ReadBuild { entry, bytes, info, provenance })
+    }
+
+    /// Keeps the records of the build with the packages that they list. What was kept with a package before stays.
+    fn keep_builds<'s>(
+        &self,
+        builds: &[ReadBuild<'_>],
+        candidates: &mut [Candidate<'s>],
+        (store, request): (&'s Store, &Request<'_>),
+    ) -> Result<(), Error> {
+        let mut staged = vec![false; builds.len()];
+        for candidate in candidates.iter_mut().filter(|candidate| !candidate.record.has_provenance()) {
+            let mut provenance = Vec::new();
+            for (build, staged) in builds.iter().zip(&mut staged) {
+                if !build.lists(&candidate.record) {
+                    continue;
+                }
+                provenance.push(build.provenance.clone());
+                // All of an upload is kept, or nothing.
+                if request.keeps && !std::mem::replace(staged, true) {
+                    let (path, blob) = (self.list.beside(&build.entry.path), build.provenance.blob);
+                    let copy = stage_unless_present(store, &path, &build.bytes, blob)?;
+                    candidate.stage(copy.map(|copy| (Store::blob_key(blob), copy)));
+                }
+            }
+            if !provenance.is_empty() {
+                candidate.record = Arc::new(candidate.record.with_provenance(&provenance));
+            }
+        }
+        Ok(())
     }
 
     /// Whether a record of the build lists files of the upload as they are.
-    fn check_built(&self, entry: &FileEntry, info: &Buildinfo) -> Result<(), Error> {
-        let path = self.list.beside(&entry.path);
-        for built in info.files() {
+    fn check_built(&self, build: &ReadBuild<'_>) -> Result<(), Error> {
+        let path = self.list.beside(&build.entry.path);
+        for built in build.info.files() {
             if let Some(listed) = self.changes.files().iter().find(|listed| listed.path == built.path) {
                 List { path: &path, ..self.list }.check_alike(built, listed)?;
             }

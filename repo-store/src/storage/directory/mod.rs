@@ -32,7 +32,7 @@ use crate::storage::{Key, StorageError, files, format};
 #[derive(Debug)]
 pub struct Directory {
     root: Utf8PathBuf,
-    /// Only the newest is written.
+    /// One before [`Format::WRITTEN`] is not written to.
     format: Format,
     session: OnceLock<Session>,
     /// Files that were kept and not yet synced, by their temporary paths. They get their names when their content is durable:
@@ -110,8 +110,8 @@ impl Directory {
 
     /// The session, for something that is about to be written.
     fn writing(&self) -> Result<&Session, StorageError> {
-        if self.format < Format::NEWEST {
-            let (found, needed) = (self.format.number(), Format::NEWEST.number());
+        if self.format < Format::WRITTEN {
+            let (found, needed) = (self.format.number(), Format::WRITTEN.number());
             return Err(StorageError::OlderFormat { found, needed });
         }
         if !self.way_back_is_closed.swap(true, Ordering::Relaxed) {
