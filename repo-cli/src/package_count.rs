@@ -104,6 +104,13 @@ impl ChangeCount {
         }
     }
 
+    /// Counts what comes in besides, none of which was there.
+    pub(crate) fn and_added(mut self, more: PackageCount) -> Self {
+        self.added.packages += more.packages;
+        self.added.files += more.files;
+        self
+    }
+
     /// Returns the packages with a sign: `+2 -0`.
     pub(crate) fn signs(self) -> String {
         format!("+{} -{}", self.added.packages, self.removed.packages)

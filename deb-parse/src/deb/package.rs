@@ -145,7 +145,7 @@ pub struct Package {
     pub md5sums: Option<Vec<u8>>,
     /// The content of `triggers`, if it is there.
     pub triggers: Option<Vec<u8>>,
-    /// The names of the members before the data archive that dpkg passes over, such as the signature `_gpgorigin`.
+    /// The names of the members that dpkg passes over, such as the signature `_gpgorigin`, before and behind the data archive.
     pub extra_members: Vec<String>,
     /// Compression of the control archive.
     pub control_compression: Compression,
@@ -343,6 +343,7 @@ impl Reading<'_, '_> {
                 if control.is_some() || data.is_some() || name == "debian-binary" {
                     return Err(Error::archive(quoted(), "the member occurs a second time"));
                 }
+                self.extra.push(name.to_owned());
             }
         }
         Member::new(source, name, size).read_to_end(|_| Ok(()))?;

@@ -126,7 +126,9 @@ pub(crate) fn run(
     if entries.is_empty() {
         let what = arguments.package.as_ref().map_or_else(String::new, |package| format!(" of {package}"));
         output.found_nothing(&format!("no changes{what} in {}", repository.name));
-        if let Some(package) = &arguments.package {
+        if let Some(number) = cut_off {
+            output.found_nothing(&format!("what changed up to {number} is not kept any more"));
+        } else if let Some(package) = &arguments.package {
             package_names::hint_at(&package.to_string(), &session.store.head(&repository.name)?, output)?;
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use deb_parse::{PackageName, SourceName, Version};
 use repo_store::{
-    Error, Hazard, HazardKind, HistoryError, ReissueError, ReissuePlan, ReissueRequest, ReissuedPackage,
+    Error, Hazard, HazardKind, HistoryError, RecordKey, ReissueError, ReissuePlan, ReissueRequest,
+    ReissuedPackage,
 };
 use serde::Serialize;
 
@@ -151,6 +152,11 @@ pub(super) fn say_what_follows(plan: &ReissuePlan, output: &Output) {
     for package in plan.packages().iter().filter(|package| !package.dropped().is_empty()) {
         let members = package.dropped().join(", ");
         output.say(&format!("{} loses its inner signature ({members})", package.good().key()));
+    }
+    let differs = |package: &&ReissuedPackage| package.key().version != *reissued.version.version();
+    for package in plan.packages().iter().filter(differs) {
+        let RecordKey { package, version, .. } = package.key();
+        output.say(&format!("the next version of package {package} must be above {version}"));
     }
     output.say(&format!(
         "the next version of {} must be above {}; its scripts must compare with that version itself (lt NEXT~), as machines come to \

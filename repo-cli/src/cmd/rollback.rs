@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use deb_parse::{Architecture, PackageName, SourceName, SuiteName, Version};
 use repo_store::{
-    Build, Difference, HazardKind, PublishOptions, Record, RepositorySettings, Revision, RollbackPlan,
-    release_of,
+    Build, Difference, HazardKind, PublishOptions, Record, ReissuePlan, ReissuedPackage, RepositorySettings,
+    Revision, RollbackPlan, release_of,
 };
 
 use super::{changes, diff, hold, reissue};
@@ -12,7 +12,7 @@ use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Grouped, Output, count, grouped};
-use crate::package_count::ChangeCount;
+use crate::package_count::{ChangeCount, PackageCount};
 use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
@@ -88,13 +88,14 @@ pub(crate) fn run(
     })?;
     let differences = plan.changes();
     let (held, lifted) = plan.holds(&session.context());
+    let reissued = plan.reissues().iter().flat_map(ReissuePlan::packages).map(ReissuedPackage::key);
     let document = serde_json::json!({
         "to": target.id().to_string(),
         "base": base(&[plan.base()]),
         "commit": commit.map(|id| id.to_string()),
         "dry_run": arguments.change.dry_run,
         "differences": diff::json(differences),
-        "count": ChangeCount::of(differences),
+        "count": ChangeCount::of(differences).and_added(PackageCount::of(reissued)),
         "held": hold::names(&held),
         "no_longer_held": hold::names(&lifted),
         "reissues": plan.reissues().iter().map(reissue::describe).collect::<Vec<_>>(),

@@ -532,8 +532,14 @@ fn hint_of_reissue(error: &ReissueError) -> Option<String> {
             let (version, _) = versions.first()?;
             format!("name one: repo-cli reissue {repository} {source_name}={version} --as {good}")
         }
-        ReissueError::NothingAbove { .. } | ReissueError::NotAbove { .. } => {
+        ReissueError::NothingAbove { .. } => {
             "machines take this version anyway: nothing has to be undone".to_owned()
+        }
+        ReissueError::NotAbove { .. } => "write the bad version first and the old one behind --as".to_owned(),
+        ReissueError::Superseded { repository, source_name, good, newer, .. } => {
+            format!(
+                "to bring machines back to {good}: repo-cli reissue {repository} {source_name}={newer} --as {good}"
+            )
         }
         ReissueError::FileGone { .. } => {
             "add the package file of the old version again, or restore it from a backup of store/".to_owned()

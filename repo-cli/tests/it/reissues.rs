@@ -394,3 +394,80 @@ fn a_rollback_tells_how_machines_come_back_and_can_bring_them_back_itself() {
     let versions = environment.run(&["versions", "prod", "tool"]).succeeds().stdout;
     assert!(versions.contains("1.1") && !versions.contains("reissue"), "{versions}");
 }
+
+/// What takes away a reissue strands the machines that have it as much as those that have what it is above.
+#[test]
+fn a_rollback_over_a_reissue_brings_machines_back_once_more() {
+    let environment = store();
+    add_set(&environment, "2.0-1", "");
+    add_set(&environment, "2.1-1", "");
+    let _ = reissue(&environment, &["foo", "--as", "2.0-1"]).succeeds();
+    let back = ["rollback", "prod", "--to", "1", "--reissue", "--yes"];
+    let json = environment.json(&[&back[..], &["--dry-run", "--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["count"]["added"], serde_json::json!({ "files": 3, "packages": 3 }), "{json}");
+    assert_eq!(json["count"]["removed"]["packages"], 6, "{json}");
+    let _ = environment.run(&back).succeeds();
+    let versions = environment.run(&["list", "prod"]).succeeds().stdout;
+    assert!(versions.contains("2.1-1+0~reissue2") && versions.contains("2.0-1"), "{versions}");
+    assert!(!versions.contains("2.1-1+0~reissue1"), "{versions}");
+}
+
+#[test]
+fn a_reissue_that_no_machine_would_take_is_refused() {
+    let environment = store();
+    for version in ["1-1", "2-1", "3-1"] {
+        add(&environment, &[environment.package("qq", version, "all")]);
+    }
+    insta::assert_snapshot!(reissue(&environment, &["qq=2-1", "--as", "1-1"]), @"
+    status: 1
+    ---- stderr
+    error: bookworm of prod has qq 3-1, which machines take before any reissue of 1-1 above 2-1
+    hint: to bring machines back to 1-1: repo-cli reissue prod qq=3-1 --as 1-1
+    ");
+    let _ = reissue(&environment, &["qq=3-1", "--as", "1-1"]).succeeds();
+}
+
+#[test]
+fn what_a_reissue_is_above_counts_for_the_next_one_too() {
+    let environment = store();
+    add_set(&environment, "2.0-1", "");
+    add_set(&environment, "2.1-1", "");
+    let more = environment.build("foo-more", "2.1-1", "all", |builder| builder.field("Source", "foo"));
+    add(&environment, &[more]);
+    let accepted = reissue(&environment, &["foo", "--as", "2.0-1", "--accept", "packages"]);
+    let _ = accepted.succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "1", "--yes"]).succeeds();
+    let refused = reissue(&environment, &["foo", "--as", "2.0-1"]).ends_with(1);
+    assert!(refused.stderr.contains("foo 2.0-1 cannot undo all of"), "{refused}");
+    assert!(refused.stdout.contains("2.0-1 has no foo-more: machines keep it as it is"), "{refused}");
+}
+
+#[test]
+fn machines_that_the_old_version_was_not_built_for_are_named() {
+    let environment = store();
+    let text = fs::read_to_string(environment.path("store/repo.toml")).unwrap();
+    let text = text.replace("architectures = [\"amd64\"]", "architectures = [\"amd64\", \"arm64\"]");
+    environment.write("store/repo.toml", text);
+    add(&environment, &[environment.package("am", "1-1", "amd64")]);
+    add(&environment, &[environment.package("am", "2-1", "all")]);
+    let refused = reissue(&environment, &["am", "--as", "1-1"]).ends_with(1);
+    assert!(refused.stdout.contains("1-1 has no build for arm64: machines keep the bad one"), "{refused}");
+    assert!(!refused.stdout.contains("no build for amd64"), "{refused}");
+}
+
+#[test]
+fn a_signature_at_the_end_of_the_old_file_is_named_too() {
+    let environment = store();
+    let signed = environment.package("sg", "1-1", "all");
+    let mut bytes = fs::read(&signed).unwrap();
+    if bytes.len() % 2 == 1 {
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(b"_gpgorigin      1790000000  0     0     100644  4         `\nsig\n");
+    fs::write(&signed, bytes).unwrap();
+    add(&environment, &[signed]);
+    add(&environment, &[environment.package("sg", "2-1", "all")]);
+    let done = reissue(&environment, &["sg", "--as", "1-1"]).succeeds();
+    assert!(done.stdout.contains("sg 1-1 all loses its inner signature (_gpgorigin)"), "{done}");
+}

@@ -68,6 +68,24 @@ pub enum ReissueError {
         /// The old version.
         good: Version,
     },
+    /// A suite has a version above the reissue, so machines take that one.
+    #[error(
+        "{suite} of {repository} has {source_name} {newer}, which machines take before any reissue of {good} above {bad}"
+    )]
+    Superseded {
+        /// The repository.
+        repository: RepositoryName,
+        /// The source.
+        source_name: SourceName,
+        /// The old version.
+        good: Version,
+        /// The version called bad.
+        bad: Version,
+        /// The version that machines take.
+        newer: Version,
+        /// The suite that has it.
+        suite: SuiteName,
+    },
     /// A package file of the old version is no longer in the store.
     #[error("{key} is no longer in the store: {}", removal(.removed_by.as_deref()))]
     FileGone {
@@ -145,6 +163,7 @@ impl ReissueError {
             Self::SeveralVersions { .. } => "E-REISSUE-SEVERAL",
             Self::NothingAbove { .. } => "E-REISSUE-NOTHING",
             Self::NotAbove { .. } => "E-REISSUE-ORDER",
+            Self::Superseded { .. } => "E-REISSUE-SUPERSEDED",
             Self::FileGone { .. } => "E-REISSUE-GONE",
             Self::VersionTooLong { .. } => "E-REISSUE-LENGTH",
             Self::Stanza { .. } => "E-REISSUE-STANZA",

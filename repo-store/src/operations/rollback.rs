@@ -125,7 +125,7 @@ impl RollbackPlan {
         for ((source, bad, good), suites) in goes_down(self.changes(), &target)? {
             let (accept, bad) = (all.accept.clone(), Some(bad));
             let request = ReissueRequest { source, bad, good, suites, accept, reason: None };
-            let plan = plan_reissue(store, &all.settings, &request, &planned)?;
+            let plan = plan_reissue(store, &all.settings, &request, Some(&planned))?;
             if !plan.packages().is_empty() {
                 planned.push(plan.reissued());
                 self.reissues.push(plan);

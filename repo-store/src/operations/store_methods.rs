@@ -263,7 +263,7 @@ impl Store {
         repository: &RepositorySettings,
         request: &ReissueRequest,
     ) -> Result<ReissuePlan, Error> {
-        super::reissue::plan_reissue(self, repository, request, &[])
+        super::reissue::plan_reissue(self, repository, request, None)
     }
 
     /// Gives a state of a repository a name, durably. To give it that name again changes nothing.

@@ -530,6 +530,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "reissue another version",
     ),
     (
+        "E-REISSUE-SUPERSEDED",
+        "a suite has a newer version than the bad one, which machines take",
+        "name that version as the bad one, or remove it",
+    ),
+    (
         "E-REISSUE-VERSION",
         "the repository has no packages of that version of the source",
         "name a version of the source that `repo-cli versions` or `history` shows",

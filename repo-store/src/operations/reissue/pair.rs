@@ -185,15 +185,27 @@ impl<'a> Pair<'a> {
                 .iter()
                 .map(|good| &good.record.key().architecture)
                 .collect();
-            let is_all = |build: &Build| build.as_str() == "all";
-            let has_one = builds.iter().any(|build| **build == key.architecture || is_all(build))
-                || is_all(&key.architecture);
-            if !builds.is_empty() && !has_one {
-                let what = format!("{old} has no build for {}: machines keep the bad one", key.architecture);
-                found.push(hazard(HazardKind::Architectures, &key.package, what));
+            let has_one = |architecture: &str| {
+                builds.iter().any(|build| build.as_str() == architecture || build.as_str() == "all")
+            };
+            for architecture in self.machines_of(placed) {
+                if !builds.is_empty() && !has_one(&architecture) {
+                    let what = format!("{old} has no build for {architecture}: machines keep the bad one");
+                    found.push(hazard(HazardKind::Architectures, &key.package, what));
+                }
             }
         }
         found
+    }
+
+    /// Returns the architectures of the machines that a package is for.
+    fn machines_of(&self, placed: &Placed) -> BTreeSet<String> {
+        let build = &placed.record.key().architecture;
+        if build.as_str() != "all" {
+            return BTreeSet::from([build.to_string()]);
+        }
+        let suites = placed.suites.keys().filter_map(|suite| self.settings.suite(suite));
+        suites.flat_map(|suite| suite.architectures.iter().map(ToString::to_string)).collect()
     }
 
     /// Returns what is inside the packages of a release, one build of each. Only what lists its files nowhere else is unpacked.

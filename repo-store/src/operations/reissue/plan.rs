@@ -181,7 +181,7 @@ impl ReissuePlan {
     /// # Errors
     /// Those of [`Store::plan_reissue`].
     pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
-        plan_reissue(store, &self.settings, &self.request, &[])
+        plan_reissue(store, &self.settings, &self.request, None)
     }
 
     /// Refuses what cannot be undone on machines and nobody accepted.
@@ -229,12 +229,12 @@ impl NewFiles<'_> {
     }
 }
 
-/// See [`Store::plan_reissue`]. `planned` are others that are to come with it.
+/// See [`Store::plan_reissue`]. `with` are the reissues that come with it in a rollback.
 pub(crate) fn plan_reissue(
     store: &Store,
     settings: &RepositorySettings,
     request: &ReissueRequest,
-    planned: &[Reissued],
+    with: Option<&[Reissued]>,
 ) -> Result<ReissuePlan, Error> {
     settings.check()?;
     let search = Search { store, repository: &settings.name, request };
@@ -254,26 +254,39 @@ pub(crate) fn plan_reissue(
         request: request.clone(),
         settings: Arc::new(settings.clone()),
     };
-    if let Some(version) = is_out_already(&present, &over, (&good_release, &bad_release)) {
+    // A rollback takes out what is above the old version, also when that is a reissue of it.
+    if with.is_none()
+        && let Some(version) = is_out_already(&present, &over, (&good_release, &bad_release))
+    {
         plan.version = version;
         return Ok(plan);
     }
+    let planned = with.unwrap_or_default();
     let number = releases::next_number(store, &settings.name, &request.source, (&over, &present), planned)?;
     plan.version = search.version(&over, number)?;
+    if with.is_none() {
+        search.check_newest(&present, (&bad, &bad_release), &plan.version)?;
+    }
     let pair = Pair { search, settings, good: &good_release, bad: &bad_release, over: &over, number };
     let siblings = pair.siblings()?;
+    // Machines that did not take a reissue have what that is above.
+    let replaced = if over == bad { None } else { search.known(&present, &over)? };
     let mut hazards = Vec::new();
-    let files = pair.read(&mut hazards)?;
-    let (packages, of_scripts) = pair.packages(&siblings, &files)?;
-    hazards.extend(of_scripts);
-    hazards.extend(pair.hazards(&siblings, &files)?);
-    if let Some(head) = &head {
-        let all = (&good_release, &bad_release, &siblings);
-        hazards.extend(relations::of_others(head, &bad_release.suites(), &request.source, all)?);
+    for bad in replaced.iter().chain([&bad_release]) {
+        let pair = Pair { bad, ..pair };
+        let files = pair.read(&mut hazards)?;
+        let (packages, of_scripts) = pair.packages(&siblings, &files)?;
+        hazards.extend(of_scripts);
+        hazards.extend(pair.hazards(&siblings, &files)?);
+        if let Some(head) = &head {
+            let all = (&good_release, bad, &siblings);
+            hazards.extend(relations::of_others(head, &bad.suites(), &request.source, all)?);
+        }
+        plan.packages = packages;
     }
     hazards.sort();
     hazards.dedup();
-    (plan.packages, plan.hazards) = (packages, hazards);
+    plan.hazards = hazards;
     Ok(plan)
 }
 

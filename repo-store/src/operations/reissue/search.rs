@@ -97,6 +97,42 @@ impl Search<'_> {
         }))
     }
 
+    /// Returns a version of the source that a suite has or had last; `None` when nobody knows it any more.
+    pub(super) fn known(&self, present: &Releases, version: &Version) -> Result<Option<Release>, Error> {
+        if let Some(release) = present.get(version) {
+            return Ok(Some(release.clone()));
+        }
+        let removed = self.removed(|other| other == version)?;
+        Ok(removed.and_then(|mut removed| removed.releases.remove(version)))
+    }
+
+    /// Refuses a reissue above a version when a suite of that has another one above the reissue: machines take that one.
+    pub(super) fn check_newest(
+        &self,
+        present: &Releases,
+        (bad, release): (&Version, &Release),
+        reissue: &ReissueVersion,
+    ) -> Result<(), Error> {
+        let mut suites = release.suites();
+        let asked = &self.request.suites;
+        suites.retain(|suite| asked.is_empty() || asked.contains(suite));
+        for (version, newer) in present.iter().rev() {
+            if version > reissue.version()
+                && let Some(suite) = newer.suites().intersection(&suites).next()
+            {
+                return Err(reissue_error(ReissueError::Superseded {
+                    repository: self.repository.clone(),
+                    source_name: self.request.source.clone(),
+                    good: self.request.good.clone(),
+                    bad: bad.clone(),
+                    newer: version.clone(),
+                    suite: suite.clone(),
+                }));
+            }
+        }
+        Ok(())
+    }
+
     /// Finds the old version, with all its files in the store.
     pub(super) fn good(&self, present: &Releases) -> Result<Release, Error> {
         let good = &self.request.good;
