@@ -37,7 +37,7 @@ pub(crate) struct AddArguments {
     #[arg(long)]
     check_data: bool,
     /// Keep this file with the packages that it names by their SHA-256: an in-toto statement (SLSA provenance), bare or in a DSSE envelope, or a
-    /// .buildinfo; may be given several times. Signatures in it are not verified
+    /// .buildinfo; may be given several times. At most 32 are kept with a package. Signatures in them are not verified
     #[arg(long = "attest", value_name = "FILE")]
     attestations: Vec<Utf8PathBuf>,
     /// Also what somebody holds out of the repository; ends the hold

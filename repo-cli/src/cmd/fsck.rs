@@ -167,6 +167,9 @@ fn print_plan(plan: &RepairPlan, limit: RowLimit, output: &Output) {
         return;
     }
     output.note(&format!("would repair {} of {}", steps.len(), count(steps.len() + left.len(), "problem")));
+    if !steps.is_empty() && !left.is_empty() {
+        output.note("note: what stays because of the others is repaired with them, and so is what they hide");
+    }
     output.record(Failure::Unsound { problems: steps.len() + left.len(), hint: None }.report());
 }
 

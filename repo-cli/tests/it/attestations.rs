@@ -60,3 +60,63 @@ fn a_promotion_is_attested_in_an_envelope_that_gpgv_verifies() {
     let _ = verify(&signed).succeeds();
     let _ = verify(&[&signed[..], b" "].concat()).ends_with(1);
 }
+
+/// A statement about files with these digests.
+fn statement(digests: &[String], number: usize) -> String {
+    let subjects: Vec<Value> = digests
+        .iter()
+        .map(|digest| serde_json::json!({ "name": "x", "digest": { "sha256": digest } }))
+        .collect();
+    serde_json::json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subjects,
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": { "number": number },
+    })
+    .to_string()
+}
+
+fn digest(path: &camino::Utf8Path) -> String {
+    deb_parse::checksum::Sha256::of(&fs::read(path).unwrap()).to_string()
+}
+
+#[test]
+fn a_statement_about_a_refused_package_hides_no_error_and_keeps_no_other_out() {
+    let environment = store();
+    let (good, bad) = (environment.package("good", "1.0", "all"), environment.package("bad", "1.0", "all"));
+    let bytes = fs::read(&bad).unwrap();
+    fs::write(&bad, &bytes[..bytes.len() - 20]).unwrap();
+    environment.write("bad.json", statement(&[digest(&bad)], 0));
+    let file = environment.path("bad.json");
+    let add = ["add", "preprod", bad.as_str(), good.as_str(), "--attest", file.as_str()];
+    let refused = environment.run(&add).ends_with(1);
+    assert!(
+        refused.stderr.contains("bad_1.0_all.deb: ") && refused.stderr.contains("cut short"),
+        "{refused}"
+    );
+    assert!(!refused.stderr.contains("names none of the packages"), "{refused}");
+    let going_on = environment.run(&[&add[..], &["--keep-going"]].concat()).ends_with(1);
+    assert!(going_on.stdout.contains("added good 1.0 all"), "{going_on}");
+}
+
+#[test]
+fn more_statements_than_are_kept_are_refused() {
+    let environment = store();
+    let package = environment.package("hello", "1.0", "all");
+    let digest = digest(&package);
+    let files: Vec<String> = (0..33)
+        .map(|number| {
+            let name = format!("statement-{number}.json");
+            environment.write(&name, statement(std::slice::from_ref(&digest), number));
+            environment.path(&name).to_string()
+        })
+        .collect();
+    let attest = |files: &[String]| {
+        let mut arguments = vec!["add", "preprod", package.as_str()];
+        arguments.extend(files.iter().flat_map(|file| ["--attest", file.as_str()]));
+        environment.run(&arguments)
+    };
+    let refused = attest(&files).ends_with(1);
+    assert!(refused.stderr.contains("hello 1.0 all has 32 such files already"), "{refused}");
+    let _ = attest(&files[..32]).succeeds();
+}

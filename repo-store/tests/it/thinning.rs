@@ -237,3 +237,27 @@ proptest! {
         }
     }
 }
+
+/// The note of what goes lies in `store/cache`, which no backup has.
+#[test]
+fn a_backup_made_after_thinning_was_killed_is_restored_whole() {
+    let (mut fixture, signer) = (fixture(), signer());
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "hello")]);
+    let first = publish(&fixture, &signer, 0).publication.unwrap();
+    for number in 1..4 {
+        publish_again(&mut fixture, &signer, number);
+    }
+    let (root, public) = (fixture.store.root().to_owned(), fixture.store.public(&fixture.preprod.name));
+    std::fs::write(root.join("store/cache/going.preprod"), format!("{first}\n")).unwrap();
+    for directory in ["snapshot", ".publications"] {
+        std::fs::remove_dir_all(public.join(directory).join(first.to_string())).unwrap();
+    }
+    assert_sound(&fixture, 10);
+    let (backup, to) = (root.parent().unwrap().join("backup"), root.parent().unwrap().join("restored"));
+    let report = fixture.store.backup(&backup, &context(10)).unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", report.damaged);
+    let (restored, report) = repo_store::Store::restore(&backup, &to, &context(20)).unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", report.damaged);
+    let found = restored.fsck(&FsckOptions::default(), &context(20)).unwrap();
+    assert!(found.is_clean(), "{:?}", found.problems);
+}

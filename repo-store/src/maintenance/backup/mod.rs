@@ -118,7 +118,9 @@ pub(crate) fn backup_with(
     let mut records = Vec::new();
     for publication in &plan.publications {
         let mut missing = target.copy_all(&publication.files, (context, &phase))?;
-        missing.extend(target.gone(store, publication)?);
+        // A record without its files would be restored as damage.
+        let Some(gone) = target.gone(store, publication)? else { continue };
+        missing.extend(gone);
         if missing.is_empty() {
             records.push(publication.record.clone());
         }
@@ -386,9 +388,9 @@ impl<'a> Target<'a> {
         Ok(damaged)
     }
 
-    /// Returns the files of a publication that neither the store nor the backup has, unless the publication was taken away meanwhile: that
+    /// Returns the files of a publication that neither the store nor the backup has; `None` when the publication is being taken away: that
     /// is noted before, and its record goes last.
-    fn gone(&self, store: &Store, publication: &PublishedFiles) -> Result<Vec<Utf8PathBuf>, Error> {
+    fn gone(&self, store: &Store, publication: &PublishedFiles) -> Result<Option<Vec<Utf8PathBuf>>, Error> {
         let mut gone = Vec::new();
         let is_there = |at: At<'_>| at.exists().map_err(Error::io("look at", &*at.full()));
         for Original { path, .. } in &publication.files {
@@ -397,10 +399,9 @@ impl<'a> Target<'a> {
             }
         }
         let is_going = || going(store, &publication.repository).contains(&publication.id);
-        if !gone.is_empty() && (is_going() || !is_there(self.original.at(&publication.record.0))?) {
-            gone.clear();
-        }
-        Ok(gone)
+        let is_taken_away =
+            !gone.is_empty() && (is_going() || !is_there(self.original.at(&publication.record.0))?);
+        Ok((!is_taken_away).then_some(gone))
     }
 
     /// Writes what refers to other files, and removes what does not exist any more.

@@ -37,7 +37,8 @@ pub enum RepairMeans {
     SetMode,
     /// Its time is set.
     SetTime,
-    /// The repository is published again, as clients see its present state without this part.
+    /// The repository is published again, as clients see its present state without this part. The publication that they see now is then
+    /// withdrawn as an older one.
     Publish,
     /// The publication that it belongs to, which clients no longer see, is moved to `store/damaged/`.
     Withdraw {
@@ -57,7 +58,7 @@ impl fmt::Display for RepairMeans {
             Self::PointAt { state } => write!(f, "let it lead to state {state}"),
             Self::SetMode => f.write_str("set its mode"),
             Self::SetTime => f.write_str("set its time"),
-            Self::Publish => f.write_str("publish the repository again"),
+            Self::Publish => f.write_str("publish the repository again, and withdraw what clients see now"),
             Self::Withdraw { publication } => write!(f, "withdraw publication {publication}"),
         }
     }

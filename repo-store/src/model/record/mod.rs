@@ -12,7 +12,7 @@ use deb_parse::control::{BinaryControl, PackagesStanza};
 use deb_parse::{Component, PackageName, SourceName, Version, deb822};
 pub use files::RecordFile;
 pub(crate) use files::blobs_in;
-pub(crate) use provenance::{ATTESTATIONS, BUILDINFO};
+pub(crate) use provenance::{ATTESTATIONS, BUILDINFO, MOST_PROVENANCE};
 pub use provenance::{Provenance, ProvenanceKind};
 pub(crate) use source::SourceFile;
 

@@ -23,7 +23,7 @@ pub(crate) const BUILDINFO: &str = "buildinfo";
 pub(crate) const ATTESTATIONS: &str = "attestations";
 
 /// So many files that say how it was built may be kept with a package.
-const MOST: usize = 32;
+pub(crate) const MOST_PROVENANCE: usize = 32;
 
 /// So many digits of the SHA-256 are a directory of a published tree.
 const DIGITS: usize = 32;
@@ -214,7 +214,7 @@ impl Record {
         };
         let mut all = own.clone();
         let news = other.provenance()?.into_iter().filter(|file| !own.contains(file) && !is_told(file));
-        all.extend(news.take(MOST.saturating_sub(own.len())));
+        all.extend(news.take(MOST_PROVENANCE.saturating_sub(own.len())));
         Ok((all.len() > own.len()).then(|| self.with_provenance(&all)))
     }
 

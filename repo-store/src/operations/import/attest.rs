@@ -13,7 +13,7 @@ use super::listed::{List, read_text};
 use super::{Candidate, Request};
 use crate::error::Error;
 use crate::model::attestation::Attestation;
-use crate::model::record::{Provenance, Record};
+use crate::model::record::{MOST_PROVENANCE, Provenance, Record};
 use crate::store::Store;
 
 /// A file that was read.
@@ -30,14 +30,15 @@ enum Content {
     Attestation(Attestation),
 }
 
-/// Keeps each file with the packages that it names by their SHA-256; it must name one at least.
+/// Keeps each file with the packages that it names by their SHA-256; it must name one at least, if the candidates are all that was given:
+/// otherwise it may be about one that was refused.
 ///
 /// # Errors
 /// [`ImportError::InconsistentUpload`](crate::ImportError::InconsistentUpload) when a file is no such file, or names none of the packages.
 pub(super) fn attest<'a>(
     store: &'a Store,
     files: &[Utf8PathBuf],
-    candidates: &mut [(usize, Candidate<'a>)],
+    (candidates, are_all): (&mut [(usize, Candidate<'a>)], bool),
     request: &Request<'_>,
 ) -> Result<(), Error> {
     for path in files {
@@ -56,12 +57,20 @@ pub(super) fn attest<'a>(
                 let copy = stage_unless_present(store, given.path, &given.bytes, provenance.blob)?;
                 candidate.stage(copy.map(|copy| (Store::blob_key(provenance.blob), copy)));
             }
+            let kept = candidate.record.provenance()?;
+            if kept.len() >= MOST_PROVENANCE && !kept.contains(&provenance) {
+                let what = format!(
+                    "{} has {MOST_PROVENANCE} such files already, which is the most",
+                    candidate.record.key()
+                );
+                return Err(list.misfit(what));
+            }
             let told = candidate.record.with_provenance(&[provenance]);
             if let Some(told) = candidate.record.with_provenance_of(&told)? {
                 candidate.record = Arc::new(told);
             }
         }
-        if !is_about_any {
+        if !is_about_any && are_all {
             return Err(list.misfit("it names none of the packages that are given by its SHA-256"));
         }
     }

@@ -230,7 +230,7 @@ fn read_all<'a>(
     }
     // The order of keys, in which insertion is fastest.
     candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
-    attest::attest(store, &options.attestations, &mut candidates, &request)?;
+    attest::attest(store, &options.attestations, (&mut candidates, refused.is_empty()), &request)?;
     phase.finish();
     Ok(ReadFiles { paths, candidates, refused })
 }
