@@ -471,3 +471,23 @@ fn a_signature_at_the_end_of_the_old_file_is_named_too() {
     let done = reissue(&environment, &["sg", "--as", "1-1"]).succeeds();
     assert!(done.stdout.contains("sg 1-1 all loses its inner signature (_gpgorigin)"), "{done}");
 }
+
+#[test]
+fn one_version_never_has_two_contents_in_a_store() {
+    let environment = store();
+    for repository in ["preprod", "prod"] {
+        for version in ["1.0-1", "1.1-1", "1.2-1"] {
+            let package = environment.package("zz", version, "all");
+            let _ = environment.run(&["add", repository, package.as_str()]).succeeds();
+        }
+    }
+    let reissue = |repository: &str, good: &str| {
+        environment.run(&["reissue", repository, "zz", "--as", good]).succeeds().stdout
+    };
+    assert!(reissue("prod", "1.0-1").contains("as 1.2-1+0~reissue1"));
+    assert!(reissue("preprod", "1.1-1").contains("as 1.2-1+0~reissue2"));
+    assert!(
+        reissue("prod", "1.1-1").contains("as 1.2-1+0~reissue2"),
+        "the same content has the same version"
+    );
+}

@@ -100,7 +100,9 @@ impl Attestation {
 
 /// The digests of what a statement is about.
 fn subjects(text: &[u8]) -> Result<BTreeSet<Sha256>, AttestationFault> {
-    let statement: Statement = serde_json::from_slice(text).map_err(|_| AttestationFault::Form)?;
+    // What is not read of it would not be looked at otherwise.
+    let text = std::str::from_utf8(text).map_err(|_| AttestationFault::Form)?;
+    let statement: Statement = serde_json::from_str(text).map_err(|_| AttestationFault::Form)?;
     if !STATEMENTS.contains(&statement.kind.as_str()) {
         return Err(AttestationFault::Type);
     }

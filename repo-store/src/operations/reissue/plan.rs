@@ -262,7 +262,7 @@ pub(crate) fn plan_reissue(
         return Ok(plan);
     }
     let planned = with.unwrap_or_default();
-    let number = releases::next_number(store, &settings.name, &request.source, (&over, &present), planned)?;
+    let number = releases::next_number(store, &settings.name, request, (&over, &present), planned)?;
     plan.version = search.version(&over, number)?;
     if with.is_none() {
         search.check_newest(&present, (&bad, &bad_release), &plan.version)?;

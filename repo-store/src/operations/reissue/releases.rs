@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deb_parse::{Component, SourceName, SuiteName, Version};
 
+use super::plan::ReissueRequest;
 use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::difference::Difference;
@@ -136,24 +137,35 @@ pub(in crate::operations) fn goes_down(
     Ok(found)
 }
 
-/// Returns the number that the next reissue above `above` gets: one more than any that was ever used, also by one that was taken back, and
-/// than those that are planned.
+/// Returns the number that the next reissue above `above` gets: one more than any that was ever used in the repository, also by one that was
+/// taken back, and than those that are planned. A number that another repository used for another old version is passed over: one
+/// version never has two contents in a store.
 pub(super) fn next_number(
     store: &Store,
     repository: &RepositoryName,
-    source: &SourceName,
+    request: &ReissueRequest,
     (above, present): (&Version, &Releases),
     planned: &[Reissued],
 ) -> Result<u32, Error> {
-    let told = store.operations()?.into_iter().filter(|entry| entry.repository == *repository);
-    let told: Vec<ReissueVersion> = told
-        .flat_map(|entry| entry.operation.reissued().to_vec())
-        .chain(planned.iter().cloned())
-        .filter(|reissued| reissued.source == *source)
-        .map(|reissued| reissued.version)
-        .collect();
+    let is_above = |version: &ReissueVersion| version.above() == above;
     // The log may have lost a line.
-    let there = present.keys().filter_map(ReissueVersion::of);
-    let used = told.into_iter().chain(there).filter(|version| version.above() == above);
-    Ok(used.map(|version| version.number()).max().unwrap_or(0).saturating_add(1))
+    let there = present.keys().filter_map(ReissueVersion::of).filter(is_above);
+    let mut own: BTreeSet<u32> = there.map(|version| version.number()).collect();
+    let mut of_others: BTreeSet<u32> = BTreeSet::new();
+    let mut note = |of: &RepositoryName, reissued: &Reissued| {
+        if reissued.source != request.source || !is_above(&reissued.version) {
+            return;
+        }
+        if of == repository {
+            own.insert(reissued.version.number());
+        } else if reissued.good != request.good {
+            of_others.insert(reissued.version.number());
+        }
+    };
+    planned.iter().for_each(|reissued| note(repository, reissued));
+    for entry in store.operations()? {
+        entry.operation.reissued().iter().for_each(|reissued| note(&entry.repository, reissued));
+    }
+    let first = own.last().copied().unwrap_or(0).saturating_add(1);
+    Ok((first..u32::MAX).find(|number| !of_others.contains(number)).unwrap_or(u32::MAX))
 }
