@@ -232,7 +232,9 @@ impl Scene {
             let moment =
                 format!("{:?}: {error} at {call:?}, {place} of {}: {output}", self.command, calls.len());
             self.check(&moment);
-            assert!(!output.stderr.contains("panicked"), "{moment}");
+            // The thread that waits for signals is woken by a write to an eventfd, which no disk makes fail. Which call that is changes.
+            let is_of_strace = output.stderr.contains("failed to wake I/O driver");
+            assert!(is_of_strace || !output.stderr.contains("panicked"), "{moment}");
             if output.status == Some(0) {
                 let content = self.published.read().unwrap();
                 assert_eq!(content, self.new, "{moment}: success without having done it");
