@@ -104,7 +104,7 @@ impl ChangeCount {
         }
     }
 
-    /// Counts what comes in besides, none of which was there.
+    /// Adds packages that come in as well and are new to the repository.
     pub(crate) fn and_added(mut self, more: PackageCount) -> Self {
         self.added.packages += more.packages;
         self.added.files += more.files;

@@ -2,8 +2,8 @@
 
 /// Tells whether the file at this path (below the repository) never changes once it is there.
 ///
-/// Pool files, what is below `buildinfo` and `attestations`, and by-hash files keep their bytes for ever, so caches need never ask again. Everything else under
-/// `dists` is replaced by each publication.
+/// Files in the pool, below `buildinfo` and `attestations` and in `by-hash` never change, so caches need not ask again. Each publication
+/// replaces everything else under `dists`.
 pub(crate) fn is_immutable(inner: &[u8]) -> bool {
     let mut elements = inner.split(|byte| *byte == b'/');
     let pool = match elements.next() {

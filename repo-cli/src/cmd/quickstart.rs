@@ -173,7 +173,7 @@ fn bind(session: &Session, listen: &str, output: &Output) -> Result<Server, Fail
     })
 }
 
-/// Prints what would be made, if there is no store yet, and what would be added. It changes nothing.
+/// Prints the store that would be made and the packages that would be added. A store that exists already is left out. Nothing is changed.
 fn foretell(
     arguments: &QuickstartArguments,
     new: Option<&StorePlan<'_>>,

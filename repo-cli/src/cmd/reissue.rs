@@ -146,7 +146,7 @@ pub(super) fn is_refused(error: &Error) -> bool {
     matches!(error, Error::History(HistoryError::Reissue(ReissueError::Hazards { .. })))
 }
 
-/// Says what the next version has to look out for, and what the old files had and the new ones have not.
+/// Prints the signatures that the new files lack, and the versions that the next release must be above.
 pub(super) fn say_what_follows(plan: &ReissuePlan, output: &Output) {
     let reissued = plan.reissued();
     for package in plan.packages().iter().filter(|package| !package.dropped().is_empty()) {
@@ -165,7 +165,7 @@ pub(super) fn say_what_follows(plan: &ReissuePlan, output: &Output) {
     ));
 }
 
-/// Says which kinds of hazards the change would be refused for.
+/// Prints the options without which the change would be refused.
 pub(super) fn foretell(plan: &ReissuePlan, output: &Output) {
     let refused: Vec<String> = plan.refused().iter().map(|kind| format!("--accept {kind}")).collect();
     if !refused.is_empty() {

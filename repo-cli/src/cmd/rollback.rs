@@ -145,7 +145,7 @@ pub(super) fn losses(
     changes.iter().map(loss).collect()
 }
 
-/// Says what machines keep that have what is gone now, and how to bring one of them or all of them back.
+/// Prints the versions that upgraded machines keep after a rollback, and the commands that bring one machine or all machines back.
 pub(super) fn print_upgraded_machines(
     target: &Revision<'_>,
     repository: &RepositorySettings,

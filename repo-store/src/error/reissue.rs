@@ -86,7 +86,7 @@ pub enum ReissueError {
         /// The suite that has it.
         suite: SuiteName,
     },
-    /// A package file of the old version is no longer in the store.
+    /// The store does not have a package file of the old version any more.
     #[error("{key} is no longer in the store: {}", removal(.removed_by.as_deref()))]
     FileGone {
         /// The package.

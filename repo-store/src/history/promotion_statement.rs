@@ -73,7 +73,7 @@ struct GivenApproval<'a> {
 pub fn promotion_statement(revision: &Revision<'_>) -> Result<Option<String>, Error> {
     let commit = revision.commit();
     let Operation::Promote { from, .. } = &commit.operation else { return Ok(None) };
-    if revision.parent()?.is_none() && commit.parent.is_some() {
+    if revision.is_cut_off()? {
         return Ok(None);
     }
     let changes = revision.changes()?;

@@ -168,3 +168,17 @@ fn a_state_that_only_a_backup_has_is_planned_to_come_back() {
     assert!(report.remaining.is_clean(), "{:?}", report.remaining.problems);
     assert_eq!(fs::read_to_string(&reference).unwrap(), format!("{second}\n"));
 }
+
+#[test]
+fn what_lies_in_the_place_of_the_locks_is_moved_and_told() {
+    let fixture = small();
+    let locks = fixture.store.root().join("store/locks");
+    fs::remove_dir_all(&locks).unwrap();
+    fs::write(&locks, "").unwrap();
+    let report = repaired_as_planned(&fixture.store, &FsckOptions::default(), &[], &context(1000));
+    let told = |problem: &repo_store::Problem| {
+        problem.path == "store/locks" && problem.kind == ProblemKind::InTheWay
+    };
+    assert!(report.repaired.iter().any(told), "{:?}", report.repaired);
+    assert!(report.remaining.is_clean() && locks.is_dir());
+}

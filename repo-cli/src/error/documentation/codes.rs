@@ -495,7 +495,7 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     ),
     (
         "E-REISSUE-GONE",
-        "a package file of the old version is no longer in the store",
+        "the store does not have a package file of the old version any more",
         "add the file again, or restore it from a backup",
     ),
     (

@@ -108,8 +108,8 @@ impl RepairPlan {
     /// Puts right what is planned, with the same sources.
     ///
     /// # Errors
-    /// [`OutdatedRepair`](MaintenanceError::OutdatedRepair) when there are problems by now that the plan does not know: nothing is done
-    /// then. Otherwise those of [`Store::repair`].
+    /// [`OutdatedRepair`](MaintenanceError::OutdatedRepair) when there are problems by now that the plan does not know: nothing is
+    /// repaired then, except that what lies in the place of `store/locks` is moved. Otherwise those of [`Store::repair`].
     pub fn apply(
         &self,
         store: &Store,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::changes::{Changes, Ready};
 use super::contents::{blake3_of, sha256_of};
-use super::inventory::Found;
+use super::inventory::{Found, in_place};
 use super::last_seen::LastSeen;
 use super::plan::{RepairMeans, RepairPlan, RepairStep};
 use super::published::Remedy;
@@ -74,26 +74,29 @@ pub(crate) fn repair(
         let remaining = FsckReport { problems: linked, ..FsckReport::default() };
         return Ok(RepairReport { remaining, ..RepairReport::default() });
     }
-    if let Some(plan) = planned {
-        plan.check(examine(store, options, context)?.report.problems.iter())?;
-    }
     // What garbage collection takes away meanwhile would be taken for damage.
     let directory = store.storage().directory()?;
     // Nobody holds a lock there.
-    let locks = store.root().join("store/locks");
-    if Obstacle::at(&locks).is_some() {
-        let changed = move_aside(store.root(), &store.paths(), &locks)?;
+    let mut report = RepairReport::default();
+    let locks = Utf8Path::new("store/locks");
+    if let Some(obstacle) = Obstacle::at(&store.root().join(locks)) {
+        let changed = move_aside(store.root(), &store.paths(), &store.root().join(locks))?;
         store.paths().sync_all(changed)?;
+        report.repaired.push(in_place(ProblemKind::InTheWay, locks, &obstacle));
     }
     let _no_collection = directory.lock(COLLECTION)?;
-    let mut report = RepairReport::default();
     let mut sources = Sources::new(store, sources, false);
     let mut seen = BTreeSet::new();
     let mut forged = BTreeSet::new();
     let mut left_out = Vec::new();
     let mut published = BTreeSet::new();
+    let mut planned = planned;
     loop {
         let found = examine(store, options, context)?;
+        // Later rounds find what comes to light.
+        if let Some(plan) = planned.take() {
+            plan.check(found.report.problems.iter())?;
+        }
         let paths = store.paths();
         let changes = Changes::new(store, &paths, false);
         context.progress.check(Phase::Checking)?;

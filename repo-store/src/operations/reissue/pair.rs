@@ -10,7 +10,6 @@ use super::control::{self, Siblings};
 use super::file::{self, reissue_error};
 use super::hazard::{Hazard, Undone};
 use super::plan::ReissuedPackage;
-use super::relations;
 use super::releases::{Placed, Release};
 use super::scripts::{self, Scripts, Versions};
 use super::search::Search;
@@ -59,13 +58,16 @@ impl<'a> Pair<'a> {
         Ok(siblings)
     }
 
-    /// Reads the files that are looked into: all of the old version, and one build of each package of the bad one. A bad file may be gone,
-    /// which must not keep anybody from going back.
-    pub(super) fn read(&self, hazards: &mut Vec<Hazard>) -> Result<Files, Error> {
-        let mut files = Files::new();
-        for Placed { record, .. } in self.good.packages() {
-            files.insert(record.key().clone(), file::read(self.search.store, record)?);
-        }
+    /// Reads all files of the old version.
+    pub(super) fn read_good(&self) -> Result<Files, Error> {
+        let read = |Placed { record, .. }: &Placed| {
+            Ok((record.key().clone(), file::read(self.search.store, record)?))
+        };
+        self.good.packages().map(read).collect()
+    }
+
+    /// Reads one build of each package of the bad version too. A file of it may be gone, which must not keep anybody from going back.
+    pub(super) fn read_bad(&self, files: &mut Files, hazards: &mut Vec<Hazard>) -> Result<(), Error> {
         for name in Self::names(self.bad) {
             let Some(Placed { record, .. }) = Self::named(self.bad, &name).into_iter().next() else {
                 continue;
@@ -77,20 +79,14 @@ impl<'a> Pair<'a> {
                 Err(error) => self.unreadable(record, error, hazards)?,
             }
         }
-        Ok(files)
+        Ok(())
     }
 
-    /// Returns the packages that come out, and what their scripts leave behind.
-    pub(super) fn packages(
-        &self,
-        siblings: &Siblings,
-        files: &Files,
-    ) -> Result<(Vec<ReissuedPackage>, Vec<Hazard>), Error> {
-        let (mut packages, mut hazards) = (Vec::new(), Vec::new());
+    /// Returns the packages that come out.
+    pub(super) fn packages(&self, siblings: &Siblings, files: &Files) -> Result<Vec<ReissuedPackage>, Error> {
+        let mut packages = Vec::new();
         for (name, sibling) in siblings.iter() {
             let bad = Self::named(self.bad, name);
-            let bad_file = bad.first().and_then(|placed| files.get(placed.record.key()));
-            let bad_scripts = bad_file.map(Scripts::of).unwrap_or_default();
             for placed in Self::named(self.good, name) {
                 let record = &placed.record;
                 let Some(package) = files.get(record.key()) else { continue };
@@ -98,11 +94,6 @@ impl<'a> Pair<'a> {
                     .map_err(|source| {
                         reissue_error(ReissueError::File { key: Box::new(record.key().clone()), source })
                     })?;
-                if let Some(newest) = bad.iter().map(|bad| &bad.record.key().version).max() {
-                    let versions =
-                        Versions { good: &record.key().version, bad: newest, reissue: &sibling.reissue };
-                    hazards.extend(scripts::hazards(name, (&Scripts::of(package), &bad_scripts), versions));
-                }
                 let suites = self.suites(placed, &bad);
                 let key = RecordKey { version: sibling.reissue.clone(), ..record.key().clone() };
                 let mut dropped = package.extra_members.clone();
@@ -114,7 +105,25 @@ impl<'a> Pair<'a> {
             }
         }
         packages.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok((packages, hazards))
+        Ok(packages)
+    }
+
+    /// Returns what the scripts of the two versions leave behind.
+    fn of_scripts(&self, siblings: &Siblings, files: &Files) -> Vec<Hazard> {
+        let mut found = Vec::new();
+        for (name, sibling) in siblings.iter() {
+            let bad = Self::named(self.bad, name);
+            let bad_file = bad.first().and_then(|placed| files.get(placed.record.key()));
+            let bad_scripts = bad_file.map(Scripts::of).unwrap_or_default();
+            let Some(newest) = bad.iter().map(|bad| &bad.record.key().version).max() else { continue };
+            for Placed { record, .. } in Self::named(self.good, name) {
+                let Some(package) = files.get(record.key()) else { continue };
+                let versions =
+                    Versions { good: &record.key().version, bad: newest, reissue: &sibling.reissue };
+                found.extend(scripts::hazards(name, (&Scripts::of(package), &bad_scripts), versions));
+            }
+        }
+        found
     }
 
     /// Notes that the content of a package is unknown; errors of the store itself go on.
@@ -152,7 +161,7 @@ impl<'a> Pair<'a> {
     /// Returns what differs between the two versions as they are.
     pub(super) fn hazards(&self, siblings: &Siblings, files: &Files) -> Result<Vec<Hazard>, Error> {
         let mut hazards = self.differing_packages();
-        hazards.extend(relations::between_siblings(self.good, siblings));
+        hazards.extend(self.of_scripts(siblings, files));
         let good = self.contents(self.good, files, &mut hazards)?;
         let bad = self.contents(self.bad, files, &mut hazards)?;
         hazards.extend(contents::hazards(&good, &bad));

@@ -271,18 +271,17 @@ pub(crate) fn plan_reissue(
     let siblings = pair.siblings()?;
     // Machines that did not take a reissue have what that is above.
     let replaced = if over == bad { None } else { search.known(&present, &over)? };
-    let mut hazards = Vec::new();
+    let mut files = pair.read_good()?;
+    plan.packages = pair.packages(&siblings, &files)?;
+    let mut hazards = relations::between_siblings(&good_release, &siblings);
     for bad in replaced.iter().chain([&bad_release]) {
         let pair = Pair { bad, ..pair };
-        let files = pair.read(&mut hazards)?;
-        let (packages, of_scripts) = pair.packages(&siblings, &files)?;
-        hazards.extend(of_scripts);
+        pair.read_bad(&mut files, &mut hazards)?;
         hazards.extend(pair.hazards(&siblings, &files)?);
         if let Some(head) = &head {
             let all = (&good_release, bad, &siblings);
             hazards.extend(relations::of_others(head, &bad.suites(), &request.source, all)?);
         }
-        plan.packages = packages;
     }
     hazards.sort();
     hazards.dedup();
