@@ -104,17 +104,20 @@ fn what_is_changed_is_changed_on_the_server() {
         (document["refused"].as_array().unwrap().len(), &document["added"][0]["package"]),
         (1, &"aa".into())
     );
-    let _ = remote.run(&["remove", "prod", "aa", "--yes"]).succeeds();
-    let _ = remote.run(&["tag", "prod", "before"]).succeeds();
+    // Which of the files came into which commit depends on when each arrived, so the state with all of them has a name.
+    let _ = remote.run(&["tag", "prod", "all"]).succeeds();
+    let removed = remote.run(&["remove", "prod", "aa", "--yes"]).succeeds();
+    assert!(removed.stdout.contains("removed 1 package from prod"), "{removed}");
     let _ = remote.run(&["hold", "prod", "xx=1.0", "--reason=--yes"]).succeeds();
     let _ = remote.run(&["unhold", "prod", "xx=1.0"]).succeeds();
     let _ = remote.run(&["approve", "prod", "bb=1.0", "--whole-source"]).succeeds();
     let _ = remote.run(&["approve", "prod", "bb=1.0", "--withdraw"]).succeeds();
-    let plan = remote.run(&["rollback", "prod", "--to", "1", "--dry-run", "--json"]).succeeds();
+    let plan = remote.run(&["rollback", "prod", "--to", "all", "--dry-run", "--json"]).succeeds();
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
     let base = format!("--base={}", plan["base"].as_str().unwrap());
-    let _ = remote.run(&["rollback", "prod", "--to", "1", &base, "--yes"]).succeeds();
-    let outdated = remote.run(&["rollback", "prod", "--to", "1", &base, "--yes"]).ends_with(1);
+    let back = remote.run(&["rollback", "prod", "--to", "all", &base, "--yes"]).succeeds();
+    assert!(back.stdout.contains("rolled prod back to "), "{back}\n{plan}");
+    let outdated = remote.run(&["rollback", "prod", "--to", "all", &base, "--yes"]).ends_with(1);
     assert!(outdated.stderr.contains("has changed since"), "{outdated}");
     let _ = remote.run(&["undo", "prod", "--yes"]).succeeds();
     let _ = remote.run(&["access", "add", "prod", "new", "--scope", "add"]).succeeds();
