@@ -248,6 +248,11 @@ pub(crate) enum Command {
     /// apt decides by: dependencies, conflicts, virtual packages, architectures, essential packages. Only the newest version of each package counts,
     /// as for apt, unless `--all-versions` is given.
     Check(cmd::check::CheckArguments),
+    /// Show where each version stands on its way through the repositories: what is started, finished and released
+    ///
+    /// The way is `channels` in repo.toml. A version is started when something keeps it out of the next repository: a gate, an approval that lacks, a freeze, a
+    /// hold. It is finished when it can be promoted, and released in the last repository.
+    Pipeline(cmd::pipeline::PipelineArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
     /// Give a repository the content of another one, and keep what it had in a third
@@ -394,6 +399,7 @@ impl Command {
             | Self::Show(_)
             | Self::Diff(_)
             | Self::Check(_)
+            | Self::Pipeline(_)
             | Self::History(_)
             | Self::Holds(_)
             | Self::Approvals(_)
@@ -482,7 +488,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 24] = [
+    const READING: [&str; 25] = [
         "access list",
         "approvals",
         "check",
@@ -501,6 +507,7 @@ mod tests {
         "list",
         "machines list",
         "machines show",
+        "pipeline",
         "repository list",
         "search",
         "show",

@@ -122,6 +122,7 @@ pub use operations::import::{AddOptions, AddReport, Added, ImportPlan, Refused};
 pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
 pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 pub use operations::machine_states::{MachineStanding, MachineState, SuiteStanding};
+pub use operations::pipeline::{Blocker, InPipeline, PipelineOptions, Stage};
 pub use operations::promotion::{PromoteOptions, PromotionPlan};
 pub use operations::reissue::{Hazard, ReissuePlan, ReissueRequest, ReissuedPackage, Undone};
 pub use operations::release::{ReleaseMove, ReleasePlan};

@@ -24,6 +24,7 @@ pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod machines;
 pub(crate) mod manual;
+pub(crate) mod pipeline;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
@@ -127,6 +128,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Check(arguments) => check::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
+        Command::Pipeline(arguments) => pipeline::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
         Command::Release(arguments) => release::run(&arguments, &session()?, output),
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),

@@ -59,6 +59,7 @@ mod obstacles;
 mod output;
 mod pages;
 mod pdiffs;
+mod pipeline;
 mod planted_links;
 mod power_cuts;
 mod progress;

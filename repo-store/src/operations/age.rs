@@ -1,15 +1,13 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Error;
-use crate::history::dates::Dates;
 use crate::history::revision::Revision;
-use crate::model::difference::Difference;
-use crate::model::id::SnapshotId;
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
+use crate::operations::arrivals::{Asked, each_arrival};
 use crate::store::Store;
 
 /// From which moment the age of what came into a suite more than once is counted.
@@ -24,14 +22,14 @@ pub(crate) enum CountedFrom {
 /// Since when package files are in their suites, for those asked about.
 pub(crate) struct Ages {
     counted_from: CountedFrom,
-    asked: BTreeMap<SuiteName, BTreeSet<RecordKey>>,
+    asked: Asked,
     longest: Option<SignedDuration>,
 }
 
 impl Ages {
     /// Makes a question about nothing yet.
     pub(crate) fn new(counted_from: CountedFrom) -> Self {
-        Self { counted_from, asked: BTreeMap::new(), longest: None }
+        Self { counted_from, asked: Asked::new(), longest: None }
     }
 
     /// Asks about a package file that is kept for some time.
@@ -51,48 +49,11 @@ impl Ages {
     ) -> Result<Found, Error> {
         let mut since: BTreeMap<SuiteName, BTreeMap<RecordKey, Timestamp>> = BTreeMap::new();
         let Some(longest) = self.longest else { return Ok(Found(since)) };
-        let mut newer: Option<(Revision<'_>, Timestamp)> = None;
-        let mut dates = Dates::until(now);
-        // Most packages go to every suite, which then change alike.
-        let mut last: Option<(Pair, Difference)> = None;
-        for revision in store.history(repository) {
-            let revision = revision?;
-            if let Some((newer, came_at)) = newer {
-                for (suite, asked) in &self.asked {
-                    let of = |revision: &Revision<'_>| revision.commit().suites.get(suite).copied();
-                    let pair = (of(&revision), of(&newer));
-                    if pair.0 == pair.1 {
-                        continue;
-                    }
-                    if last.as_ref().is_none_or(|(known, _)| *known != pair) {
-                        let (old, new) = (store.empty_or(pair.0)?, store.empty_or(pair.1)?);
-                        last = Some((pair, store.difference(&old, &new)?));
-                    }
-                    let came = last.iter().flat_map(|(_, difference)| &difference.only_second);
-                    let came = came.filter(|record| asked.contains(record.key()));
-                    let known = since.entry(suite.clone()).or_default();
-                    came.for_each(|record| self.counted_from.note(known, record.key(), came_at));
-                }
-            }
-            let date = dates.corrected(revision.commit().date);
-            let old_enough = now.duration_since(date) >= longest;
-            newer = Some((revision, date));
-            if old_enough {
-                break;
-            }
-        }
-        if let Some((oldest, date)) = newer {
-            for (suite, asked) in &self.asked {
-                let there = store.empty_or(oldest.commit().suites.get(suite).copied())?;
-                let known = since.entry(suite.clone()).or_default();
-                for record in there.iterate(store.objects()) {
-                    let record = record?;
-                    if asked.contains(record.key()) {
-                        self.counted_from.note(known, record.key(), date);
-                    }
-                }
-            }
-        }
+        let note = |suite: &SuiteName, key: &RecordKey, (_, date): (&Revision<'_>, Timestamp)| {
+            self.counted_from.note(since.entry(suite.clone()).or_default(), key, date);
+        };
+        let is_old_enough = |date| now.duration_since(date) >= longest;
+        each_arrival(store, (repository, &self.asked, now), note, is_old_enough)?;
         Ok(Found(since))
     }
 }
@@ -106,9 +67,6 @@ impl CountedFrom {
         }
     }
 }
-
-/// What a suite held before and after a commit.
-type Pair = (Option<SnapshotId>, Option<SnapshotId>);
 
 /// The answers.
 pub(crate) struct Found(BTreeMap<SuiteName, BTreeMap<RecordKey, Timestamp>>);

@@ -2,6 +2,7 @@
 
 mod age;
 pub(crate) mod approvals;
+mod arrivals;
 pub(crate) mod details;
 pub(crate) mod freezes;
 pub(crate) mod import;
@@ -9,6 +10,7 @@ pub(crate) mod incoming;
 pub(crate) mod keyring;
 pub(crate) mod machine_states;
 pub(crate) mod passage;
+pub(crate) mod pipeline;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod promotion;

@@ -24,6 +24,7 @@ use crate::operations::import::{AddOptions, AddReport, ImportPlan};
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 use crate::operations::machine_states::MachineStanding;
+use crate::operations::pipeline::{InPipeline, PipelineOptions};
 use crate::operations::promotion::{PromoteOptions, PromotionPlan};
 use crate::operations::reissue::{ReissuePlan, ReissueRequest};
 use crate::operations::release::ReleasePlan;
@@ -294,6 +295,23 @@ impl Store {
         context: &Context,
     ) -> Result<CommitId, Error> {
         super::tagging::delete_tag(self, repository, name, context)
+    }
+
+    /// Finds out where versions stand on their way through repositories that follow each other, such as `preprod` and `prod`: what each has
+    /// that the next one lacks, since when, who brought it, and what keeps it out of the next; and what came to the last.
+    ///
+    /// The entries are sorted by source, the newest version first. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`ChangeError::NoCommonSuite`](crate::ChangeError::NoCommonSuite) when two that follow each other share no suite;
+    /// [`Error::Settings`] for settings that cannot be used; when the store cannot be read.
+    pub fn pipeline(
+        &self,
+        channels: &[&RepositorySettings],
+        options: &PipelineOptions,
+        now: Timestamp,
+    ) -> Result<Vec<InPipeline>, Error> {
+        super::pipeline::pipeline(self, channels, options, now)
     }
 
     /// Plans to take back the last change of a repository, and what was done to others as a whole with it.
