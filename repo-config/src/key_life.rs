@@ -243,7 +243,7 @@ impl KeyDirectory {
         Ok(true)
     }
 
-    fn revocation_path(&self, fingerprint: &Fingerprint) -> Utf8PathBuf {
+    pub(crate) fn revocation_path(&self, fingerprint: &Fingerprint) -> Utf8PathBuf {
         self.directory.join(format!("{fingerprint}.revocation"))
     }
 

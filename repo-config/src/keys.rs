@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use apt_sign::{
     Certificate, DeferredKey, Fingerprint, KeyFileFault, KeyProblem, KeySigner, Keyring, OpenPgpSigner,
-    PublicPart, SecretKey, StoredKey,
+    PublicPart, SecretKey, Signer as _, StoredKey,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -240,6 +240,7 @@ impl KeyDirectory {
             }
             error => error.into(),
         })?;
+        self.check_revocations(&signer.fingerprints())?;
         let does_not_sign = |(fingerprint, problem)| KeyWarning::DoesNotSign { fingerprint, problem };
         warnings.extend(skipped.into_iter().map(does_not_sign));
         let about = |(fingerprint, problem)| KeyWarning::Problem { fingerprint, problem };
@@ -247,6 +248,17 @@ impl KeyDirectory {
         let served = signer.keyring().certificates().iter().cloned();
         let served = served.map(|certificate| self.with_revocation(certificate)).collect::<Result<_, _>>()?;
         Ok((signer.serving(Keyring::new(served)), warnings))
+    }
+
+    /// Refuses to sign with revoked keys alone: clients that have heard of it accept nothing of that.
+    fn check_revocations(&self, signing: &[Fingerprint]) -> Result<(), KeyError> {
+        match signing.first() {
+            Some(first) if signing.iter().all(|key| self.is_revoked(key)) => {
+                let (path, fingerprint) = (self.revocation_path(first), first.clone());
+                Err(KeyError::Unusable { path, fingerprint, problem: KeyProblem::Revoked })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a list with a key that does not sign any more, and that no other one succeeds.

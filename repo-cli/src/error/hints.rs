@@ -217,6 +217,9 @@ fn key_hint(error: &KeyError) -> Option<String> {
             "run repo-cli key list, then repo-cli key extend FINGERPRINT --expires 3y".to_owned()
         }
         KeyError::Unusable { problem: KeyProblem::NotYetValid { .. }, .. } => SET_THE_CLOCK.to_owned(),
+        KeyError::Unusable { fingerprint, problem: KeyProblem::Revoked, .. } => {
+            format!("run repo-cli key revoke {fingerprint}: it makes another key, and brings it to clients")
+        }
         KeyError::Unusable { .. } => NEW_KEY.to_owned(),
         _ => return None,
     })
