@@ -136,10 +136,14 @@ put "$work/conf" "$conf" 644
 "#;
 
 /// Puts the key and the entry in place. Two entries with different keys for one address make apt refuse every source of the machine: the
-/// entry of this name is replaced. `apt-get update` may end with 0 though nothing can be installed: so it is looked for the package with the
-/// keys, where the repository has it.
+/// entry of this name is replaced. A package of keys that the machine has is newer than an old script, but older than the repository where
+/// the machine slept through a change of keys: its file is replaced when apt refuses the signature with it, and accepts it with the new
+/// one. `apt-get update` may end with 0 though nothing can be installed: so it is looked for the package with the keys, where the
+/// repository has it.
 const END: &str = r#"
+owned=
 if dpkg -S "$keyring" > /dev/null 2>&1; then
+    owned=yes
     echo "keeping $keyring, which belongs to a package"
 else
     put "$work/keyring" "$keyring" 644
@@ -154,8 +158,17 @@ if apt-get indextargets > /dev/null 2> "$work/said" < /dev/null; then :; else
     grep -lsF "$url" /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources >&2 || :
     exit 1
 fi
-if apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
-    -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
+update() {
+    LC_ALL=C apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+        -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"
+}
+replaced() {
+    if [ -z "$owned" ] || cmp -s "$work/keyring" "$keyring"; then return 1; fi
+    grep -qi signature "$work/said" || return 1
+    echo "replacing $keyring: the repository has other keys than the package"
+    put "$work/keyring" "$keyring" 644
+}
+if update || { replaced && update; }; then cat "$work/said" >&2; else
     undo
     cat "$work/said" >&2
     if grep -q ' 401 ' "$work/said"; then
