@@ -322,7 +322,8 @@ impl KeyDirectory {
     #[must_use]
     pub fn inspect(&self, now: SystemTime) -> Option<Inspection> {
         let files = self.files().ok()?;
-        let mut found = Inspection { no_file: self.is_empty(), ..Inspection::default() };
+        let faults = self.damaged_revocations();
+        let mut found = Inspection { no_file: self.is_empty(), faults, ..Inspection::default() };
         let (mut judged, mut certificates) = (Vec::new(), Vec::<(Utf8PathBuf, Certificate)>::new());
         for path in files {
             let certificate = match Certificate::of_key_file(path.as_std_path()) {
@@ -409,7 +410,7 @@ impl KeyDirectory {
 pub struct Inspection {
     /// The public parts of all keys.
     pub keyring: Keyring,
-    /// Files that hold no key, and keys that cannot sign.
+    /// Files that hold no key, or no revocation, and keys that cannot sign.
     pub faults: Vec<(Utf8PathBuf, apt_sign::Error)>,
     /// What is worth a word about the others.
     pub warnings: Vec<KeyWarning>,

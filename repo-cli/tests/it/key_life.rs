@@ -83,6 +83,42 @@ fn a_key_near_its_end_is_named_and_one_that_ends_before_the_signatures_signs_not
 }
 
 #[test]
+fn every_verb_that_publishes_warns_of_a_key_that_ends() {
+    let environment = store();
+    only_key(&environment, &SecretKey::generate("near", SystemTime::now() - DAY, Some(20 * DAY)).unwrap());
+    let _ = environment.run(&["publish", "--allow-key-change"]).succeeds();
+    let first = environment.package("hello", "1.0", "all");
+    let second = environment.package("hello", "2.0", "all");
+    let dropped = environment.package("dropped", "1.0", "all");
+    fs::create_dir(environment.path("drop")).unwrap();
+    fs::rename(&dropped, environment.path("drop/dropped_1.0_all.deb")).unwrap();
+    configure(&environment, "[[retention]]\nkeep_versions = 1\n");
+    let drop = environment.path("drop");
+    for arguments in [
+        &["add", "preprod", first.as_str()][..],
+        &["add", "preprod", second.as_str(), "--no-publish"],
+        &["publish"],
+        &["promote", "hello", "--from", "preprod", "--to", "prod"],
+        &["remove", "preprod", "hello=1.0", "--yes"],
+        &["undo", "preprod", "--yes"],
+        &["rollback", "preprod", "--to", "1", "--yes"],
+        &["rollback", "preprod", "--to", "2", "--yes"],
+        &["incoming", "preprod", drop.as_str(), "--once", "--patience", "0"],
+        &["retention", "--yes"],
+        &["sign", "again"],
+        &["key", "publish"],
+        &["key", "rotate", "--all"],
+        // One of two that ends is told as well.
+        &["sign", "again"],
+    ] {
+        let said = environment.run(arguments).succeeds();
+        let is_told =
+            said.stderr.contains("it expires in 18 days") && said.stderr.contains("repo-cli key extend");
+        assert_eq!(is_told, !arguments.contains(&"--no-publish"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn an_extended_key_reaches_clients_at_once_and_stands_once_in_the_keyring() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);

@@ -432,3 +432,37 @@ fn nothing_that_stops_packages_stops_the_keys() {
     let _ = environment.run(&["fsck"]).succeeds();
     let _ = environment.run(&["key", "check"]).succeeds();
 }
+
+#[test]
+fn a_key_is_not_retired_while_a_suite_lacks_the_new_one() {
+    let environment = store();
+    let _ = environment.run(&["key", "publish"]).succeeds();
+    let first = fingerprints(&environment).remove(0);
+    let _ = environment.run(&["key", "rotate", "--all"]).succeeds();
+    let settings = fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    let settings = settings.replace("suites = [\"bookworm\"]", "suites = [\"bookworm\", \"trixie\"]");
+    fs::write(environment.root().join("repo.toml"), settings).unwrap();
+    configure(&environment, "[repositories.prod]\nflat = \"bookworm\"\n");
+    let _ = environment.run(&["publish"]).succeeds();
+    let later = || {
+        let mut command = environment.with_clock("+40d")?;
+        Some(environment.finish(command.args(["key", "retire", &first])).ends_with(1))
+    };
+    let Some(refused) = later() else { return };
+    for repository in ["preprod", "prod"] {
+        let lacking = format!("{repository}: no {repository}-archive-keyring with the new key in trixie");
+        assert!(refused.stderr.contains(&lacking), "{refused}");
+    }
+    let checked = environment.run(&["key", "check"]).ends_with(3);
+    assert!(checked.stdout.contains("not every suite has prod-archive-keyring with key"), "{checked}");
+    let _ = environment.run(&["key", "publish"]).succeeds();
+    let _ = environment.run(&["key", "check"]).succeeds();
+    let refused = later().unwrap();
+    assert!(!refused.stderr.contains("trixie"), "{refused}");
+    // Nobody knows of machines: that alone is left.
+    assert!(refused.stderr.contains("1 condition not met"), "{refused}");
+    assert!(
+        refused.stderr.contains("preprod, prod: which machines have the new key is not known"),
+        "{refused}"
+    );
+}

@@ -430,3 +430,25 @@ fn a_key_that_apt_refuses_is_named_by_a_check_and_clients_are_not_given_it() {
         let _ = environment.run(&["sign", "again", "prod"]).succeeds();
     }
 }
+
+#[test]
+fn a_damaged_revocation_is_named_with_its_cure() {
+    let environment = store();
+    let key = key_file(&environment);
+    let fingerprint = key.file_stem().unwrap().to_owned();
+    let _ = environment.run(&["key", "revoke", &fingerprint]).succeeds();
+    std::fs::write(key.with_extension("revocation"), "damaged").unwrap();
+    let found = environment.run(&["fsck"]).ends_with(1);
+    assert!(found.stdout.contains(&format!("damaged keys/{fingerprint}.revocation")), "{found}");
+    let checked = environment.run(&["key", "check"]).ends_with(3);
+    assert!(checked.stdout.contains(&format!("keys/{fingerprint}.revocation")), "{checked}");
+    let refused = environment.run(&["sign", "again"]).ends_with(1);
+    assert!(
+        refused.stderr.contains(&format!("then run repo-cli key revoke {fingerprint} again")),
+        "{refused}"
+    );
+    std::fs::remove_file(key.with_extension("revocation")).unwrap();
+    let _ = environment.run(&["key", "revoke", &fingerprint]).succeeds();
+    let _ = environment.run(&["sign", "again"]).succeeds();
+    let _ = environment.run(&["fsck"]).succeeds();
+}
