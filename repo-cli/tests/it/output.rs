@@ -533,6 +533,29 @@ fn client_config() {
     error: prod has no suite `sid`
     hint: the suites are bookworm, trixie
     ");
+    insta::assert_snapshot!(run(&["--one-line"]), @"
+    status: 0
+    ---- stdout
+    deb [arch=amd64 signed-by=/usr/share/keyrings/prod-archive-keyring.gpg] https://packages.example.org/prod bookworm main
+    deb [arch=amd64 signed-by=/usr/share/keyrings/prod-archive-keyring.gpg] https://packages.example.org/prod trixie main
+    ---- stderr
+    hint: the key for /usr/share/keyrings/prod-archive-keyring.gpg: repo-cli key export --binary --repository prod
+    ");
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["tag", "prod", "first"]).succeeds();
+    insta::assert_snapshot!(run(&["--one-line", "--suite", "trixie", "--snapshot", "first"]), @"
+    status: 0
+    ---- stdout
+    deb [arch=amd64 signed-by=/usr/share/keyrings/prod-archive-keyring.gpg] https://packages.example.org/prod/snapshot/first trixie main
+    ---- stderr
+    hint: the key for /usr/share/keyrings/prod-archive-keyring.gpg: repo-cli key export --binary --repository prod
+    ");
+    insta::assert_snapshot!(run(&["--snapshot", "frist"]), @"
+    status: 1
+    ---- stderr
+    error: prod has no tag `frist`
+    hint: did you mean `first`? (run repo-cli tag prod)
+    ");
 }
 
 #[test]

@@ -172,6 +172,7 @@ fn what_fails_leaves_the_whole_machine_as_it_was() {
 #[test]
 fn apt_reads_every_form_that_is_printed() {
     let environment = store_of_all();
+    let _ = environment.run(&["tag", "prod", "first"]).succeeds();
     configure(&environment, "[repositories.prod]\nflat = \"bookworm\"\n");
     let _ = environment.run(&["publish"]).succeeds();
     environment.add("prod", &["hello=2.0"]);
@@ -193,8 +194,22 @@ fn apt_reads_every_form_that_is_printed() {
     assert_eq!(machine.candidate("hello").as_deref(), Some("2.0"));
     let _ = apply(&printed(&environment, &server, &["--flat", "--remove"]));
 
-    let entry = printed(&environment, &server, &["--inline"]);
+    let _ = apply(&printed(&environment, &server, &["--snapshot", "first"]));
+    assert_eq!(machine.candidate("hello").as_deref(), Some("1.0"));
+    accepts(&machine);
+    let _ = apply(&printed(&environment, &server, &["--snapshot", "first", "--remove"]));
+
     let release = machine.run(". /etc/os-release; echo \"$VERSION_CODENAME\"").succeeds().stdout;
+    let document: Value = serde_json::from_str(&environment.json(&["client-config", "prod"])).unwrap();
+    let keyring = document["keyring"]["base64"].as_str().unwrap();
+    let _ = machine.shell("base64 -d > /usr/share/keyrings/prod-archive-keyring.gpg", keyring).succeeds();
+    let list = printed(&environment, &server, &["--one-line", "--suite", release.trim()]);
+    let _ = machine.shell("cat > /etc/apt/sources.list.d/prod.list", &list).succeeds();
+    accepts(&machine);
+    assert_eq!(machine.candidate("hello").as_deref(), Some("2.0"));
+    let _ = machine.run("rm /etc/apt/sources.list.d/prod.list").succeeds();
+
+    let entry = printed(&environment, &server, &["--inline"]);
     let of_release = entry.split("\n\n").find(|entry| entry.contains(release.trim())).unwrap();
     let _ = machine.shell("cat > /etc/apt/sources.list.d/prod.sources", of_release).succeeds();
     // Debian 11 takes no key in an entry, which the warning says.

@@ -261,7 +261,7 @@ impl Setup {
             push(&mut text, format_args!("\nmachine={machine}\nauth={auth}{LOGIN}"));
         }
         if self.authority.is_some() {
-            let host = quoted(self.url.host());
+            let host = quoted(self.host());
             let (authority, conf) = (quoted(&self.authority_path()), quoted(&self.conf_path()));
             push(&mut text, format_args!("\nhost={host}\nauthority={authority}\nconf={conf}{AUTHORITY}"));
         }
@@ -271,7 +271,8 @@ impl Setup {
 
     /// Returns the script that takes back what the others do.
     pub(crate) fn removal(&self) -> String {
-        let mut text = format!("# Takes {} off a machine: paste all of this into a root shell\n", self.url);
+        let mut text =
+            format!("# Takes {} off a machine: paste all of this into a root shell\n", self.source_url());
         let (auth, conf, authority) = (self.auth_path(), self.conf_path(), self.authority_path());
         let variables = [
             ("auth", &*auth),
@@ -287,7 +288,7 @@ impl Setup {
 
     /// Writes the names of the files, and what stops where others have something in them.
     fn name_files(&self, text: &mut String, variables: &[(&str, &str)]) {
-        let (url, entry) = (self.url.to_string(), self.sources_path());
+        let (url, entry) = (self.source_url().to_string(), self.sources_path());
         let list = entry.replace(".sources", ".list");
         let all = [("url", &*url), ("keyring", &*self.keyring_path), ("entry", &*entry), ("list", &*list)];
         for (name, value) in all.iter().chain(variables) {
@@ -299,12 +300,13 @@ impl Setup {
     fn heading(&self, blocks: &[Block]) -> String {
         let suites =
             |block: &Block| block.suites.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let url = self.source_url();
         let what = match blocks {
-            [block] if block.suites.is_empty() => format!("{}, the flat form", self.url),
-            [block] => format!("{}, suite {}", self.url, suites(block)),
+            [block] if block.suites.is_empty() => format!("{url}, the flat form"),
+            [block] => format!("{url}, suite {}", suites(block)),
             blocks => {
                 let all = blocks.iter().map(suites).collect::<Vec<_>>().join(" or ");
-                format!("{}, suite {all} by the release of the machine", self.url)
+                format!("{url}, suite {all} by the release of the machine")
             }
         };
         format!("# {what}: paste all of this into a root shell; again after a change of keys\n")
