@@ -440,7 +440,6 @@ mod tests {
 
     use super::*;
     use crate::key_life::NewKey;
-    use apt_sign::Signer as _;
 
     fn named(user_id: &str) -> NewKey {
         NewKey::named(apt_sign::UserId::parse(user_id).unwrap())

@@ -533,6 +533,15 @@ fn client_config() {
     error: prod has no suite `sid`
     hint: the suites are bookworm, trixie
     ");
+}
+
+#[test]
+fn client_config_in_one_line_style_and_for_a_tagged_state() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    let run = |more: &[&str]| {
+        let url = "https://packages.example.org/";
+        environment.run(&[&["client-config", "prod", "--url", url], more].concat())
+    };
     insta::assert_snapshot!(run(&["--one-line"]), @"
     status: 0
     ---- stdout

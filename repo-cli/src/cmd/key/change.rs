@@ -340,7 +340,7 @@ fn foretell_revocation(
     };
     let document = serde_json::json!({
         "fingerprint": fingerprint.to_string(),
-        "signs_too": other.map(|other| other.to_string()),
+        "signs_too": other.map(ToString::to_string),
         "keyrings": brought.keyrings,
         "failed": brought.failed,
         "dry_run": true,
