@@ -85,7 +85,8 @@ fn a_key_near_its_end_is_named_and_one_that_ends_before_the_signatures_signs_not
 #[test]
 fn every_verb_that_publishes_warns_of_a_key_that_ends() {
     let environment = store();
-    only_key(&environment, &SecretKey::generate("near", SystemTime::now() - DAY, Some(20 * DAY)).unwrap());
+    let key = SecretKey::generate("near", SystemTime::now() - DAY, Some(20 * DAY + DAY / 2)).unwrap();
+    only_key(&environment, &key);
     let _ = environment.run(&["publish", "--allow-key-change"]).succeeds();
     let first = environment.package("hello", "1.0", "all");
     let second = environment.package("hello", "2.0", "all");
@@ -113,7 +114,7 @@ fn every_verb_that_publishes_warns_of_a_key_that_ends() {
     ] {
         let said = environment.run(arguments).succeeds();
         let is_told =
-            said.stderr.contains("it expires in 18 days") && said.stderr.contains("repo-cli key extend");
+            said.stderr.contains("it expires in 19 days") && said.stderr.contains("repo-cli key extend");
         assert_eq!(is_told, !arguments.contains(&"--no-publish"), "{arguments:?}: {said}");
     }
 }
