@@ -38,6 +38,7 @@ mod signals;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    no_core_dump();
     schedule::end_with_parent();
     let arguments = match args::Arguments::read() {
         Ok(arguments) => arguments,
@@ -55,4 +56,10 @@ fn main() -> ExitCode {
         }
     };
     output.finish(status)
+}
+
+/// Keeps secret keys, passphrases and tokens out of a dump of this process, and away from other processes of the same user.
+fn no_core_dump() {
+    // Where the system cannot do that, nothing else is wrong.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

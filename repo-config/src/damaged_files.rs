@@ -15,7 +15,7 @@ use crate::regular_file;
 
 impl Config {
     /// Finds the files that are damaged: a `repo.toml` that is gone, empty or not TOML, drop-ins that are not TOML, keyrings of uploaders
-    /// without a certificate, and files in `keys/` that hold no key. A store without `repo.toml` that has no keys either never had one, unless `backup` has one.
+    /// without a certificate, and files in `keys/` that hold no key or no revocation. A store without `repo.toml` that has no keys either never had one, unless `backup` has one.
     #[must_use]
     pub fn damaged_files(root: &Utf8Path, backup: Option<&Utf8Path>, now: SystemTime) -> Vec<NamedFile> {
         let keys = KeyDirectory::new(root);
@@ -45,6 +45,7 @@ impl Config {
         damaged.extend(keyrings.into_iter().filter(|path| is_no_keyring(path)));
         let key_files = ["asc", "retired"].map(|end| keys.files_ending_in(end).unwrap_or_default());
         damaged.extend(key_files.into_iter().flatten().filter(|path| is_no_key(path, (owner, now))));
+        damaged.extend(keys.damaged_revocations().into_iter().map(|(path, _)| path));
         let named = damaged.into_iter().map(|path| NamedFile {
             setting: String::new(),
             path: path.strip_prefix(root).unwrap_or(&path).to_owned(),

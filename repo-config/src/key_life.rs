@@ -46,6 +46,9 @@ const RETIRED: &str = "retired";
 /// How the name of the file ends that says which keys a key was made to replace.
 const SUCCEEDS: &str = "succeeds";
 
+/// How the name of the file of a revocation ends.
+const REVOCATION: &str = "revocation";
+
 impl KeyDirectory {
     /// Makes a key, as of `now`, and keeps it. From then on it signs too.
     ///
@@ -243,14 +246,24 @@ impl KeyDirectory {
         Ok(true)
     }
 
-    fn revocation_path(&self, fingerprint: &Fingerprint) -> Utf8PathBuf {
-        self.directory.join(format!("{fingerprint}.revocation"))
+    pub(crate) fn revocation_path(&self, fingerprint: &Fingerprint) -> Utf8PathBuf {
+        self.directory.join(format!("{fingerprint}.{REVOCATION}"))
     }
 
     /// Returns whether a revocation of the key goes to clients.
     #[must_use]
     pub fn is_revoked(&self, fingerprint: &Fingerprint) -> bool {
         self.revocation_path(fingerprint).exists()
+    }
+
+    /// Returns the files of revocations that hold none, and what is wrong with each.
+    pub(crate) fn damaged_revocations(&self) -> Vec<(Utf8PathBuf, apt_sign::Error)> {
+        let files = self.files_ending_in(REVOCATION).unwrap_or_default().into_iter();
+        let fault = |path: Utf8PathBuf| {
+            let bytes = crate::regular_file::read(&path).ok()?;
+            Certificate::parse(&bytes).err().map(|error| (path, error))
+        };
+        files.filter_map(fault).collect()
     }
 
     /// Returns a certificate with the revocation of its key, if there is one.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use apt_sign::{
     Certificate, DeferredKey, Fingerprint, KeyFileFault, KeyProblem, KeySigner, Keyring, OpenPgpSigner,
-    PublicPart, SecretKey, StoredKey,
+    PublicPart, SecretKey, Signer as _, StoredKey,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -240,6 +240,7 @@ impl KeyDirectory {
             }
             error => error.into(),
         })?;
+        self.check_revocations(&signer.fingerprints())?;
         let does_not_sign = |(fingerprint, problem)| KeyWarning::DoesNotSign { fingerprint, problem };
         warnings.extend(skipped.into_iter().map(does_not_sign));
         let about = |(fingerprint, problem)| KeyWarning::Problem { fingerprint, problem };
@@ -247,6 +248,17 @@ impl KeyDirectory {
         let served = signer.keyring().certificates().iter().cloned();
         let served = served.map(|certificate| self.with_revocation(certificate)).collect::<Result<_, _>>()?;
         Ok((signer.serving(Keyring::new(served)), warnings))
+    }
+
+    /// Refuses to sign with revoked keys alone: clients that have heard of it accept nothing of that.
+    fn check_revocations(&self, signing: &[Fingerprint]) -> Result<(), KeyError> {
+        match signing.first() {
+            Some(first) if signing.iter().all(|key| self.is_revoked(key)) => {
+                let (path, fingerprint) = (self.revocation_path(first), first.clone());
+                Err(KeyError::Unusable { path, fingerprint, problem: KeyProblem::Revoked })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a list with a key that does not sign any more, and that no other one succeeds.
@@ -310,7 +322,8 @@ impl KeyDirectory {
     #[must_use]
     pub fn inspect(&self, now: SystemTime) -> Option<Inspection> {
         let files = self.files().ok()?;
-        let mut found = Inspection { no_file: self.is_empty(), ..Inspection::default() };
+        let faults = self.damaged_revocations();
+        let mut found = Inspection { no_file: self.is_empty(), faults, ..Inspection::default() };
         let (mut judged, mut certificates) = (Vec::new(), Vec::<(Utf8PathBuf, Certificate)>::new());
         for path in files {
             let certificate = match Certificate::of_key_file(path.as_std_path()) {
@@ -397,7 +410,7 @@ impl KeyDirectory {
 pub struct Inspection {
     /// The public parts of all keys.
     pub keyring: Keyring,
-    /// Files that hold no key, and keys that cannot sign.
+    /// Files that hold no key, or no revocation, and keys that cannot sign.
     pub faults: Vec<(Utf8PathBuf, apt_sign::Error)>,
     /// What is worth a word about the others.
     pub warnings: Vec<KeyWarning>,
@@ -427,7 +440,6 @@ mod tests {
 
     use super::*;
     use crate::key_life::NewKey;
-    use apt_sign::Signer as _;
 
     fn named(user_id: &str) -> NewKey {
         NewKey::named(apt_sign::UserId::parse(user_id).unwrap())

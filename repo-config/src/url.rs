@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::Uri;
-use repo_store::RepositoryName;
+use repo_store::{RepositoryName, TagName};
 
 use crate::error::InvalidValue;
 use crate::value::{FromText, Listen};
@@ -30,6 +30,12 @@ impl Url {
     #[must_use]
     pub fn of_repository(&self, name: &RepositoryName) -> Self {
         Self(format!("{self}/{name}"))
+    }
+
+    /// Returns the address of a tagged state of the repository at this address.
+    #[must_use]
+    pub fn of_tagged_state(&self, tag: &TagName) -> Self {
+        Self(format!("{self}/snapshot/{tag}"))
     }
 
     /// Returns whether any client reaches it as it stands: not through a method that only some have, nor in its own files.

@@ -6,6 +6,7 @@
 mod apt;
 pub mod builders;
 mod environment;
+mod machine;
 mod output;
 pub mod package;
 mod port;
@@ -17,6 +18,7 @@ mod tree;
 
 pub use apt::Apt;
 pub use environment::Environment;
+pub use machine::Machine;
 pub use output::Output;
 pub use port::Port;
 pub use rustix::process::Signal;
@@ -40,6 +42,17 @@ pub fn all_installed(programs: &[&str]) -> bool {
         skipped(&format!("{program} is not installed"));
     }
     missing.is_none()
+}
+
+/// Whether strace, and these programs, are installed and strace can tell which files the program of the tests opens: the program lets nobody
+/// but root look into its memory. If not, says so where it is seen even though the test passes.
+#[must_use]
+pub fn traces_files(programs: &[&str]) -> bool {
+    if !rustix::process::geteuid().is_root() {
+        skipped("only root can trace which files are opened");
+        return false;
+    }
+    all_installed(&["strace"]) && all_installed(programs)
 }
 
 /// Says that a test could not be run, where it is seen even though the test passes.

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use deb_parse::checksum::Sha256;
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_config::Url;
-use repo_store::RepositorySettings;
+use repo_store::{RepositorySettings, TagName};
 pub(crate) use script::quoted;
 use serde::Serialize;
 use setup::Block;
@@ -38,6 +38,12 @@ pub(crate) struct ClientConfigArguments {
     /// Print only the source entry, with the key in it, for machines with apt 2.4 or later whose key never changes
     #[arg(long, conflicts_with = "auth")]
     inline: bool,
+    /// Print only the source entry in one-line style, for a tool that takes no other: the key is in the file that it names
+    #[arg(long, conflicts_with_all = ["inline", "auth", "script", "remove", "pin"])]
+    one_line: bool,
+    /// Set the machine up to stay on a tagged state: it does not see what is published later, new keys among it
+    #[arg(long, value_name = "TAG", value_parser = TagName::parse, conflicts_with_all = ["flat", "auth", "pin"])]
+    snapshot: Option<TagName>,
     /// Print one line that fetches the script, checks it by its hash and runs it, for a machine that has nothing but apt
     #[arg(long, conflicts_with_all = ["inline", "auth"])]
     script: bool,
@@ -69,6 +75,10 @@ pub(crate) fn run(
     } else {
         Setup::of_suites(session, repository, &arguments.suites, url)?
     };
+    let setup = match &arguments.snapshot {
+        Some(tag) => setup.at(tag, session, repository)?,
+        None => setup,
+    };
     let mut document = setup.json()?;
     if arguments.remove {
         document.script = setup.removal();
@@ -81,6 +91,8 @@ pub(crate) fn run(
             document.auth.clone()
         } else if arguments.inline {
             document.inline_entries()
+        } else if arguments.one_line {
+            document.clients.iter().map(|client| client.one_line.as_str()).collect()
         } else if let Some(line) = &document.line {
             line.clone()
         } else {
@@ -88,11 +100,16 @@ pub(crate) fn run(
         };
         output.line(text.trim_end());
     });
-    if !arguments.auth && !arguments.inline && !arguments.remove && setup.has_keyring_package {
+    let is_script = !arguments.auth && !arguments.inline && !arguments.remove && !arguments.one_line;
+    if is_script && setup.has_keyring_package {
         let package = &setup.keyring_package;
         output.note(&format!(
             "hint: then run apt-get install {package} on the machine, so that it follows changes of the keys by itself"
         ));
+    }
+    if arguments.one_line {
+        let (name, path) = (&repository.name, &setup.keyring_path);
+        output.note(&format!("hint: the key for {path}: repo-cli key export --binary --repository {name}"));
     }
     if arguments.inline {
         output.note(
@@ -164,6 +181,8 @@ struct ClientJson {
     sources: String,
     /// The source entry with the key in it.
     inline: String,
+    /// The source entry in one-line style, which names the file of the key.
+    one_line: String,
     script: String,
 }
 
@@ -175,12 +194,13 @@ impl Setup {
                 architectures: block.architectures.iter().map(ToString::to_string).collect(),
                 sources: self.entry(block),
                 inline: self.inline_entry(block)?,
+                one_line: self.one_line_entry(block),
                 script: self.script(std::slice::from_ref(block))?,
             })
         };
         let key = self.keyring.binary()?;
         Ok(ClientConfigJson {
-            url: self.url.to_string(),
+            url: self.source_url().to_string(),
             script: self.whole_script()?,
             line: None,
             keyring: KeyringJson {

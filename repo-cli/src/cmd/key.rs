@@ -18,7 +18,7 @@ use self::rotate::{RetireArguments, RotateArguments};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, RowLimit};
-use crate::session::Session;
+use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct KeyArguments {
@@ -218,7 +218,7 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
             let brought = if *dry_run {
                 serve::foretell_present(session, &repositories, output)?
             } else {
-                serve::bring(session, &repositories, false, output)?
+                serve::bring(session, &repositories, Publishing::default(), output)?
             };
             let document = serde_json::json!({
                 "keyrings": brought.keyrings, "failed": brought.failed, "dry_run": dry_run,

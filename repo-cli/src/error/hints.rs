@@ -189,6 +189,10 @@ fn key_hint(error: &KeyError) -> Option<String> {
         KeyError::Key(apt_sign::Error::Locked { .. })
         | KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. } => UNLOCK.to_owned(),
         KeyError::Key(apt_sign::Error::Offline { .. }) => EXPORT.to_owned(),
+        KeyError::BadKey { path, .. } if path.extension() == Some("revocation") => {
+            let fingerprint = path.file_stem().unwrap_or_default();
+            format!("take the file from the backup; or remove it, then run repo-cli key revoke {fingerprint} again")
+        }
         KeyError::BadKey { .. } => {
             "put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()
         }
@@ -217,6 +221,9 @@ fn key_hint(error: &KeyError) -> Option<String> {
             "run repo-cli key list, then repo-cli key extend FINGERPRINT --expires 3y".to_owned()
         }
         KeyError::Unusable { problem: KeyProblem::NotYetValid { .. }, .. } => SET_THE_CLOCK.to_owned(),
+        KeyError::Unusable { fingerprint, problem: KeyProblem::Revoked, .. } => {
+            format!("run repo-cli key revoke {fingerprint}: it makes another key, and brings it to clients")
+        }
         KeyError::Unusable { .. } => NEW_KEY.to_owned(),
         _ => return None,
     })

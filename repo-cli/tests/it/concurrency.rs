@@ -240,7 +240,7 @@ fn a_lock_ends_with_its_process() {
 
 #[test]
 fn no_file_appears_in_the_published_tree_before_it_is_whole() {
-    if !testkit::all_installed(&["strace"]) {
+    if !testkit::traces_files(&[]) {
         return;
     }
     let environment = store();

@@ -15,7 +15,7 @@ use crate::signing_apart::{offline_store, sign};
 use crate::{PROGRAM, configure, exhaustive, killed_at, store};
 
 /// System calls that change something or name what is to be changed. `?`: not every architecture has each.
-const CALLS: &str = "?write,?writev,?pwrite64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?mkdir,\
+pub(crate) const CALLS: &str = "?write,?writev,?pwrite64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?mkdir,\
     ?mkdirat,?unlink,?unlinkat,?rmdir,?fsync,?fdatasync,?syncfs,?openat,?fchmod,?chmod,?fchmodat,?copy_file_range,\
     ?sendfile,?ftruncate,?utimensat,?flock";
 
@@ -291,7 +291,7 @@ fn errors(verb: &str, call: &str, place: usize) -> Vec<(usize, &'static str)> {
 }
 
 /// Numbers below `count`: all, or some that are spread evenly, the last one among them.
-fn moments(count: usize) -> Vec<usize> {
+pub(crate) fn moments(count: usize) -> Vec<usize> {
     if exhaustive() {
         return (0..count).collect();
     }

@@ -230,7 +230,7 @@ fn a_missing_folder_does_not_hold_back_what_came_from_another() {
 
 #[test]
 fn out_of_file_handles_nothing_is_rejected() {
-    if !testkit::all_installed(&["strace", "taskset"]) {
+    if !testkit::traces_files(&["taskset"]) {
         return;
     }
     let (environment, folder) = with_folder();
@@ -254,7 +254,7 @@ fn out_of_file_handles_nothing_is_rejected() {
 
 #[test]
 fn what_may_not_be_read_is_left_and_told_once() {
-    if !testkit::all_installed(&["strace", "taskset"]) {
+    if !testkit::traces_files(&["taskset"]) {
         return;
     }
     let (environment, folder) = with_folder();
@@ -351,7 +351,7 @@ fn a_file_with_the_longest_name_goes_aside_too() {
 
 #[test]
 fn what_was_taken_and_may_not_be_removed_is_left_and_keeps_nothing_else_from_being_taken() {
-    if !testkit::all_installed(&["strace", "taskset"]) {
+    if !testkit::traces_files(&["taskset"]) {
         return;
     }
     let (environment, folder) = with_folder();
@@ -413,7 +413,7 @@ fn what_an_unreadable_list_may_list_is_left() {
     is_left(&take(&environment, &["--dry-run"]).succeeds());
     fs::write(&copied, &whole).unwrap();
     fs::rename(&copied, &list).unwrap();
-    if testkit::all_installed(&["strace", "taskset"]) {
+    if testkit::traces_files(&["taskset"]) {
         let trace =
             ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", list.file_name().unwrap()];
         let inject = ["-e", "trace=openat,openat2", "-e", "inject=openat,openat2:error=EACCES", "--"];

@@ -13,7 +13,7 @@ use testkit::{Environment, Output, Tree};
 
 use crate::{PROGRAM, configure, store};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn json(output: &Output) -> Value {
     serde_json::from_str(&output.stdout).unwrap()
@@ -29,18 +29,18 @@ fn fingerprint(key: &Value) -> String {
 }
 
 /// Puts a key there as if it had signed all along.
-fn only_key(environment: &Environment, key: &SecretKey) {
+pub(crate) fn only_key(environment: &Environment, key: &SecretKey) {
     let directory = environment.root().join("keys");
     fs::remove_dir_all(&directory).unwrap();
     key.save_new(directory.join(format!("{}.asc", key.fingerprint())).as_std_path()).unwrap();
 }
 
 /// The keyring of the newest version of the package, as clients find it.
-fn served(environment: &Environment) -> Keyring {
+pub(crate) fn served(environment: &Environment) -> Keyring {
     Keyring::parse(&fs::read(environment.public("prod").join("key.gpg")).unwrap()).unwrap()
 }
 
-fn secret_file(environment: &Environment, name: &str, bytes: &[u8]) -> Utf8PathBuf {
+pub(crate) fn secret_file(environment: &Environment, name: &str, bytes: &[u8]) -> Utf8PathBuf {
     let path = environment.write(name, bytes);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     path
@@ -83,6 +83,43 @@ fn a_key_near_its_end_is_named_and_one_that_ends_before_the_signatures_signs_not
 }
 
 #[test]
+fn every_verb_that_publishes_warns_of_a_key_that_ends() {
+    let environment = store();
+    let key = SecretKey::generate("near", SystemTime::now() - DAY, Some(20 * DAY + DAY / 2)).unwrap();
+    only_key(&environment, &key);
+    let _ = environment.run(&["publish", "--allow-key-change"]).succeeds();
+    let first = environment.package("hello", "1.0", "all");
+    let second = environment.package("hello", "2.0", "all");
+    let dropped = environment.package("dropped", "1.0", "all");
+    fs::create_dir(environment.path("drop")).unwrap();
+    fs::rename(&dropped, environment.path("drop/dropped_1.0_all.deb")).unwrap();
+    configure(&environment, "[[retention]]\nkeep_versions = 1\n");
+    let drop = environment.path("drop");
+    for arguments in [
+        &["add", "preprod", first.as_str()][..],
+        &["add", "preprod", second.as_str(), "--no-publish"],
+        &["publish"],
+        &["promote", "hello", "--from", "preprod", "--to", "prod"],
+        &["remove", "preprod", "hello=1.0", "--yes"],
+        &["undo", "preprod", "--yes"],
+        &["rollback", "preprod", "--to", "1", "--yes"],
+        &["rollback", "preprod", "--to", "2", "--yes"],
+        &["incoming", "preprod", drop.as_str(), "--once", "--patience", "0"],
+        &["retention", "--yes"],
+        &["sign", "again"],
+        &["key", "publish"],
+        &["key", "rotate", "--all"],
+        // One of two that ends is told as well.
+        &["sign", "again"],
+    ] {
+        let said = environment.run(arguments).succeeds();
+        let is_told =
+            said.stderr.contains("it expires in 19 days") && said.stderr.contains("repo-cli key extend");
+        assert_eq!(is_told, !arguments.contains(&"--no-publish"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn an_extended_key_reaches_clients_at_once_and_stands_once_in_the_keyring() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);
@@ -114,6 +151,13 @@ fn an_extended_key_reaches_clients_at_once_and_stands_once_in_the_keyring() {
     let _ = environment.run(&["key", "extend", &fingerprint, "--expires", "never"]).succeeds();
     assert_eq!(served(&environment).certificates()[0].expires(), None);
     let _ = environment.run(&["fsck"]).succeeds();
+    // A clock that was set back is named, and nothing is changed.
+    if let Some(mut command) = environment.with_clock("-30d") {
+        let arguments = ["key", "extend", &fingerprint, "--expires", "3y", "--json"];
+        let refused = environment.finish(command.args(arguments)).ends_with(1);
+        assert_eq!(json(&refused)["error"]["code"], "E-CLOCK", "{refused}");
+        assert_eq!(served(&environment).certificates()[0].expires(), None);
+    }
     let unknown =
         environment.run(&["key", "extend", &"A".repeat(40), "--expires", "3y", "--json"]).ends_with(1);
     assert_eq!(json(&unknown)["error"]["code"], "E-UNKNOWN-KEY");

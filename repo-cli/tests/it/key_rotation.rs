@@ -8,7 +8,7 @@ use deb_parse::deb;
 use serde_json::Value;
 use testkit::{Apt, Environment, Output};
 
-use crate::{configure, exhaustive, killed_at, store};
+use crate::{configure, store};
 
 /// The keyring in a package file of the pool, and its version.
 fn keyring_package(environment: &Environment, repository: &str, version: &str) -> Vec<u8> {
@@ -18,7 +18,7 @@ fn keyring_package(environment: &Environment, repository: &str, version: &str) -
 }
 
 /// Unpacks the one file of a keyring package with dpkg, and returns its path.
-fn unpacked(environment: &Environment, repository: &str, version: &str) -> Option<Utf8PathBuf> {
+pub(crate) fn unpacked(environment: &Environment, repository: &str, version: &str) -> Option<Utf8PathBuf> {
     if !testkit::all_installed(&["dpkg-deb"]) {
         return None;
     }
@@ -46,15 +46,20 @@ fn is_accepted(environment: &Environment, repository: &str, keyring: &Utf8PathBu
 }
 
 #[track_caller]
-fn accepts(environment: &Environment, keyring: &Utf8PathBuf) {
+pub(crate) fn accepts(environment: &Environment, keyring: &Utf8PathBuf) {
     for repository in ["preprod", "prod"] {
-        let Some((is_good, said)) = is_accepted(environment, repository, keyring) else { return };
-        assert!(is_good, "{repository}: {said}");
+        accepts_of(environment, repository, keyring);
     }
 }
 
+#[track_caller]
+pub(crate) fn accepts_of(environment: &Environment, repository: &str, keyring: &Utf8PathBuf) {
+    let Some((is_good, said)) = is_accepted(environment, repository, keyring) else { return };
+    assert!(is_good, "{repository}: {said}");
+}
+
 /// The keys of the store as clients are given them now.
-fn exported(environment: &Environment, name: &str) -> Utf8PathBuf {
+pub(crate) fn exported(environment: &Environment, name: &str) -> Utf8PathBuf {
     let path = environment.path(name);
     let keys = environment.command().args(["key", "export", "--binary"]).output().unwrap();
     assert!(keys.status.success());
@@ -69,7 +74,7 @@ fn key_list(environment: &Environment) -> Vec<(String, String)> {
     keys.map(|key| (text(key, "fingerprint"), text(key, "state"))).collect()
 }
 
-fn fingerprints(environment: &Environment) -> Vec<String> {
+pub(crate) fn fingerprints(environment: &Environment) -> Vec<String> {
     key_list(environment).into_iter().map(|(fingerprint, _)| fingerprint).collect()
 }
 
@@ -81,7 +86,7 @@ fn other_than(environment: &Environment, first: &str) -> String {
     keys.remove(0)
 }
 
-fn versions(environment: &Environment, repository: &str) -> Vec<String> {
+pub(crate) fn versions(environment: &Environment, repository: &str) -> Vec<String> {
     let listed = environment.run(&["list", repository, "--json"]).succeeds().stdout;
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let packages = listed["packages"].as_array().unwrap();
@@ -322,79 +327,6 @@ fn a_package_with_the_name_of_the_keyring_comes_from_nowhere_else() {
     assert!(listed.contains("hello") && !listed.contains("preprod-archive-keyring"), "{listed}");
 }
 
-/// Kills a command at one call after another that gives a file its name; an ordinary run tries a few. Each time, what must hold at once
-/// is checked, then the command is given again, and what must hold then is.
-fn killed_anywhere(
-    prepare: fn() -> (Environment, Vec<String>),
-    at_once: fn(&Environment),
-    given_again: fn(&Environment),
-) {
-    if !testkit::all_installed(&["strace", "gpgv"]) {
-        return;
-    }
-    let step = if exhaustive() { 1 } else { 9 };
-    for number in (1..).step_by(step) {
-        let (environment, arguments) = prepare();
-        let calls = "?renameat,?renameat2,?linkat,?rename,?link";
-        let killed = environment.finish(killed_at(&environment, calls, number).args(&arguments));
-        at_once(&environment);
-        let _ = environment.run(&arguments).succeeds();
-        given_again(&environment);
-        let _ = environment.run(&["fsck"]).succeeds();
-        if killed.status == Some(0) {
-            assert!(number > 1, "nothing was killed");
-            return;
-        }
-    }
-}
-
-#[test]
-fn a_rotation_that_is_killed_anywhere_leaves_what_every_client_accepts_and_is_completed_by_the_same_command()
-{
-    let prepare = || {
-        let environment = store();
-        environment.add("prod", &["hello=1.0"]);
-        let _ = exported(&environment, "old.gpg");
-        (environment, ["key", "rotate", "--all"].map(str::to_owned).to_vec())
-    };
-    let old_is_good = |environment: &Environment| accepts(environment, &environment.path("old.gpg"));
-    killed_anywhere(prepare, old_is_good, |environment| {
-        accepts(environment, &environment.path("old.gpg"));
-        assert_eq!(fingerprints(environment).len(), 2, "one key was made");
-        let first = format!("{}.1", jiff::Timestamp::now().strftime("%Y"));
-        for repository in ["preprod", "prod"] {
-            assert_eq!(versions(environment, repository), [&*first]);
-        }
-        let Some(keyring) = unpacked(environment, "prod", &first) else { return };
-        let keyring = apt_sign::Keyring::parse(&fs::read(keyring).unwrap()).unwrap();
-        assert_eq!(keyring.fingerprints().len(), 2);
-        let old = apt_sign::Keyring::parse(&fs::read(environment.path("old.gpg")).unwrap()).unwrap();
-        let mut certificates = keyring.certificates().iter();
-        let new = certificates.find(|new| !old.fingerprints().contains(&new.fingerprint())).unwrap();
-        let path = environment.path("new.gpg");
-        fs::write(&path, new.binary().unwrap()).unwrap();
-        accepts(environment, &path);
-    });
-}
-
-#[test]
-fn a_retirement_that_is_killed_anywhere_leaves_what_updated_clients_accept() {
-    let prepare = || {
-        let environment = store();
-        environment.add("prod", &["hello=1.0"]);
-        let first = fingerprints(&environment).remove(0);
-        let _ = environment.run(&["key", "rotate", "--all"]).succeeds();
-        let _ = exported(&environment, "both.gpg");
-        (environment, ["key", "retire", &first, "--force"].map(str::to_owned).to_vec())
-    };
-    let both_are_good = |environment: &Environment| accepts(environment, &environment.path("both.gpg"));
-    killed_anywhere(prepare, both_are_good, |environment| {
-        accepts(environment, &environment.path("both.gpg"));
-        accepts(environment, &exported(environment, "new.gpg"));
-        assert_eq!(fingerprints(environment).len(), 1);
-    });
-}
-
 #[test]
 fn packages_go_back_and_keys_do_not() {
     let environment = store();
@@ -448,4 +380,89 @@ fn no_key_is_made_while_the_clock_is_wrong_or_no_key_is_good() {
     let refused = environment.run(&["key", "rotate", "--all", "--json"]).ends_with(1);
     let refused: Value = serde_json::from_str(&refused.stdout).unwrap();
     assert_eq!(refused["error"]["code"], "E-NO-KEY", "{refused}");
+}
+
+#[test]
+fn nothing_that_stops_packages_stops_the_keys() {
+    let environment = store();
+    let package = environment.package("hello", "1.0", "all");
+    configure(
+        &environment,
+        r#"
+        [[gate]]
+        to = ["prod"]
+        approvals = 2
+        [[gate]]
+        to = ["prod"]
+        forbid_versions = ["20*"]
+        require_fields = ["Bugs"]
+        attested = ["build"]
+        [[freeze]]
+        repositories = ["prod"]
+        days = "Mon 00:00 .. Sun 23:59"
+        [suite.bookworm]
+        components = ["main", "contrib"]
+        only_routed = true
+        [[route]]
+        packages = ["*"]
+        component = "contrib"
+        "#,
+    );
+    let _ = environment.run(&["freeze", "prod", "--until", "14d", "--reason", "closed"]).succeeds();
+    let _ = environment.run(&["add", "prod", package.as_str()]).ends_with(1);
+    let first = fingerprints(&environment).remove(0);
+    let year = jiff::Timestamp::now().strftime("%Y").to_string();
+    let mut expected = Vec::new();
+    for (number, arguments) in [
+        &["key", "publish"][..],
+        &["key", "rotate", "--all"],
+        &["key", "extend", &first, "--expires", "3y"],
+        &["key", "revoke", &first],
+        &["key", "retire", &first, "--force"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let _ = environment.run(arguments).succeeds();
+        expected.push(format!("{year}.{}", number + 1));
+        assert_eq!(versions(&environment, "prod"), expected, "{arguments:?}");
+        // In the component main, as every source entry has it.
+        assert!(!keyring_package(&environment, "prod", &expected[number]).is_empty());
+    }
+    let _ = environment.run(&["fsck"]).succeeds();
+    let _ = environment.run(&["key", "check"]).succeeds();
+}
+
+#[test]
+fn a_key_is_not_retired_while_a_suite_lacks_the_new_one() {
+    let environment = store();
+    let _ = environment.run(&["key", "publish"]).succeeds();
+    let first = fingerprints(&environment).remove(0);
+    let _ = environment.run(&["key", "rotate", "--all"]).succeeds();
+    let settings = fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    let settings = settings.replace("suites = [\"bookworm\"]", "suites = [\"bookworm\", \"trixie\"]");
+    fs::write(environment.root().join("repo.toml"), settings).unwrap();
+    configure(&environment, "[repositories.prod]\nflat = \"bookworm\"\n");
+    let _ = environment.run(&["publish"]).succeeds();
+    let later = || {
+        let mut command = environment.with_clock("+40d")?;
+        Some(environment.finish(command.args(["key", "retire", &first])).ends_with(1))
+    };
+    let Some(refused) = later() else { return };
+    for repository in ["preprod", "prod"] {
+        let lacking = format!("{repository}: no {repository}-archive-keyring with the new key in trixie");
+        assert!(refused.stderr.contains(&lacking), "{refused}");
+    }
+    let checked = environment.run(&["key", "check"]).ends_with(3);
+    assert!(checked.stdout.contains("not every suite has prod-archive-keyring with key"), "{checked}");
+    let _ = environment.run(&["key", "publish"]).succeeds();
+    let _ = environment.run(&["key", "check"]).succeeds();
+    let refused = later().unwrap();
+    assert!(!refused.stderr.contains("trixie"), "{refused}");
+    // Nobody knows of machines: that alone is left.
+    assert!(refused.stderr.contains("1 condition not met"), "{refused}");
+    assert!(
+        refused.stderr.contains("preprod, prod: which machines have the new key is not known"),
+        "{refused}"
+    );
 }

@@ -7,7 +7,7 @@ use apt_sign::SecretKey;
 use camino::{Utf8Path, Utf8PathBuf};
 use testkit::{Environment, Output};
 
-use crate::store;
+use crate::{configure, store};
 
 fn give_to(user: u32, path: &Utf8Path) {
     chown(path, Some(user), None).unwrap();
@@ -404,4 +404,51 @@ fn keys_behind_a_link_are_refused_by_a_backup_and_that_is_said() {
     let backup = environment.path("backup");
     let output = environment.run(&["backup", backup.as_str()]).ends_with(1);
     assert!(output.stderr.contains("keys is a symbolic link"), "{output}");
+}
+
+#[test]
+fn a_key_that_apt_refuses_is_named_by_a_check_and_clients_are_not_given_it() {
+    let environment = store();
+    let _ = environment.run(&["key", "publish"]).succeeds();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../apt-sign/tests/it/data");
+    for (name, problem) in [
+        ("rsa1024", "apt refuses rsa1024 keys"),
+        ("dsa", "apt refuses dsa2048 keys"),
+        ("brainpool", "apt refuses brainpoolp256 keys"),
+        ("sha1", "its self-signature rests on SHA1, which apt refuses"),
+        ("revoked", "it is revoked"),
+    ] {
+        std::fs::copy(format!("{data}/{name}.asc"), environment.root().join("weak.asc")).unwrap();
+        configure(
+            &environment,
+            "[[signing.signer]]\ncommand = ['/usr/local/bin/kms']\npublic_key = 'weak.asc'\n",
+        );
+        let checked = environment.run(&["key", "check"]).ends_with(3);
+        assert!(checked.stdout.contains(problem), "{checked}");
+        assert!(checked.stdout.contains("take its [[signing.signer]] out of repo.toml"), "{checked}");
+        assert!(!checked.stdout.contains("retire"), "it cannot be retired here: {checked}");
+        let _ = environment.run(&["sign", "again", "prod"]).succeeds();
+    }
+}
+
+#[test]
+fn a_damaged_revocation_is_named_with_its_cure() {
+    let environment = store();
+    let key = key_file(&environment);
+    let fingerprint = key.file_stem().unwrap().to_owned();
+    let _ = environment.run(&["key", "revoke", &fingerprint]).succeeds();
+    std::fs::write(key.with_extension("revocation"), "damaged").unwrap();
+    let found = environment.run(&["fsck"]).ends_with(1);
+    assert!(found.stdout.contains(&format!("damaged keys/{fingerprint}.revocation")), "{found}");
+    let checked = environment.run(&["key", "check"]).ends_with(3);
+    assert!(checked.stdout.contains(&format!("keys/{fingerprint}.revocation")), "{checked}");
+    let refused = environment.run(&["sign", "again"]).ends_with(1);
+    assert!(
+        refused.stderr.contains(&format!("then run repo-cli key revoke {fingerprint} again")),
+        "{refused}"
+    );
+    std::fs::remove_file(key.with_extension("revocation")).unwrap();
+    let _ = environment.run(&["key", "revoke", &fingerprint]).succeeds();
+    let _ = environment.run(&["sign", "again"]).succeeds();
+    let _ = environment.run(&["fsck"]).succeeds();
 }

@@ -55,7 +55,7 @@ fn what_needs_settings_asks_for_repo_toml() {
 
 #[test]
 fn a_verb_reads_the_signing_keys_once_and_only_to_sign() {
-    if !testkit::all_installed(&["strace"]) {
+    if !testkit::traces_files(&[]) {
         return;
     }
     let environment = store();
@@ -79,7 +79,7 @@ fn a_verb_reads_the_signing_keys_once_and_only_to_sign() {
 
 #[test]
 fn a_protected_key_is_opened_once_and_only_to_sign() {
-    if !testkit::all_installed(&["strace"]) {
+    if !testkit::traces_files(&[]) {
         return;
     }
     let environment = store();

@@ -40,6 +40,7 @@ mod incoming;
 mod indices;
 mod integrity;
 mod json;
+mod key_crashes;
 mod key_life;
 mod key_rotation;
 mod keys;
@@ -95,6 +96,7 @@ mod tokens;
 mod true_copies;
 mod undoing;
 mod watching;
+mod whole_machines;
 
 use std::process::Command;
 

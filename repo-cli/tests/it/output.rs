@@ -536,6 +536,38 @@ fn client_config() {
 }
 
 #[test]
+fn client_config_in_one_line_style_and_for_a_tagged_state() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    let run = |more: &[&str]| {
+        let url = "https://packages.example.org/";
+        environment.run(&[&["client-config", "prod", "--url", url], more].concat())
+    };
+    insta::assert_snapshot!(run(&["--one-line"]), @"
+    status: 0
+    ---- stdout
+    deb [arch=amd64 signed-by=/usr/share/keyrings/prod-archive-keyring.gpg] https://packages.example.org/prod bookworm main
+    deb [arch=amd64 signed-by=/usr/share/keyrings/prod-archive-keyring.gpg] https://packages.example.org/prod trixie main
+    ---- stderr
+    hint: the key for /usr/share/keyrings/prod-archive-keyring.gpg: repo-cli key export --binary --repository prod
+    ");
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["tag", "prod", "first"]).succeeds();
+    insta::assert_snapshot!(run(&["--one-line", "--suite", "trixie", "--snapshot", "first"]), @"
+    status: 0
+    ---- stdout
+    deb [arch=amd64 signed-by=/usr/share/keyrings/prod-archive-keyring.gpg] https://packages.example.org/prod/snapshot/first trixie main
+    ---- stderr
+    hint: the key for /usr/share/keyrings/prod-archive-keyring.gpg: repo-cli key export --binary --repository prod
+    ");
+    insta::assert_snapshot!(run(&["--snapshot", "frist"]), @"
+    status: 1
+    ---- stderr
+    error: prod has no tag `frist`
+    hint: did you mean `first`? (run repo-cli tag prod)
+    ");
+}
+
+#[test]
 fn key() {
     let environment = store();
     insta::assert_snapshot!(environment.run(&["key", "list"]), @"

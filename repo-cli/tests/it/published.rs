@@ -29,6 +29,13 @@ impl Published {
         Self { root: environment.public(repository), keyring }
     }
 
+    /// The repository, with the keys that are published in it.
+    pub(crate) fn with_its_keys(environment: &Environment, repository: &str) -> Self {
+        let root = environment.public(repository);
+        let keyring = Keyring::parse(&fs::read(root.join("key.gpg")).unwrap()).unwrap();
+        Self { root, keyring }
+    }
+
     /// Reads everything that clients can reach from `dists`; the content of each suite, or what is wrong.
     pub(crate) fn read(&self) -> Result<Content, String> {
         // One look at the link, as a web server's document root has it: what follows must be consistent.

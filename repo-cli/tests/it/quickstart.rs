@@ -175,7 +175,9 @@ fn the_whole_text() {
         esac
     done
 
+    owned=
     if dpkg -S "$keyring" > /dev/null 2>&1; then
+        owned=yes
         echo "keeping $keyring, which belongs to a package"
     else
         put "$work/keyring" "$keyring" 644
@@ -190,8 +192,17 @@ fn the_whole_text() {
         grep -lsF "$url" /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources >&2 || :
         exit 1
     fi
-    if apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
-        -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
+    update() {
+        LC_ALL=C apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+            -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"
+    }
+    replaced() {
+        if [ -z "$owned" ] || cmp -s "$work/keyring" "$keyring"; then return 1; fi
+        grep -qi signature "$work/said" || return 1
+        echo "replacing $keyring: the repository has other keys than the package"
+        put "$work/keyring" "$keyring" 644
+    }
+    if update || { replaced && update; }; then cat "$work/said" >&2; else
         undo
         cat "$work/said" >&2
         if grep -q ' 401 ' "$work/said"; then

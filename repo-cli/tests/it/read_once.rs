@@ -4,7 +4,7 @@ use crate::store;
 
 #[test]
 fn a_package_is_read_once_and_what_was_written_is_not_read_back() {
-    if !testkit::all_installed(&["strace"]) {
+    if !testkit::traces_files(&[]) {
         return;
     }
     let environment = store();
@@ -32,7 +32,7 @@ fn a_package_is_read_once_and_what_was_written_is_not_read_back() {
 
 #[test]
 fn nothing_is_written_of_files_that_the_store_has() {
-    if !testkit::all_installed(&["strace"]) {
+    if !testkit::traces_files(&[]) {
         return;
     }
     let environment = store();
@@ -77,7 +77,7 @@ fn nothing_is_written_of_files_that_the_store_has() {
 
 #[test]
 fn the_record_of_what_clients_see_is_read_once_for_a_change() {
-    if !testkit::all_installed(&["strace"]) {
+    if !testkit::traces_files(&[]) {
         return;
     }
     let environment = store();
@@ -106,7 +106,7 @@ fn the_record_of_what_clients_see_is_read_once_for_a_change() {
 #[test]
 fn what_a_promotion_replaces_is_not_looked_up_for_each_package() {
     const PACKAGES: usize = 150;
-    if !testkit::all_installed(&["strace"]) {
+    if !testkit::traces_files(&[]) {
         return;
     }
     let environment = store();

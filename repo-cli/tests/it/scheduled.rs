@@ -145,6 +145,22 @@ fn verbs_run_at_their_times() {
 }
 
 #[test]
+fn signatures_are_renewed_by_the_server() {
+    let environment = store();
+    configure(&environment, "valid_for = \"14d\"\n[schedule]\nrefresh = \"hourly\"\n");
+    let _ = environment.run(&["publish"]).succeeds();
+    let signed = || fs::read_to_string(environment.public("prod").join("dists/bookworm/InRelease")).unwrap();
+    let before = signed();
+    // Ten days later, some seconds before the full hour.
+    let now = jiff::Timestamp::now().as_second();
+    let then = (now + 10 * 24 * 3600) / 3600 * 3600 - 15;
+    let Some(mut command) = environment.with_clock(&format!("+{}", then - now)) else { return };
+    let serving = Serving::start(&environment, command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1"));
+    serving.wait_until("they were renewed", |_| signed() != before);
+    drop(serving);
+}
+
+#[test]
 fn what_a_killed_server_started_ends_with_it() {
     let environment = store();
     let folder = environment.path("drop");

@@ -420,3 +420,71 @@ fn a_repository_that_lists_its_keys_is_signed_by_these_and_what_succeeds_them() 
     assert!(unknown.stderr.contains("no signing key"), "{unknown}");
     let _ = environment.run(&["sign", "again", "preprod"]).succeeds();
 }
+
+#[test]
+fn a_repository_whose_own_key_is_revoked_gets_another_one() {
+    let (environment, forced) = (store(), store());
+    for (environment, more) in [(&environment, &[][..]), (&forced, &["--force"])] {
+        let first = keys(environment).remove(0);
+        let _ = environment.run(&["key", "generate"]).succeeds();
+        let second = keys(environment).into_iter().find(|key| *key != first).unwrap();
+        let lists =
+            format!("[repositories.preprod]\nkeys = ['{first}']\n[repositories.prod]\nkeys = ['{second}']\n");
+        configure(environment, &lists);
+        let _ = environment.run(&["publish", "--allow-key-change"]).succeeds();
+        let _ = environment.run(&["key", "publish"]).succeeds();
+        let old = fs::read(environment.public("prod").join("key.gpg")).unwrap();
+        let before = fs::read(environment.public("preprod").join("dists/bookworm/InRelease")).unwrap();
+
+        let revoke = [&["key", "revoke", &second], more].concat();
+        let foretold = environment.run(&[&revoke[..], &["--dry-run"]].concat()).succeeds();
+        assert!(foretold.stdout.contains("a new key would sign"), "{foretold}");
+        let revoked = environment.run(&revoke).succeeds();
+        let third = keys(environment).into_iter().find(|key| *key != first && *key != second).unwrap();
+        assert!(revoked.stdout.contains(&format!("made key {third}")), "{revoked}");
+        assert!(!revoked.stdout.contains("preprod"), "the key signs nothing there: {revoked}");
+        let now = fs::read(environment.public("preprod").join("dists/bookworm/InRelease")).unwrap();
+        assert!(now == before);
+        // Machines that have heard of the revocation accept what the new key signs; the others what the old one does.
+        assert!(signed_by(environment, "prod").contains(&third));
+        let signed = fs::read(environment.public("prod").join("dists/bookworm/InRelease")).unwrap();
+        let known = Keyring::parse(&old).unwrap().verify_inline(&signed, SystemTime::now());
+        assert_eq!(known.is_ok(), more.is_empty(), "{known:?}");
+        let _ = environment.run(&["fsck"]).succeeds();
+    }
+    // What is left when the file of the new key gets lost would be refused by every machine that follows.
+    let second = json(&environment.run(&["key", "list", "--json"]).succeeds())["keys"].clone();
+    let second =
+        second.as_array().unwrap().iter().find(|key| key["state"] == "revoked").unwrap()["fingerprint"]
+            .clone();
+    let second = second.as_str().unwrap();
+    let again = environment.run(&["key", "revoke", second]).succeeds();
+    assert!(again.stdout.contains("is already revoked") && !again.stdout.contains("made key"), "{again}");
+    let third = json(&environment.run(&["key", "revoke", second, "--json"]).succeeds())["signs_too"].clone();
+    fs::remove_file(environment.root().join(format!("keys/{}.asc", third.as_str().unwrap()))).unwrap();
+    let refused = environment.run(&["sign", "again", "prod"]).ends_with(1);
+    assert!(refused.stderr.contains("cannot sign: it is revoked"), "{refused}");
+    assert!(refused.stderr.contains(&format!("hint: run repo-cli key revoke {second}")), "{refused}");
+    let made = environment.run(&["key", "revoke", second]).succeeds();
+    assert!(made.stdout.contains("made key "), "{made}");
+    assert_eq!(signed_by(&environment, "prod").len(), 1);
+}
+
+#[test]
+fn nothing_is_dumped_when_a_process_dies_while_it_holds_a_key() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let Some((environment, _)) = with_service() else { return };
+    let unlimited = |command: &str| {
+        let mut shell = environment.other(&["sh", "-c", &format!("ulimit -c unlimited; {command}")]);
+        shell.status().unwrap()
+    };
+    let other = unlimited("kill -ABRT $$");
+    if !other.core_dumped() {
+        testkit::skipped("no process leaves a dump here");
+        return;
+    }
+    program(&environment, "kms-sign", "kill -ABRT $PPID; exit 1");
+    let died = unlimited(&format!("exec {} sign again", crate::PROGRAM));
+    assert_eq!(died.signal(), Some(6));
+    assert!(!died.core_dumped());
+}

@@ -255,3 +255,26 @@ fn the_script_brings_the_authority_that_the_machine_does_not_know() {
     let refused = environment.run(&["client-config", "prod", "--url", &address]).ends_with(1);
     assert!(refused.stderr.contains("holds no certificate in PEM, or a key"), "{refused}");
 }
+
+#[test]
+fn an_expired_certificate_of_the_server_is_seen_by_the_script_though_apt_ends_with_0() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    if !certificate_by(&environment, "old", &["faketime", "-f", "-10d"]) {
+        return;
+    }
+    install(&environment, "old");
+    let authority = environment.path("used.crt");
+    let with_authority =
+        settings(&environment, "").replace(" }", &format!(", authority = \"{authority}\" }}"));
+    configure(&environment, &with_authority);
+    let (_server, address) = serve(&environment);
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let script = environment.run(&["client-config", "prod", "--url", &address]).succeeds().stdout;
+    let refused = apt.set_up(&script, "bookworm", "").ends_with(1);
+    assert!(refused.stderr.contains("ertificate"), "{refused}");
+    assert!(refused.stderr.contains("everything is as it was before"), "{refused}");
+    for left in ["etc/apt/sources.list.d/prod.sources", "etc/apt/prod-ca.crt", "etc/apt/apt.conf.d/50prod"] {
+        assert!(!apt.path(left).exists(), "{left}");
+    }
+}

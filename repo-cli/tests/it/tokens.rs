@@ -300,3 +300,42 @@ fn an_invitation_sets_a_machine_up_and_replaces_its_login() {
     let _ = apt.set_up(&script, "bookworm", &login).succeeds();
     assert!(fs::read_to_string(&entry).unwrap().contains("login web2"));
 }
+
+#[test]
+fn a_repository_whose_name_begins_like_another_gets_its_own_token() {
+    let environment = store();
+    configure(
+        &environment,
+        "[repositories.prod]\naccess = [[\"tokens\"]]\n[repositories.prod-eu]\naccess = [[\"tokens\"]]\n",
+    );
+    environment.add("prod", &["hello=1.0", "servus=1.0"]);
+    environment.add("prod-eu", &["bonjour=1.0"]);
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    for repository in ["prod", "prod-eu"] {
+        let url = server.url();
+        let made = environment.run(&["access", "add", repository, "web1", "--url", &url]).succeeds();
+        apt.auth(repository, &made.stdout);
+        let arguments = ["client-config", repository, "--suite", "bookworm", "--inline", "--url", &url];
+        apt.source(repository, &environment.run(&arguments).succeeds().stdout);
+    }
+    let begun = Instant::now();
+    while apt.update().status != Some(0) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", apt.update());
+        sleep(Duration::from_millis(200));
+    }
+    // Revoked between two packages of an installation: with another token the rest is fetched.
+    let _ = apt.get(&["download", "hello", "bonjour"]).succeeds();
+    let _ = environment.run(&["access", "revoke", "prod", "web1"]).succeeds();
+    let begun = Instant::now();
+    while apt.update().status == Some(0) {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        sleep(Duration::from_millis(200));
+    }
+    let refused = apt.get(&["download", "servus", "bonjour"]).ends_with(100);
+    assert!(refused.stderr.contains("401"), "{refused}");
+    let made = environment.run(&["access", "add", "prod", "web2", "--url", &server.url()]).succeeds();
+    apt.auth("prod", &made.stdout);
+    soon(&server, Some(("web2", made.stdout.trim_end().rsplit_once(' ').unwrap().1)), 200);
+    let _ = apt.get(&["download", "servus", "bonjour"]).succeeds();
+}

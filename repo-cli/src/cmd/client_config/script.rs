@@ -136,10 +136,14 @@ put "$work/conf" "$conf" 644
 "#;
 
 /// Puts the key and the entry in place. Two entries with different keys for one address make apt refuse every source of the machine: the
-/// entry of this name is replaced. `apt-get update` may end with 0 though nothing can be installed: so it is looked for the package with the
-/// keys, where the repository has it.
+/// entry of this name is replaced. A package of keys that the machine has is newer than an old script, but older than the repository where
+/// the machine slept through a change of keys: its file is replaced when apt refuses the signature with it, and accepts it with the new
+/// one. `apt-get update` may end with 0 though nothing can be installed: so it is looked for the package with the keys, where the
+/// repository has it.
 const END: &str = r#"
+owned=
 if dpkg -S "$keyring" > /dev/null 2>&1; then
+    owned=yes
     echo "keeping $keyring, which belongs to a package"
 else
     put "$work/keyring" "$keyring" 644
@@ -154,8 +158,17 @@ if apt-get indextargets > /dev/null 2> "$work/said" < /dev/null; then :; else
     grep -lsF "$url" /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources >&2 || :
     exit 1
 fi
-if apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
-    -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
+update() {
+    LC_ALL=C apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+        -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"
+}
+replaced() {
+    if [ -z "$owned" ] || cmp -s "$work/keyring" "$keyring"; then return 1; fi
+    grep -qi signature "$work/said" || return 1
+    echo "replacing $keyring: the repository has other keys than the package"
+    put "$work/keyring" "$keyring" 644
+}
+if update || { replaced && update; }; then cat "$work/said" >&2; else
     undo
     cat "$work/said" >&2
     if grep -q ' 401 ' "$work/said"; then
@@ -248,7 +261,7 @@ impl Setup {
             push(&mut text, format_args!("\nmachine={machine}\nauth={auth}{LOGIN}"));
         }
         if self.authority.is_some() {
-            let host = quoted(self.url.host());
+            let host = quoted(self.host());
             let (authority, conf) = (quoted(&self.authority_path()), quoted(&self.conf_path()));
             push(&mut text, format_args!("\nhost={host}\nauthority={authority}\nconf={conf}{AUTHORITY}"));
         }
@@ -258,7 +271,8 @@ impl Setup {
 
     /// Returns the script that takes back what the others do.
     pub(crate) fn removal(&self) -> String {
-        let mut text = format!("# Takes {} off a machine: paste all of this into a root shell\n", self.url);
+        let mut text =
+            format!("# Takes {} off a machine: paste all of this into a root shell\n", self.source_url());
         let (auth, conf, authority) = (self.auth_path(), self.conf_path(), self.authority_path());
         let variables = [
             ("auth", &*auth),
@@ -274,7 +288,7 @@ impl Setup {
 
     /// Writes the names of the files, and what stops where others have something in them.
     fn name_files(&self, text: &mut String, variables: &[(&str, &str)]) {
-        let (url, entry) = (self.url.to_string(), self.sources_path());
+        let (url, entry) = (self.source_url().to_string(), self.sources_path());
         let list = entry.replace(".sources", ".list");
         let all = [("url", &*url), ("keyring", &*self.keyring_path), ("entry", &*entry), ("list", &*list)];
         for (name, value) in all.iter().chain(variables) {
@@ -286,12 +300,13 @@ impl Setup {
     fn heading(&self, blocks: &[Block]) -> String {
         let suites =
             |block: &Block| block.suites.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let url = self.source_url();
         let what = match blocks {
-            [block] if block.suites.is_empty() => format!("{}, the flat form", self.url),
-            [block] => format!("{}, suite {}", self.url, suites(block)),
+            [block] if block.suites.is_empty() => format!("{url}, the flat form"),
+            [block] => format!("{url}, suite {}", suites(block)),
             blocks => {
                 let all = blocks.iter().map(suites).collect::<Vec<_>>().join(" or ");
-                format!("{}, suite {all} by the release of the machine", self.url)
+                format!("{url}, suite {all} by the release of the machine")
             }
         };
         format!("# {what}: paste all of this into a root shell; again after a change of keys\n")

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use apt_sign::Keyring;
 use deb_parse::{Architecture, Component, SuiteName};
 use repo_config::{KeyError, Url, without_repeats};
-use repo_store::{RepositorySettings, Store, SuiteSettings};
+use repo_store::{HistoryError, RepositorySettings, Store, SuiteSettings, TagName};
 
 use crate::error::Failure;
 use crate::session::Session;
@@ -18,7 +18,9 @@ pub(crate) struct Setup {
     /// Where the client keeps the key.
     pub(super) keyring_path: String,
     /// The address of the repository itself.
-    pub(super) url: Url,
+    url: Url,
+    /// The tagged state that the machine stays on, if it is to.
+    state: Option<TagName>,
     pub(super) keyring: Keyring,
     /// The package with the keys, and whether clients find it.
     pub(super) keyring_package: String,
@@ -112,9 +114,51 @@ impl Setup {
             has_keyring_package: has_keyring_package(&session.store, repository)?,
             authority: authority(session, &url)?,
             url,
+            state: None,
             needs_password: session.config.needs_password(&repository.name),
             blocks,
         })
+    }
+
+    /// Returns the setup for machines that stay on a tagged state: what is published later they do not see, new keys among it.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] when clients do not find the state, or none of the suites in it.
+    pub(super) fn at(
+        mut self,
+        tag: &TagName,
+        session: &Session,
+        repository: &RepositorySettings,
+    ) -> Result<Self, Failure> {
+        let known = session.store.tags(&repository.name)?;
+        if !known.iter().any(|known| known.name == *tag) {
+            let (repository, tag) = (repository.name.clone(), tag.clone());
+            let known = known.into_iter().map(|known| known.name).collect();
+            return Err(repo_store::Error::from(HistoryError::UnknownTag { repository, tag, known }).into());
+        }
+        let dists = session.root.join("public").join(repository.name.as_str());
+        let dists = dists.join("snapshot").join(tag.as_str()).join("dists");
+        self.blocks.retain(|block| block.suites.iter().all(|suite| dists.join(suite.as_str()).exists()));
+        if self.blocks.is_empty() {
+            return Err(Failure::Usage("clients do not find these suites in the tagged state"));
+        }
+        // The state may have been published without source packages, and before there were keyring packages.
+        let paragraphs = self.blocks.iter_mut().flat_map(|block| &mut block.paragraphs);
+        paragraphs.for_each(|paragraph| paragraph.types = "deb");
+        Ok(Self { state: Some(tag.clone()), has_keyring_package: false, ..self })
+    }
+
+    /// Returns the address that the source entry names.
+    pub(super) fn source_url(&self) -> Url {
+        match &self.state {
+            Some(tag) => self.url.of_tagged_state(tag),
+            None => self.url.clone(),
+        }
+    }
+
+    /// Returns the name or the address of the server.
+    pub(super) fn host(&self) -> &str {
+        self.url.host()
     }
 
     /// Returns where the client keeps the source entry.
@@ -149,7 +193,12 @@ impl Setup {
 
     /// Returns the source entry of a block that names the key by its path.
     pub(super) fn entry(&self, block: &Block) -> String {
-        block.entry(&self.url, &format!(" {}", self.keyring_path))
+        block.entry(&self.source_url(), &format!(" {}", self.keyring_path))
+    }
+
+    /// Returns the source entry of a block in one-line style, for what takes no other. It names the key by its path.
+    pub(super) fn one_line_entry(&self, block: &Block) -> String {
+        block.one_line_entry(&self.source_url(), &self.keyring_path)
     }
 
     /// Returns the source entry of a block with the key in it.
@@ -157,7 +206,7 @@ impl Setup {
     /// # Errors
     /// When the library for signatures fails to write the key.
     pub(super) fn inline_entry(&self, block: &Block) -> Result<String, Failure> {
-        Ok(block.entry(&self.url, &self.keyring.armored_for_sources()?))
+        Ok(block.entry(&self.source_url(), &self.keyring.armored_for_sources()?))
     }
 }
 
@@ -188,6 +237,10 @@ impl Block {
         })
     }
 
+    fn one_line_entry(&self, url: &Url, keyring_path: &str) -> String {
+        self.paragraphs.iter().map(|paragraph| paragraph.lines(url, keyring_path)).collect()
+    }
+
     /// `signed_by` is what follows the colon.
     fn entry(&self, url: &Url, signed_by: &str) -> String {
         let paragraphs = self.paragraphs.iter().map(|paragraph| {
@@ -202,6 +255,19 @@ impl Block {
             )
         });
         paragraphs.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Paragraph {
+    /// Returns a line for each kind of package and each suite.
+    fn lines(&self, url: &Url, keyring_path: &str) -> String {
+        let architectures = self.architectures.iter().map(Architecture::as_str).collect::<Vec<_>>().join(",");
+        let components: String = self.components.iter().map(|component| format!(" {component}")).collect();
+        let line = |kind: &str, suite: &str| {
+            format!("{kind} [arch={architectures} signed-by={keyring_path}] {url} {suite}{components}\n")
+        };
+        let of_kind = |kind: &str| self.suites.split(' ').map(|suite| line(kind, suite)).collect::<String>();
+        self.types.split(' ').map(of_kind).collect()
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::SystemTime;
 use apt_sign::{Certificate, Fingerprint, RevocationReason};
 use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use repo_config::FromText as _;
+use repo_config::{FromText as _, KeyError};
+use repo_store::RepositorySettings;
 
 use super::{ForceArguments, GenerateArguments, rotate, serve};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::passphrase;
-use crate::session::Session;
+use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ImportArguments {
@@ -138,7 +139,7 @@ pub(super) fn import(
         }
         None => match import(None) {
             // Another tool protected it, perhaps with the passphrase of our keys; or a person knows it.
-            Err(repo_config::KeyError::Key(error @ apt_sign::Error::Locked { .. })) => {
+            Err(KeyError::Key(error @ apt_sign::Error::Locked { .. })) => {
                 match session.keys().passphrase()? {
                     Some(passphrase) => import(Some(&passphrase)),
                     None => Err(error.into()),
@@ -148,8 +149,8 @@ pub(super) fn import(
         },
     };
     let (key, is_new) = imported.map_err(|error| match error {
-        repo_config::KeyError::Key(source @ apt_sign::Error::Malformed { .. }) => {
-            repo_config::KeyError::BadKey { path: file.clone(), source }
+        KeyError::Key(source @ apt_sign::Error::Malformed { .. }) => {
+            KeyError::BadKey { path: file.clone(), source }
         }
         error => error,
     })?;
@@ -175,11 +176,14 @@ pub(super) fn extend(
 ) -> Result<Outcome, Failure> {
     let now = session.context().now;
     let expires = arguments.expires.moment(now)?;
+    let certificates = session.keys().certificates()?.0;
+    let known = known(&arguments.fingerprint, &certificates, session)?;
+    if known.created() > SystemTime::from(now) {
+        let created = Timestamp::try_from(known.created()).unwrap_or(Timestamp::MAX);
+        return Err(KeyError::ClockBeforeKey { now, created }.into());
+    }
     let changed = if arguments.dry_run {
-        let certificates = session.keys().certificates()?.0;
-        let unknown = || repo_config::KeyError::UnknownKey { fingerprint: arguments.fingerprint.clone() };
-        let known = certificates.iter().find(|one| one.fingerprint() == arguments.fingerprint);
-        known.ok_or_else(unknown)?.expires() != expires
+        known.expires() != expires
     } else {
         session.keys().extend(&arguments.fingerprint, expires, now.into())?
     };
@@ -197,7 +201,7 @@ pub(super) fn extend(
     });
     let repositories = session.repositories(&[])?;
     let brought = match (arguments.dry_run, changed) {
-        (false, _) => serve::bring(session, &repositories, false, output)?,
+        (false, _) => serve::bring(session, &repositories, Publishing::default(), output)?,
         (true, true) => serve::foretell_changed(session, &repositories, output)?,
         (true, false) => serve::foretell_present(session, &repositories, output)?,
     };
@@ -212,6 +216,20 @@ pub(super) fn extend(
     Ok(Outcome::of(brought.failed.is_empty()))
 }
 
+/// Returns a key that is kept here, and so can be changed.
+fn known<'a>(
+    fingerprint: &Fingerprint,
+    certificates: &'a [Certificate],
+    session: &Session,
+) -> Result<&'a Certificate, Failure> {
+    let known = certificates.iter().find(|certificate| certificate.fingerprint() == *fingerprint);
+    let known = known.ok_or_else(|| KeyError::UnknownKey { fingerprint: fingerprint.clone() })?;
+    if session.keys().is_external(fingerprint)? {
+        return Err(KeyError::Elsewhere { fingerprint: fingerprint.clone() }.into());
+    }
+    Ok(known)
+}
+
 pub(super) fn revoke(
     arguments: &RevokeArguments,
     session: &Session,
@@ -219,30 +237,23 @@ pub(super) fn revoke(
 ) -> Result<Outcome, Failure> {
     let (now, fingerprint) = (session.context().now, &arguments.fingerprint);
     let (certificates, _) = session.keys().certificates()?;
-    let Some(known) = certificates.iter().find(|certificate| certificate.fingerprint() == *fingerprint)
-    else {
-        return Err(repo_config::KeyError::UnknownKey { fingerprint: fingerprint.clone() }.into());
-    };
-    if session.keys().is_external(fingerprint)? {
-        return Err(repo_config::KeyError::Elsewhere { fingerprint: fingerprint.clone() }.into());
+    if arguments.force.force && session.keys().is_retired(fingerprint)? {
+        // What an interrupted command left to do is done.
+        return rotate::retire_key(fingerprint, true, arguments.dry_run, session, output);
     }
-    let mut others = rotate::usable(session.keys(), session, output)?;
-    others.retain(|certificate| certificate.fingerprint() != *fingerprint);
+    let known = known(fingerprint, &certificates, session)?;
+    let signed = Signed::by(fingerprint, session, output)?;
     if arguments.dry_run {
-        return foretell_revocation(arguments, others.last().map(Certificate::fingerprint), session, output);
+        return foretell_revocation(arguments, &signed, session, output);
     }
     // The new key first: a repository with a revoked key alone would be lost.
-    let other = match others.last() {
-        Some(other) => other.fingerprint(),
-        None => {
-            let key = arguments.key.make(
-                session,
-                Some(known),
-                rotate::succeeded(session, std::slice::from_ref(known)),
-            )?;
-            output.say(&format!("made key {}", key.fingerprint()));
-            key.fingerprint()
-        }
+    let other = if signed.needs_key {
+        let succeeded = rotate::succeeded(session, std::slice::from_ref(known));
+        let key = arguments.key.make(session, Some(known), succeeded)?;
+        output.say(&format!("made key {}", key.fingerprint()));
+        Some(key.fingerprint())
+    } else {
+        signed.other
     };
     let reason = match arguments.reason {
         Reason::Compromised => RevocationReason::Compromised,
@@ -250,15 +261,19 @@ pub(super) fn revoke(
     };
     let changed = session.keys().revoke(fingerprint, reason, now.into())?;
     let was = if changed { "revoked" } else { "already revoked" };
+    let how = if arguments.force.force { "instead of it" } else { "with it" };
+    output.say(&match &other {
+        Some(other) => format!("key {fingerprint} is {was}; key {other} signs {how}"),
+        None => format!("key {fingerprint} is {was}; it signs nothing"),
+    });
     if arguments.force.force {
-        output.say(&format!("key {fingerprint} is {was}; key {other} signs instead of it"));
         return rotate::retire_key(fingerprint, true, false, session, output);
     }
-    output.say(&format!("key {fingerprint} is {was}; key {other} signs with it"));
-    let brought = serve::bring(session, &session.repositories(&[])?, true, output)?;
+    let publishing = Publishing { again: true, ..Publishing::default() };
+    let brought = serve::bring(session, &signed.repositories, publishing, output)?;
     let document = serde_json::json!({
         "fingerprint": fingerprint.to_string(),
-        "signs_too": other.to_string(),
+        "signs_too": other.map(|other| other.to_string()),
         "keyrings": brought.keyrings,
         "failed": brought.failed,
         "dry_run": false,
@@ -273,31 +288,59 @@ pub(super) fn revoke(
     Ok(Outcome::Done)
 }
 
-/// Shows what a revocation would do. `other`: the key that signs besides, if there is one.
+/// What a key signs, and what signs beside it.
+struct Signed<'a> {
+    repositories: Vec<&'a RepositorySettings>,
+    /// Another key that signs, where there is one.
+    other: Option<Fingerprint>,
+    /// Whether some repository has no other key.
+    needs_key: bool,
+}
+
+impl<'a> Signed<'a> {
+    fn by(fingerprint: &Fingerprint, session: &'a Session, output: &Output) -> Result<Self, Failure> {
+        let mut signed = Self { repositories: Vec::new(), other: None, needs_key: false };
+        for group in rotate::groups_signed_by(fingerprint, session)? {
+            let usable = rotate::usable(&group.keys, session, output)?;
+            let mut fingerprints = usable.iter().rev().map(Certificate::fingerprint);
+            let other = fingerprints.find(|other| other != fingerprint);
+            signed.needs_key |= other.is_none();
+            signed.other = signed.other.or(other);
+            signed.repositories.extend(group.repositories);
+        }
+        Ok(signed)
+    }
+}
+
+/// Shows what a revocation would do.
 fn foretell_revocation(
     arguments: &RevokeArguments,
-    other: Option<Fingerprint>,
+    signed: &Signed<'_>,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let fingerprint = &arguments.fingerprint;
     let is_revoked = session.keys().is_revoked(fingerprint);
-    let besides = other.as_ref().map_or_else(|| "a new key".to_owned(), |other| format!("key {other}"));
+    let other = signed.other.as_ref().filter(|_| !signed.needs_key);
+    let besides = match other {
+        Some(other) => format!("key {other}"),
+        None if signed.needs_key => "a new key".to_owned(),
+        None => "nothing".to_owned(),
+    };
     let how = if arguments.force.force { "instead of it" } else { "with it" };
     output.say(&match is_revoked {
         true => format!("key {fingerprint} is already revoked; {besides} would sign {how}"),
         false => format!("would revoke key {fingerprint}; {besides} would sign {how}"),
     });
-    let repositories = session.repositories(&[])?;
-    let is_same = is_revoked && other.is_some() && !arguments.force.force;
+    let is_same = is_revoked && !signed.needs_key && !arguments.force.force;
     let brought = if is_same {
-        serve::foretell_present(session, &repositories, output)?
+        serve::foretell_present(session, &signed.repositories, output)?
     } else {
-        serve::foretell_changed(session, &repositories, output)?
+        serve::foretell_changed(session, &signed.repositories, output)?
     };
     let document = serde_json::json!({
         "fingerprint": fingerprint.to_string(),
-        "signs_too": other.map(|other| other.to_string()),
+        "signs_too": other.map(ToString::to_string),
         "keyrings": brought.keyrings,
         "failed": brought.failed,
         "dry_run": true,

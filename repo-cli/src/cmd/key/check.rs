@@ -109,7 +109,13 @@ fn of_keys(session: &Session) -> Vec<Finding> {
     for warning in &found.warnings {
         let (subject, action) = match warning {
             KeyWarning::DoesNotSign { fingerprint, .. } => {
-                (fingerprint.to_string(), Some(format!("repo-cli key retire {fingerprint} --force")))
+                // What is wrong with a key that cannot be read is told above.
+                let is_external = session.keys().is_external(fingerprint).unwrap_or(false);
+                let action = match is_external {
+                    true => "take its [[signing.signer]] out of repo.toml".to_owned(),
+                    false => format!("repo-cli key retire {fingerprint} --force"),
+                };
+                (fingerprint.to_string(), Some(action))
             }
             _ => ("keys".to_owned(), None),
         };
@@ -156,10 +162,14 @@ fn extend(fingerprint: &apt_sign::Fingerprint) -> String {
 }
 
 fn of_repositories(session: &Session) -> Result<Vec<Finding>, Failure> {
+    let now = SystemTime::from(session.context().now);
     let mut findings = Vec::new();
     for repository in session.config.repositories() {
         let keys = session.keys_of(&repository.name).certificates();
-        let keys = keys.map(|(certificates, _)| certificates).unwrap_or_default();
+        let mut keys = keys.map(|(certificates, _)| certificates).unwrap_or_default();
+        // Clients need those that sign, and what is known of a revocation.
+        let is_fatal = |problem: &KeyProblem| problem.is_fatal() && *problem != KeyProblem::Revoked;
+        keys.retain(|key| !key.problems(now).iter().any(is_fatal));
         let package = repository.name.keyring_package();
         let mut without = Vec::new();
         let mut is_published = false;

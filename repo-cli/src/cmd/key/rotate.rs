@@ -8,14 +8,14 @@ use std::time::SystemTime;
 use apt_sign::{Certificate, Fingerprint, KeyProblem, Keyring};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{KeyDirectory, KeyError};
-use repo_store::RepositorySettings;
+use repo_store::{PublishOptions, RepositorySettings};
 
 use super::serve::{self, Content};
 use super::{ForceArguments, GenerateArguments};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count};
-use crate::session::Session;
+use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct RotateArguments {
@@ -65,9 +65,24 @@ pub(super) fn usable(
 }
 
 /// Repositories that the same keys sign.
-struct Group<'a> {
-    keys: KeyDirectory,
-    repositories: Vec<&'a RepositorySettings>,
+pub(super) struct Group<'a> {
+    pub(super) keys: KeyDirectory,
+    pub(super) repositories: Vec<&'a RepositorySettings>,
+}
+
+/// Returns the groups of repositories that a key signs, or could sign.
+pub(super) fn groups_signed_by<'a>(
+    fingerprint: &Fingerprint,
+    session: &'a Session,
+) -> Result<Vec<Group<'a>>, Failure> {
+    let mut signed = Vec::new();
+    for group in groups(session, &session.repositories(&[])?) {
+        let (of_group, _) = group.keys.certificates()?;
+        if of_group.iter().any(|certificate| certificate.fingerprint() == *fingerprint) {
+            signed.push(group);
+        }
+    }
+    Ok(signed)
 }
 
 /// Puts those together that have the same list of keys, or none.
@@ -177,7 +192,8 @@ fn rotate_group(
     // Without a list the new key signs everywhere.
     let everywhere = session.repositories(&[])?;
     let signed = if session.config.has_lists_of_keys() { repositories } else { &everywhere };
-    let brought = serve::bring(session, signed, true, output)?;
+    let publishing = Publishing { again: true, ..Publishing::default() };
+    let brought = serve::bring(session, signed, publishing, output)?;
     for old in signing.iter().filter(|old| old.fingerprint() != fingerprint) {
         let (old, days) = (old.fingerprint(), longest_wait(signed).as_hours() / 24);
         output.say(&format!("both keys sign now; after {days} days: repo-cli key retire {old}"));
@@ -224,6 +240,9 @@ pub(super) fn retire_key(
 ) -> Result<Outcome, Failure> {
     let now = SystemTime::from(session.context().now);
     let repositories = session.repositories(&[])?;
+    // A key that was made a moment ago may be all that is left.
+    let options = PublishOptions { allow_key_change: force, ..PublishOptions::default() };
+    let publishing = Publishing { options, ..Publishing::default() };
     let (certificates, _) = session.keys().certificates()?;
     if !certificates.iter().any(|certificate| certificate.fingerprint() == *fingerprint) {
         // Set aside already: what an interrupted command left to do is done.
@@ -233,18 +252,14 @@ pub(super) fn retire_key(
             output.result(&document(fingerprint, true, &serve::Brought::default(), &[]), || {});
             return Ok(Outcome::Done);
         }
-        let brought = serve::bring(session, &repositories, false, output)?;
+        let brought = serve::bring(session, &repositories, publishing, output)?;
         output.result(&document(fingerprint, false, &brought, &[]), || {});
         return Ok(Outcome::of(brought.failed.is_empty()));
     }
     // Those that it signs, and for each what is left.
     let mut signed = Vec::new();
     let mut lacking = Vec::new();
-    for group in groups(session, &repositories) {
-        let (of_group, _) = group.keys.certificates()?;
-        if !of_group.iter().any(|certificate| certificate.fingerprint() == *fingerprint) {
-            continue;
-        }
+    for group in groups_signed_by(fingerprint, session)? {
         let mut others = usable(&group.keys, session, output)?;
         others.retain(|certificate| certificate.fingerprint() != *fingerprint);
         let Some(newest) = others.last() else {
@@ -284,7 +299,7 @@ pub(super) fn retire_key(
     }
     session.keys().retire(fingerprint, now)?;
     output.say(&format!("set key {fingerprint} aside: it signs no more"));
-    serve::publish(session, &repositories, false, &mut brought, output);
+    serve::publish(session, &repositories, publishing, &mut brought, output);
     output.result(&document(fingerprint, false, &brought, &lacking), || {});
     Ok(Outcome::of(brought.failed.is_empty()))
 }

@@ -134,12 +134,12 @@ pub(super) fn add(
     brought
 }
 
-/// Publishes each repository, signed by all keys, and notes since when clients find the keyring package. `again`: tagged states are signed
-/// again too, where other keys signed what clients see.
+/// Publishes each repository, signed by all keys, and notes since when clients find the keyring package. With `again`, tagged states are
+/// signed again too, where other keys signed what clients see.
 pub(super) fn publish(
     session: &Session,
     repositories: &[&RepositorySettings],
-    again: bool,
+    publishing: Publishing,
     brought: &mut Brought,
     output: &Output,
 ) {
@@ -147,7 +147,7 @@ pub(super) fn publish(
         if brought.failed.iter().any(|failed| failed == repository.name.as_str()) {
             continue;
         }
-        match publish_one(session, repository, again, output) {
+        match publish_one(session, repository, publishing, output) {
             Ok(publication) => {
                 let name = repository.name.as_str();
                 let of_repository = brought.keyrings.iter_mut().find(|one| one.repository == name);
@@ -164,7 +164,7 @@ pub(super) fn publish(
 fn publish_one(
     session: &Session,
     repository: &RepositorySettings,
-    again: bool,
+    publishing: Publishing,
     output: &Output,
 ) -> Result<Option<String>, Failure> {
     if session.signs_offline(repository) {
@@ -175,8 +175,8 @@ fn publish_one(
     let mut signing = session.signing_fingerprints(&repository.name)?;
     signed_by.sort_unstable();
     signing.sort_unstable();
-    let again = again && !signed_by.is_empty() && signed_by != signing;
-    let report = session.publish(repository, Publishing { again, ..Publishing::default() }, output)?;
+    let again = publishing.again && !signed_by.is_empty() && signed_by != signing;
+    let report = session.publish(repository, Publishing { again, ..publishing }, output)?;
     session.store.note_published_keyring(&repository.name, &session.context())?;
     Ok(report.publication.map(|id| id.to_string()))
 }
@@ -185,7 +185,7 @@ fn publish_one(
 pub(super) fn bring(
     session: &Session,
     repositories: &[&RepositorySettings],
-    again: bool,
+    publishing: Publishing,
     output: &Output,
 ) -> Result<Brought, Failure> {
     let (_, warnings) = session.keys().keyring()?;
@@ -193,7 +193,7 @@ pub(super) fn bring(
     let content =
         |repository: &RepositorySettings| Content::of(&session.keys_of(&repository.name).keyring()?.0);
     let mut brought = add(session, repositories, &content, output);
-    publish(session, repositories, again, &mut brought, output);
+    publish(session, repositories, publishing, &mut brought, output);
     Ok(brought)
 }
 
