@@ -15,7 +15,10 @@ use crate::model::objects::Objects;
 use crate::model::snapshot::Snapshot;
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::format::{self, Format};
-use crate::storage::{Directory, HeldLock, Key, Storage, StorageError, files};
+use crate::storage::{Directory, HeldLock, Key, PUBLISHED, Storage, StorageError, files};
+
+/// The directory of package files in a published tree.
+pub(crate) const POOL: &str = "pool";
 
 /// What lies at the path of a package file in a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +98,9 @@ impl Store {
         Ok(Self { root: root.to_owned(), storage: storage.into(), format, limits: Limits::default() })
     }
 
-    /// Returns the store that keeps its bytes in `storage`: an empty one makes an empty store. Its repositories are seen below
-    /// `root` once they are published, which so far needs a store in a local directory.
+    /// Returns the store that keeps its bytes in `storage`: an empty one makes an empty store. What clients see of its repositories is kept
+    /// there too; only where `storage` is a [`Directory`] is it a tree of files below `root`. Backups, repairs and upgrades of the format
+    /// are those of a directory, and end with [`StorageError::NotLocal`] elsewhere.
     ///
     /// ```
     /// use repo_store::{Store, storage::Memory};
@@ -146,9 +150,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be listed.
     pub fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
-        let found = files::names_in(self.paths().at("public"))?;
-        let mut names: BTreeSet<_> =
-            found.iter().filter_map(|name| RepositoryName::parse(name).ok()).collect();
+        let mut names = self.published()?;
         let repository = |key: &str| RepositoryName::parse(key.split('/').nth(1)?).ok();
         let documents = Area::ALL.into_iter().filter(|area| area.is_by_repository()).map(Area::as_str);
         for area in ["refs", "tags"].into_iter().chain(documents) {
@@ -158,11 +160,46 @@ impl Store {
         Ok(names)
     }
 
-    /// Checks that what clients of a repository see lies on the file system of the store: published files are hard links.
+    /// The repositories that clients may see anything of.
+    pub(crate) fn published(&self) -> Result<BTreeSet<RepositoryName>, Error> {
+        let mut names = BTreeSet::new();
+        if self.storage.is_local() {
+            let found = files::names_in(self.paths().at(PUBLISHED))?;
+            names.extend(found.iter().filter_map(|name| RepositoryName::parse(name).ok()));
+        } else {
+            let name = |key: &str| RepositoryName::parse(key.split('/').nth(1)?).ok();
+            self.storage.objects().each(PUBLISHED, &mut |key, _| names.extend(name(key)))?;
+            names.extend(self.storage.refs().list(PUBLISHED)?.iter().filter_map(|key| name(key.as_str())));
+        }
+        Ok(names)
+    }
+
+    /// Returns whether anything lies where clients of a repository look.
+    pub(crate) fn has_tree(&self, repository: &RepositoryName) -> Result<bool, Error> {
+        if self.storage.is_local() {
+            return Ok(files::is_taken(&self.public(repository)));
+        }
+        Ok(self.storage.has_any(Key::published(repository.as_str(), "".into()).as_str())?)
+    }
+
+    /// Returns whether anything lies in the pool of a repository.
+    pub(crate) fn has_pool(&self, repository: &RepositoryName) -> Result<bool, Error> {
+        if self.storage.is_local() {
+            let pool = self.public(repository).join(POOL);
+            return Ok(!files::names_in(self.paths().place(pool))?.is_empty());
+        }
+        Ok(self.storage.has_any(Key::published(repository.as_str(), POOL.into()).as_str())?)
+    }
+
+    /// Checks that what clients of a repository see lies on the file system of the store: published files are hard links. A store that is
+    /// kept elsewhere than in a directory has no hard links.
     ///
     /// # Errors
     /// [`StorageError::OtherFileSystem`] names both places.
     pub fn check_file_systems(&self, repository: &RepositoryName) -> Result<(), Error> {
+        if !self.storage.is_local() {
+            return Ok(());
+        }
         let store = self.root.join("store");
         check_file_systems(&self.root.join("public"), &store)?;
         check_file_systems(&self.public(repository), &store)
@@ -242,14 +279,26 @@ impl Store {
     /// # Errors
     /// Those of [`blob_path`](Self::blob_path); [`StorageError::Damaged`] when the file has another size.
     pub(crate) fn whole_blob_path(&self, blob: BlobId, size: u64) -> Result<Utf8PathBuf, Error> {
-        let key = Self::blob_key(blob);
-        let path = self.storage.objects().local_file(&key).ok_or(StorageError::NotLocal)?;
-        match self.storage.objects().head(&key)? {
-            None => Err(Self::missing_blob(blob)),
-            Some(found) if found.size == size => Ok(path),
-            Some(found) => {
+        let path = self.storage.objects().local_file(&Self::blob_key(blob)).ok_or(StorageError::NotLocal)?;
+        match self.check_blob_size(blob, size) {
+            Ok(()) => Ok(path),
+            Err(error) => {
                 // What is not a file has an error of its own.
                 self.blob_path(blob)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Checks that the store has a package file of that size.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] when it does not have it, [`StorageError::Damaged`] when it has another size.
+    pub(crate) fn check_blob_size(&self, blob: BlobId, size: u64) -> Result<(), Error> {
+        match self.storage.objects().head(&Self::blob_key(blob))? {
+            None => Err(Self::missing_blob(blob)),
+            Some(found) if found.size == size => Ok(()),
+            Some(found) => {
                 let what = format!("it has {} bytes, and should have {size}", found.size);
                 Err(Error::Storage(StorageError::damaged(BlobId::KIND, &blob, what)))
             }
@@ -304,6 +353,9 @@ impl Store {
         path: &Utf8Path,
         blob: BlobId,
     ) -> Result<InPool, Error> {
+        if !self.storage.is_local() {
+            return self.found_in_stored_pool(&Key::published(repository.as_str(), path), blob);
+        }
         let paths = self.paths();
         let published = paths.place(self.public(repository).join(path));
         let full = published.full();
@@ -336,6 +388,19 @@ impl Store {
             return Ok(InPool::Another);
         }
         Ok(if look()?.is_some() { InPool::Stranger } else { InPool::Nothing })
+    }
+
+    /// What an object of a published tree is: nobody else can write there, but it may be damaged.
+    fn found_in_stored_pool(&self, key: &Key, blob: BlobId) -> Result<InPool, Error> {
+        let Some(mut file) = self.storage.objects().open(key)? else { return Ok(InPool::Nothing) };
+        let mut hasher = blake3::Hasher::new();
+        std::io::copy(&mut file, &mut hasher).map_err(Error::io("read", key.as_str()))?;
+        let content = BlobId(Blake3::from_bytes(*hasher.finalize().as_bytes()));
+        if content == blob {
+            return Ok(InPool::Itself);
+        }
+        let is_another = self.storage.objects().contains(&Self::blob_key(content))?;
+        Ok(if is_another { InPool::Another } else { InPool::Stranger })
     }
 
     /// The suites a commit of `repository` knows, for messages and lookups.

@@ -33,11 +33,11 @@ pub(crate) fn is_reference_lost(store: &Store, repository: &RepositoryName) -> R
         return Ok(true);
     }
     let log = store.operations()?;
-    if is_local && is_only_noted(store, repository, &log)? {
+    if is_only_noted(store, repository, &log)? {
         return Ok(true);
     }
     let told = Told::of(&log, repository);
-    let is_deleted = told.is_published && !files::is_taken(&store.public(repository));
+    let is_deleted = told.is_published && !store.has_tree(repository)?;
     Ok(told.was_current && !is_deleted)
 }
 
@@ -51,9 +51,7 @@ fn is_only_noted(store: &Store, repository: &RepositoryName, log: &[LogEntry]) -
     if log.iter().any(is_it) || store.storage().objects().contains(&record)? {
         return Ok(false);
     }
-    let (paths, public) = (store.paths(), store.public(repository));
-    let has_packages = !files::names_in(paths.place(public.join("pool")))?.is_empty();
-    Ok(has_packages || !files::is_taken(&public))
+    Ok(store.has_pool(repository)? || !store.has_tree(repository)?)
 }
 
 /// Whether the record of a publication of a repository names a commit.

@@ -12,7 +12,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::publish::tagged::show_tag;
-use crate::publish::{DirectoryTarget, hide_tag};
+use crate::publish::{hide_tag, target_of};
 use crate::storage::Swap;
 use crate::store::Store;
 
@@ -36,7 +36,7 @@ pub(crate) fn tag(
         Some(_) => {}
         None => name.check_new()?,
     }
-    let shown = show_tag(store, &DirectoryTarget::new(store, repository), repository, (name, commit))?;
+    let shown = show_tag(store, &*target_of(store, repository), repository, (name, commit))?;
     match store.storage().swap(&key, None, format!("{commit}\n").as_bytes(), || Ok(()))? {
         Swap::Done => {}
         Swap::Changed => return Ok(shown),
@@ -65,7 +65,7 @@ pub(crate) fn delete_tag(
         log_tag(store, repository, commit, Operation::DeleteTag(name.clone()), context)?;
         match store.storage().delete_ref(&key, &version)? {
             Swap::Done => {
-                hide_tag(&DirectoryTarget::new(store, repository), name)?;
+                hide_tag(&*target_of(store, repository), name)?;
                 return Ok(commit);
             }
             Swap::Changed => {}

@@ -10,7 +10,7 @@ use deb_parse::{SuiteName, deb822};
 use super::layout;
 use super::publication::Publication;
 use super::target::PublicationTarget;
-use super::target::directory::DirectoryTarget;
+use super::target::target_of;
 use crate::error::{Error, PublishError};
 use crate::history::announced::Announced;
 use crate::history::horizon::Ends;
@@ -57,10 +57,10 @@ pub(crate) fn later_publication(
     store: &Store,
     repository: &RepositoryName,
 ) -> Result<Option<PublicationId>, Error> {
-    let target = DirectoryTarget::new(store, repository);
-    let current = Publication::current_in(&target, store, repository)?;
+    let target = &*target_of(store, repository);
+    let current = Publication::current_in(target, store, repository)?;
     let head = store.head(repository)?;
-    later_than(&target, (store, repository), current.as_ref(), head.as_ref())
+    later_than(target, (store, repository), current.as_ref(), head.as_ref())
 }
 
 fn later_than(

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::place::Place;
 use super::publication::Publication;
-use super::target::directory::DirectoryTarget;
+use super::target::target_of;
 use super::{Beginning, PublishOptions, Start};
 use crate::context::Context;
 use crate::error::{Error, PublishError};
@@ -54,19 +54,19 @@ pub(crate) fn export_unsigned(
 ) -> Result<(Exported, Vec<UnsignedRelease>), Error> {
     repository.check()?;
     store.check_file_systems(&repository.name)?;
-    let target = DirectoryTarget::new(store, &repository.name);
+    let target = &*target_of(store, &repository.name);
     let exported = match options.exported {
         Some(exported) => exported,
         None => Exported {
             commit: store.head(&repository.name)?.map(|head| head.id()),
             date: context.now,
-            replaces: Publication::shown(&target)?,
+            replaces: Publication::shown(target)?,
         },
     };
     let options = PublishOptions { exported: Some(exported), ..options };
     let mut unsigned = Vec::new();
     let beginning = Beginning::of(Start::Published);
-    publish_to(store, &target, beginning, (repository, options), (signer, Some(&mut unsigned)), context)?;
+    publish_to(store, target, beginning, (repository, options), (signer, Some(&mut unsigned)), context)?;
     Ok((exported, unsigned))
 }
 

@@ -6,22 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use super::going::Durability;
 use super::publication::Publication;
 use crate::error::Error;
-use crate::history::last_shown::{last_shown, last_shown_path};
+use crate::history::last_shown::last_shown;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::publish::going::write_cache;
 use crate::store::Store;
-
-/// Notes that clients see a publication, durably switched to. What cannot be noted is not known later, and no more than that.
-pub(super) fn note_shown(store: &Store, repository: &RepositoryName, id: PublicationId) {
-    let path = last_shown_path(store.root(), repository);
-    if last_shown(store, repository) != Some(id) {
-        let _ = write_cache(store, &path, format!("{id}\n").as_bytes(), Durability::Later);
-    }
-}
 
 /// Returns the publication that clients were shown last, when `dists` was made to lead back from it to `current`.
 pub(super) fn shown_after(

@@ -13,7 +13,7 @@ use crate::model::record::{ATTESTATIONS, BUILDINFO};
 /// The link that clients follow to the publication that they see.
 pub(crate) const DISTS: &str = "dists";
 /// The directory with the package files.
-pub(crate) const POOL: &str = "pool";
+pub(crate) use crate::store::POOL;
 /// The directories with files that records lead to. Only [`POOL`] is always there.
 pub(crate) const OF_RECORDS: [&str; 3] = [POOL, BUILDINFO, ATTESTATIONS];
 /// The directory with the publications.

@@ -17,10 +17,9 @@ use super::patch_proof::InMemory;
 use super::place::Place;
 use super::proof::{each_item, kinds_of, settings_of};
 use super::publication::{Publication, PublishedIndex, PublishedSuite};
-use super::target::directory::DirectoryTarget;
+use super::target::target_of;
 use crate::model::id::SnapshotId;
 use crate::model::name::RepositoryName;
-use crate::storage::files;
 use crate::store::Store;
 
 /// Makes files of indices of one repository again.
@@ -84,12 +83,11 @@ impl<'a> MakeAgain<'a> {
     ) -> Option<&[u8]> {
         let key = (index.plain.sha256, path.to_owned(), suite.snapshot);
         let store = self.store;
-        let public = store.public(self.repository);
+        let target = &*target_of(store, self.repository);
         let text = self.texts.entry(key).or_insert_with(|| {
             let is_it = |text: &Vec<u8>| Sha256::of(text) == index.plain.sha256;
             let read = |(encoding, file): (&Encoding, &ReleaseFile)| {
-                let bytes =
-                    files::read(store.paths().place(public.join(layout::index(&file.sha256)))).ok()?;
+                let bytes = target.open(&layout::index(&file.sha256)).ok()??.read().ok()?;
                 text_of(*encoding, &bytes[..], index.plain.size).ok().filter(is_it)
             };
             let rendered = || rendered(store, (publication, place, suite), path).filter(is_it);
@@ -104,9 +102,9 @@ impl<'a> MakeAgain<'a> {
         (publication, place, suite): (&Publication, &Place, &PublishedSuite),
         path: &str,
     ) -> Option<Vec<u8>> {
-        let target = DirectoryTarget::new(self.store, self.repository);
+        let target = &*target_of(self.store, self.repository);
         let [_, release, _] = suite.signed.by_name();
-        let signed = draft::signed_file(&target, publication, place, release).ok()??;
+        let signed = draft::signed_file(target, publication, place, release).ok()??;
         let fields = deb822::paragraphs(&signed).next()?;
         let (directory, last) = path.strip_suffix("/Release")?.rsplit_once('/')?;
         let component = directory.strip_suffix("/debian-installer").unwrap_or(directory);

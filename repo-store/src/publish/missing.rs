@@ -13,8 +13,7 @@ use super::entry::{File, Source, TreeEntry};
 use super::layout;
 use super::place::Place;
 use super::publication::{Publication, PublishedSuite};
-use super::target::PublicationTarget;
-use super::target::directory::{DirectoryTarget, is_whole};
+use super::target::{DirectoryTarget, PublicationTarget, is_whole};
 use crate::error::{ChangeError, Error};
 use crate::model::chunk::Chunk;
 use crate::model::id::{ChunkId, PageId};
@@ -98,7 +97,7 @@ impl Missing {
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.len() as u64
     }
 

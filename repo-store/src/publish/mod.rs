@@ -79,12 +79,12 @@ use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM
 pub use refresh::DueSuite;
 pub use shown::CurrentPublication;
 pub(crate) use tagged::hide_tag;
-use target::PublicationTarget;
-pub(crate) use target::directory::DirectoryTarget;
+pub(crate) use target::{FileNames, InTree, PublicationTarget, target_of};
 pub use unlisted::Unlisted;
 
 use crate::context::Context;
 use crate::error::{Error, PublishError};
+use crate::history::last_shown::note_shown;
 use crate::history::revision::Revision;
 use crate::intent;
 use crate::model::log_entry::LogEntry;
@@ -92,7 +92,6 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
-use crate::publish::last_shown::note_shown;
 use crate::publish::missing::PoolLook;
 use crate::publish::restored::restore_archive_roots;
 use crate::publish::tagged::{restore_tags, tags_ahead_in};
@@ -204,12 +203,12 @@ pub(crate) fn check_keys(
     signer: &dyn Signer,
     context: &Context,
 ) -> Result<LastPublication, Error> {
-    let target = DirectoryTarget::new(store, repository);
-    let current = Publication::current_in(&target, store, repository)?;
+    let target = &*target_of(store, repository);
+    let current = Publication::current_in(target, store, repository)?;
     let known = Publication::last_known(store, repository, current.as_ref())?;
-    known_keys::check(&target, repository, known.as_ref(), (signer, context.now))?;
+    known_keys::check(target, repository, known.as_ref(), (signer, context.now))?;
     let head = store.head(repository)?;
-    earlier_state::check(&target, (store, repository), current.as_ref(), head.as_ref())?;
+    earlier_state::check(target, (store, repository), current.as_ref(), head.as_ref())?;
     Ok(LastPublication { repository: repository.clone(), publication: current })
 }
 
@@ -237,8 +236,8 @@ fn publish_from(
 ) -> Result<PublishReport, Error> {
     repository.check()?;
     store.check_file_systems(&repository.name)?;
-    let target = DirectoryTarget::new(store, &repository.name);
-    publish_to(store, &target, beginning, (repository, options), (signer, None), context)
+    let target = &*target_of(store, &repository.name);
+    publish_to(store, target, beginning, (repository, options), (signer, None), context)
 }
 
 /// Publishes to a target.

@@ -10,7 +10,8 @@ use deb_parse::checksum::Sha256;
 use super::layout;
 use super::proof::Forged;
 use super::publication::{Publication, PublishedDiff, PublishedIndex};
-use crate::storage::files;
+use super::target::target_of;
+use crate::model::name::RepositoryName;
 use crate::store::Store;
 
 /// Compares the patches of some publications of one repository with the indices that they lead to. Files that are not what their names
@@ -19,14 +20,15 @@ use crate::store::Store;
 /// Patches are compared by their texts: another version of this program may compress them in another way.
 pub(crate) fn forged_patches<'p>(
     store: &Store,
-    public: &Utf8Path,
+    repository: &RepositoryName,
     publications: impl Iterator<Item = &'p Publication>,
     is_whole: impl Fn(&Utf8Path) -> bool,
 ) -> Vec<Forged> {
+    let target = &*target_of(store, repository);
     let read = |digest: &Sha256| {
         let path = layout::index(digest);
-        let is_sound = is_whole(&path);
-        is_sound.then(|| files::read(store.paths().place(public.join(path))).ok()).flatten()
+        let file = is_whole(&path).then(|| target.open(&path).ok()).flatten().flatten();
+        file.and_then(|file| file.read().ok())
     };
     let mut found: BTreeMap<Sha256, Forged> = BTreeMap::new();
     // Publications that follow each other often have the same.

@@ -9,7 +9,7 @@ use serde::ser::Serializer;
 use super::decision::{Decision, Ground, PublicationReason, check_for_clients};
 use super::place::Place;
 use super::publication::Publication;
-use super::target::directory::DirectoryTarget;
+use super::target::target_of;
 use super::{Beginning, PublishOptions, PublishReport, Start, publish_from};
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
@@ -189,10 +189,10 @@ fn plan_from(
 ) -> Result<PublicationPlan, Error> {
     repository.check()?;
     store.check_file_systems(&repository.name)?;
-    let target = DirectoryTarget::new(store, &repository.name);
+    let target = &*target_of(store, &repository.name);
     let beginning = Beginning::of(start);
-    let mut ground = Ground::read((store, &target), (repository, &options), (signer, beginning), context)?;
-    ground.look_for_missing(&target)?;
+    let mut ground = Ground::read((store, target), (repository, &options), (signer, beginning), context)?;
+    ground.look_for_missing(target)?;
     let roots = ground.pass_over_archive_roots();
     let missing = roots + ground.missing();
     let Decision { kept, wanted, is_up_to_date } = ground.decide(repository, start);
@@ -201,9 +201,9 @@ fn plan_from(
     let removed = if is_up_to_date {
         Vec::new()
     } else {
-        ground.check_state((store, &target), (repository, &options))?;
+        ground.check_state((store, target), (repository, &options))?;
         let wanted = wanted.iter().map(|(wanted, _)| wanted);
-        check_for_clients(&target, (repository, &options), known.as_ref(), wanted, (signer, context))?
+        check_for_clients(target, (repository, &options), known.as_ref(), wanted, (signer, context))?
     };
     let mut changes = SuiteDifferences::default();
     for suite in kept.iter().chain(wanted.iter().map(|(wanted, _)| wanted)) {

@@ -5,7 +5,7 @@
 //! So memory holds two kilobytes for an index and the largest item of one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 use apt_index::{ContentsLines, Encoding, Item, ReleaseFile, Stanza, parallel_map, read_items, read_text};
@@ -19,11 +19,13 @@ use super::layout;
 use super::multiset::Multiset;
 use super::place::Place;
 use super::publication::{Publication, PublishedIndex, PublishedSuite, STANZA_FORM};
+use super::target::{Reader, target_of};
 use super::unlisted::UnlistedPackages;
 use crate::context::Context;
 use crate::error::Error;
 use crate::manifest::keep::manifest_unkept;
 use crate::model::id::SnapshotId;
+use crate::model::name::RepositoryName;
 use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
 use crate::settings::{ArchitectureAll, SuiteSettings};
@@ -43,7 +45,7 @@ pub(crate) struct Forged {
 /// (`is_whole` is false) and records that cannot be read are skipped: they are problems of their own.
 pub(crate) fn forged<'p>(
     store: &Store,
-    public: &Utf8Path,
+    repository: &RepositoryName,
     publications: impl Iterator<Item = &'p Publication>,
     is_whole: impl Fn(&Utf8Path) -> bool + Sync,
     context: &Context,
@@ -73,8 +75,8 @@ pub(crate) fn forged<'p>(
         }
     }
 
-    let paths = store.paths();
-    let open = |digest: &Sha256| paths.place(public.join(layout::index(digest))).open_file();
+    let target = &*target_of(store, repository);
+    let open = |digest: &Sha256| Reader::open(target, &layout::index(digest));
     let Texts { other_text, content } = read_texts(chains.values().flatten(), &is_whole, &open, context);
 
     let chains: Vec<_> = chains.into_iter().collect();
@@ -127,7 +129,7 @@ struct Texts {
 fn read_texts<'a>(
     links: impl Iterator<Item = &'a Link<'a>>,
     is_whole: &(impl Fn(&Utf8Path) -> bool + Sync),
-    open: &(impl Fn(&Sha256) -> std::io::Result<std::fs::File> + Sync),
+    open: &(impl Fn(&Sha256) -> io::Result<Reader> + Sync),
     context: &Context,
 ) -> Texts {
     // Each file once: most are those of several publications.
@@ -209,7 +211,7 @@ impl Link<'_> {
 struct Listed(Multiset);
 
 impl Listed {
-    fn read(encoding: Encoding, form: ItemForm, file: File) -> std::io::Result<(ReleaseFile, Self)> {
+    fn read(encoding: Encoding, form: ItemForm, file: Reader) -> io::Result<(ReleaseFile, Self)> {
         let mut items = Multiset::default();
         let mut take = |_: &str, item: &[u8]| form.take_as_today(item, &mut |item| items.insert(item));
         let text = match form {
@@ -311,7 +313,7 @@ fn items_of(
 const NAMED: usize = 3;
 
 /// What an index lists that it should not, and lacks.
-fn difference(store: &Store, link: &Link<'_>, open: impl Fn(&Sha256) -> std::io::Result<File>) -> String {
+fn difference(store: &Store, link: &Link<'_>, open: impl Fn(&Sha256) -> io::Result<Reader>) -> String {
     let mut expected: HashMap<Blake3, u64> = HashMap::new();
     let all = each_item(store, (&link.kind, link.snapshot), |item| {
         *expected.entry(Blake3::of(item)).or_default() += 1;

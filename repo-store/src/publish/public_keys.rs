@@ -4,6 +4,7 @@
 //! switches clients to a new key and to what it signed.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 use apt_index::ReleaseFile;
 use apt_sign::PublicKeys;
@@ -12,9 +13,9 @@ use deb_parse::checksum::Sha256;
 
 use super::layout;
 use super::publication::Publication;
+use super::target::target_of;
 use crate::error::Error;
 use crate::model::name::RepositoryName;
-use crate::storage::files;
 use crate::store::Store;
 
 /// The public keys of a publication. Both files are also index files under the names of their digests.
@@ -60,8 +61,11 @@ impl Publication {
 pub(crate) fn published_keys(store: &Store, repository: &RepositoryName) -> Result<Option<Vec<u8>>, Error> {
     let current = Publication::current(store, repository)?;
     let Some(keys) = current.and_then(|current| current.public_keys) else { return Ok(None) };
-    let path = store.public(repository).join(layout::index(&keys.binary.sha256));
-    let bytes = files::read(store.paths().place(&path)).map_err(Error::io("read", &path))?;
+    let index = layout::index(&keys.binary.sha256);
+    let path = store.public(repository).join(&index);
+    let lost = || Error::io("read", &path)(ErrorKind::NotFound.into());
+    let file = target_of(store, repository).open(&index)?.ok_or_else(lost)?;
+    let bytes = file.read().map_err(Error::io("read", &path))?;
     if Sha256::of(&bytes) != keys.binary.sha256 {
         return Err(Error::damaged("public key", &path, "it is not what was published"));
     }

@@ -16,7 +16,7 @@ use super::layout;
 use super::place::Place;
 use super::public_keys::PublishedKeys;
 use super::target::PublicationTarget;
-use super::target::directory::DirectoryTarget;
+use super::target::target_of;
 use crate::error::Error;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
@@ -257,7 +257,7 @@ impl Publication {
     /// The publication that clients see. `None` when there is none or its record is gone: then nothing can be built upon, and
     /// everything is rendered from scratch.
     pub(crate) fn current(store: &Store, repository: &RepositoryName) -> Result<Option<Self>, Error> {
-        Self::current_in(&DirectoryTarget::new(store, repository), store, repository)
+        Self::current_in(&*target_of(store, repository), store, repository)
     }
 
     /// The publication that clients of a target see. `None` as with [`current`](Self::current).

@@ -7,16 +7,16 @@ use jiff::Timestamp;
 
 use super::draft::{self, Draft, Signatures};
 use super::publication::{Publication, PublishedSuite, SignedFiles};
-use super::target::directory::DirectoryTarget;
+use super::target::target_of;
 use super::{PublishReport, RESIGN_BELOW, Start, is_from_the_future, known_keys, sign_release};
 use crate::context::Context;
 use crate::error::Error;
+use crate::history::last_shown::note_shown;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::progress::Phase;
 use crate::publish::last_id;
-use crate::publish::last_shown::note_shown;
 use crate::publish::last_shown::shown_after;
 use crate::publish::thinning::thin;
 use crate::settings::RepositorySettings;
@@ -57,21 +57,21 @@ pub(crate) fn refresh_signatures(
     repository.check()?;
     store.check_file_systems(&repository.name)?;
     let (name, now) = (&repository.name, context.now);
-    let target = DirectoryTarget::new(store, name);
+    let target = &*target_of(store, name);
     let _lock = store.publishing_lock(name)?;
-    let Some(current) = Publication::current_in(&target, store, name)? else {
+    let Some(current) = Publication::current_in(target, store, name)? else {
         return Ok(PublishReport::nothing());
     };
     if !current.suites.values().any(|suite| is_due(suite, now)) {
         return Ok(PublishReport::unchanged(&current));
     }
-    known_keys::check(&target, name, Some(&current), (signer, now))?;
+    known_keys::check(target, name, Some(&current), (signer, now))?;
     let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
     // A publication is signed by the same keys as a whole.
     let every = keys != current.keys;
-    let mut last = last_id(store, &target, name, (Some(&current), Start::Published), now)?;
+    let mut last = last_id(store, target, name, (Some(&current), Start::Published), now)?;
     last = last.max(shown_after(store, name, &current)?.filter(|id| !is_from_the_future(*id, now)));
-    let draft = Draft::new((store, name), &target, (now, last))?;
+    let draft = Draft::new((store, name), target, (now, last))?;
     let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
     let mut names = Vec::new();
     for (place, suite) in &current.suites {
@@ -85,7 +85,7 @@ pub(crate) fn refresh_signatures(
         let valid_until = length.and_then(|length| date.checked_add(length).ok());
         let [_, release, _] = suite.signed.by_name();
         let damaged = || Error::damaged("Release file", &place.directory(), "it is not what was published");
-        let text = draft::signed_file(&target, &current, place, release)?.ok_or_else(damaged)?;
+        let text = draft::signed_file(target, &current, place, release)?.ok_or_else(damaged)?;
         let text = String::from_utf8(text).map_err(|_| damaged())?;
         let text = apt_index::redated(&text, date, valid_until).ok_or_else(damaged)?;
         let signed = sign_release(place.suite(), text.as_bytes(), signer, context)?;
@@ -115,7 +115,7 @@ pub(crate) fn refresh_signatures(
     draft.show(&publication, &signatures, &line)?;
     context.progress.logged(&line);
     note_shown(store, name, publication.id);
-    thin(store, &target, (repository, publication.id), now);
+    thin(store, target, (repository, publication.id), now);
     let report = PublishReport::unchanged(&publication);
     Ok(PublishReport { publication: Some(publication.id), suites: names, ..report })
 }

@@ -12,7 +12,7 @@ use super::is_ahead;
 use super::layout::{self, SNAPSHOTS};
 use super::publication::Publication;
 use super::target::PublicationTarget;
-use super::target::directory::DirectoryTarget;
+use super::target::target_of;
 use crate::error::Error;
 use crate::history::tags::tag_names;
 use crate::history::tags::tagged;
@@ -84,7 +84,7 @@ pub(crate) fn tags_ahead(
     repository: &RepositoryName,
     now: Timestamp,
 ) -> Result<Vec<(TagName, Timestamp)>, Error> {
-    tags_ahead_in(store, &DirectoryTarget::new(store, repository), repository, now)
+    tags_ahead_in(store, &*target_of(store, repository), repository, now)
 }
 
 /// [`tags_ahead`](Store::tags_ahead) for the clients of a target.

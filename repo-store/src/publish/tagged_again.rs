@@ -10,7 +10,7 @@ use apt_sign::Signer;
 use super::draft::{Draft, Signatures};
 use super::publication::Publication;
 use super::target::PublicationTarget;
-use super::target::directory::DirectoryTarget;
+use super::target::target_of;
 use super::{Start, all_wanted, indices, is_ahead, known_keys, unsigned_suite};
 use crate::context::Context;
 use crate::error::Error;
@@ -45,17 +45,17 @@ pub(crate) fn sign_tags_again(
 ) -> Result<Vec<TagName>, Error> {
     repository.check()?;
     store.check_file_systems(&repository.name)?;
-    let target = DirectoryTarget::new(store, &repository.name);
+    let target = &*target_of(store, &repository.name);
     let _lock = store.publishing_lock(&repository.name)?;
-    let current = Publication::current_in(&target, store, &repository.name)?;
+    let current = Publication::current_in(target, store, &repository.name)?;
     let known = Publication::last_known(store, &repository.name, current.as_ref())?;
-    known_keys::check(&target, &repository.name, known.as_ref(), (signer, context.now))?;
+    known_keys::check(target, &repository.name, known.as_ref(), (signer, context.now))?;
     let current = (current.as_ref(), Start::Published);
-    let last = last_id(store, &target, &repository.name, current, context.now)?;
+    let last = last_id(store, target, &repository.name, current, context.now)?;
     let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
     let is_asked_for = |tag: &TagName| tags.contains(tag);
     let again =
-        sign_tagged_again(store, &target, (repository, &is_asked_for), (signer, &keys), last, context)?;
+        sign_tagged_again(store, target, (repository, &is_asked_for), (signer, &keys), last, context)?;
     Ok(again.tags)
 }
 

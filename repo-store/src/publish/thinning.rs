@@ -214,7 +214,9 @@ fn take_away(
     for id in leaving {
         store.storage().objects().delete(&Publication::key(repository, *id))?;
     }
-    files::sync_path(&store.root().join("store/publications").join(repository.as_str()))?;
+    if store.storage().is_local() {
+        files::sync_path(&store.root().join("store/publications").join(repository.as_str()))?;
+    }
     forget_going(store, repository)?;
     // Last, as a disk is slow to free what large files took, and nothing waits for that now. The next writer sweeps what is left.
     away.iter().try_for_each(|path| files::remove_tree(path).map_err(Error::io("remove", path)))

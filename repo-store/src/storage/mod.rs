@@ -21,6 +21,7 @@ pub(crate) mod locks;
 pub(crate) mod log;
 pub(crate) mod log_store;
 mod memory;
+mod notes;
 pub(crate) mod object_store;
 pub(crate) mod obstacle;
 pub(crate) mod own_directories;
@@ -36,9 +37,11 @@ pub use error::{FileFault, StorageError};
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::{Fault, Faulty, Request};
 pub use key::Key;
+pub(crate) use key::PUBLISHED;
 pub use locks::{HeldLock, LockState, Locks};
 pub use log_store::LogStore;
 pub use memory::Memory;
+pub(crate) use notes::Durability;
 pub use object_store::{ObjectInfo, ObjectStore, Staged};
 pub use ref_store::{RefStore, Swap, Version};
 
@@ -146,6 +149,40 @@ impl Storage {
     pub(crate) fn delete_ref(&self, key: &Key, version: &Version) -> Result<Swap, StorageError> {
         let refs = self.refs();
         ref_store::surely(refs, key, (Some(version), None), || refs.delete(key, version))
+    }
+
+    /// Returns whether any object or reference has a key that starts with `area` and a slash.
+    ///
+    /// # Errors
+    /// When not all can be listed.
+    pub(crate) fn has_any(&self, area: &str) -> Result<bool, StorageError> {
+        let mut found = !self.refs().list(area)?.is_empty();
+        if !found {
+            self.objects().each(area, &mut |_, _| found = true)?;
+        }
+        Ok(found)
+    }
+
+    /// Gives a reference another content, whatever it has, or removes it.
+    ///
+    /// # Errors
+    /// When that is not certain.
+    pub(crate) fn set(&self, key: &Key, content: Option<&[u8]>) -> Result<(), StorageError> {
+        loop {
+            let (found, version) = self.refs().get(key)?.unzip();
+            let swap = match (content, &version) {
+                (Some(content), _) if found.as_deref() == Some(content) => return self.refs().settle(key),
+                (Some(content), version) => self.swap(key, version.as_ref(), content, || Ok(()))?,
+                (None, Some(version)) => self.delete_ref(key, version)?,
+                (None, None) => return Ok(()),
+            };
+            match swap {
+                Swap::Done => return Ok(()),
+                // Somebody was faster.
+                Swap::Changed => {}
+                Swap::Unknown(error) => return Err(error),
+            }
+        }
     }
 }
 

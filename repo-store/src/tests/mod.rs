@@ -6,3 +6,4 @@ mod joint;
 mod memory;
 mod packages;
 mod shortened_histories;
+pub(crate) mod signer;

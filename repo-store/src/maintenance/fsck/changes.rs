@@ -11,9 +11,9 @@ use super::sources;
 use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::publish::DirectoryTarget;
 use crate::publish::aside::{move_aside, point};
 use crate::publish::tagged::mend_tags;
+use crate::publish::target_of;
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::Lock;
@@ -211,6 +211,6 @@ impl<'a> Changes<'a> {
         if self.is_dry {
             return Ok(());
         }
-        mend_tags(self.store, &DirectoryTarget::new(self.store, repository), repository)
+        mend_tags(self.store, &*target_of(self.store, repository), repository)
     }
 }

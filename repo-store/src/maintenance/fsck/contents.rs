@@ -11,6 +11,7 @@ use deb_parse::checksum::{Blake3, Sha256};
 use super::graph::Object;
 use super::inventory::{Found, Inventory};
 use super::report::{Problem, ProblemKind};
+use super::view::View;
 use crate::context::Context;
 use crate::manifest::Manifest;
 use crate::model::id::BlobId;
@@ -53,7 +54,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    fn read(error: &std::io::Error) -> Self {
+    pub(super) fn read(error: &std::io::Error) -> Self {
         match error.kind() {
             ErrorKind::NotFound => Self::Gone,
             _ => Self::Unreadable(error.to_string()),
@@ -145,6 +146,7 @@ pub(super) fn read_all(
         let told = Cell::new(0);
         let result = match path.strip_prefix("store").ok().and_then(|key| Key::parse(key.as_str())) {
             Some(key) if !store.storage().is_local() => read_object(store, &key, *subject),
+            None if !store.storage().is_local() => read_index(View::of(store, paths), path),
             _ => read(&paths.at(path), *subject, &|bytes| {
                 told.set(told.get() + bytes);
                 // The file is read to its end: whether more is wanted is asked before the next.
@@ -196,6 +198,12 @@ fn read_object(store: &Store, key: &Key, subject: Subject) -> Result<Read, Fault
         return if hasher.finalize().as_bytes() == id.0.as_bytes() { Ok(Read::Blob) } else { Err(OTHER) };
     }
     parse(&objects.get(key).map_err(unreadable)?.ok_or(Fault::Gone)?, subject)
+}
+
+/// Reads a file of an index that is not on a local disk.
+fn read_index(view: View<'_>, path: &Utf8Path) -> Result<Read, Fault> {
+    let digest = view.sha256(path)?;
+    if path.file_name() == Some(&digest.to_string()) { Ok(Read::Other) } else { Err(OTHER) }
 }
 
 /// `tell` is told how many bytes of a large file were read.

@@ -118,7 +118,7 @@ impl<'a> Graph<'a> {
 
     /// Whether nothing is left of what clients saw of a repository.
     pub(super) fn has_no_public_tree(&self, repository: &RepositoryName) -> bool {
-        !crate::storage::files::is_taken(&self.store.public(repository))
+        self.store.has_tree(repository).is_ok_and(|has_tree| !has_tree)
     }
 
     /// Whether the repository had a reference once. What tells of that and cannot be read is a problem of its own.

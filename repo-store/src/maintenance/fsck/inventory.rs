@@ -6,6 +6,8 @@ use std::io::ErrorKind;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::report::{Problem, ProblemKind};
+use crate::error::Error;
+use crate::publish::{InTree, target_of};
 use crate::storage::beneath::{At, DirectoryHandle, Kind, Status, StorePaths};
 use crate::storage::obstacle::Obstacle;
 use crate::storage::own_directories::{FOLDERS, FOLDERS_OF_FOLDERS};
@@ -22,10 +24,10 @@ pub(super) struct Found {
     pub(super) mode: u32,
     pub(super) owner: u32,
     pub(super) size: u64,
-    /// Device and inode: two paths with the same are one file.
-    pub(super) identity: (u64, u64),
-    /// Seconds since 1970.
-    pub(super) modified: i64,
+    /// Device and inode: two paths with the same are one file. `None` for what is no file of a local disk.
+    pub(super) identity: Option<(u64, u64)>,
+    /// Seconds since 1970, where that is kept.
+    pub(super) modified: Option<i64>,
 }
 
 impl Found {
@@ -41,15 +43,26 @@ impl Found {
             mode: status.mode,
             owner: status.owner,
             size: status.size,
-            identity: status.identity,
-            modified: status.modified.0,
+            identity: Some(status.identity),
+            modified: Some(status.modified.0),
         }
     }
 
     /// An object that is not a file.
     fn of_object(size: u64) -> Self {
         let kind = Some(EntryKind::File);
-        Self { kind, is_link: false, mode: 0, owner: 0, size, identity: (0, 0), modified: 0 }
+        Self { kind, is_link: false, mode: 0, owner: 0, size, identity: None, modified: None }
+    }
+
+    /// A file or a link of a published tree that is kept elsewhere than in a directory.
+    fn in_tree(file: &InTree) -> Self {
+        let kind = (!file.is_link).then_some(EntryKind::File);
+        Self { kind, is_link: file.is_link, ..Self::of_object(file.size) }
+    }
+
+    /// Whether both are names of one file.
+    pub(super) fn is_same_file_as(&self, other: &Self) -> bool {
+        self.identity.is_some() && self.identity == other.identity
     }
 
     pub(super) fn is_file(&self) -> bool {
@@ -65,13 +78,15 @@ impl Found {
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
     entries: BTreeMap<Utf8PathBuf, Found>,
-    /// Whether what lies below `store` has modes and an owner.
-    store_has_modes: bool,
+    /// Whether the store lies in a local directory: what lies below `store` and `public` has modes and an owner.
+    is_local: bool,
     pub(super) problems: Vec<Problem>,
 }
 
 /// What of the root belongs to a store.
 const AREAS: [&str; 5] = ["repo.toml", "repo.d", "keys", "store", "public"];
+/// What of it the storage keeps.
+const KEPT: [&str; 2] = ["store", "public"];
 /// The areas of objects.
 const OBJECTS: [&str; 4] = ["blobs", "objects", "manifests", "publications"];
 /// What comes and goes, and is nobody's loss.
@@ -82,15 +97,16 @@ impl Inventory {
     ///
     /// # Errors
     /// When the objects of a store that is not in a local directory cannot be listed.
-    pub(super) fn take(store: &Store, paths: &StorePaths) -> Result<Self, StorageError> {
-        let mut inventory = Self { store_has_modes: store.storage().is_local(), ..Self::default() };
+    pub(super) fn take(store: &Store, paths: &StorePaths) -> Result<Self, Error> {
+        let is_local = store.storage().is_local();
+        let mut inventory = Self { is_local, ..Self::default() };
         let opened = DirectoryHandle::new(store.root().to_owned());
         inventory.visit(&opened.at(""), Utf8Path::new(""), false);
-        for area in AREAS {
+        for area in AREAS.into_iter().filter(|area| is_local || !KEPT.contains(area)) {
             let at = if area == "public" { paths.at(area) } else { opened.at(area) };
             inventory.visit(&at, Utf8Path::new(area), true);
         }
-        if !inventory.store_has_modes {
+        if !is_local {
             let objects = store.storage().objects();
             for area in OBJECTS {
                 for (key, info) in object_store::list(objects, area)? {
@@ -99,6 +115,12 @@ impl Inventory {
                         |info| Ok::<_, StorageError>(info.size),
                     )?;
                     inventory.entries.insert(format!("store/{key}").into(), Found::of_object(size));
+                }
+            }
+            for repository in store.published()? {
+                let public = Utf8Path::new("public").join(repository.as_str());
+                for file in target_of(store, &repository).below("".into())? {
+                    inventory.entries.insert(public.join(&file.path), Found::in_tree(&file));
                 }
             }
         }
@@ -175,7 +197,7 @@ impl Inventory {
         };
         let other = self
             .below(Utf8Path::new("store"))
-            .filter(|(path, found)| self.store_has_modes && !found.is_directory() && is_area(path));
+            .filter(|(path, found)| self.is_local && !found.is_directory() && is_area(path));
         let obstacles = other.filter_map(|(path, _)| Some((path, Obstacle::at(&root.join(path))?)));
         obstacles.map(|(path, obstacle)| in_place(ProblemKind::InTheWay, path, &obstacle)).collect()
     }
@@ -197,7 +219,7 @@ impl Inventory {
         };
         let other = self
             .below(Utf8Path::new("store"))
-            .filter(|(path, found)| self.store_has_modes && !found.is_file() && is_file(path));
+            .filter(|(path, found)| self.is_local && !found.is_file() && is_file(path));
         let obstacles =
             other.filter_map(|(path, _)| Some((path, Obstacle::in_place_of_file(&root.join(path))?)));
         obstacles.map(|(path, obstacle)| in_place(ProblemKind::Damaged, path, &obstacle)).collect()
@@ -208,7 +230,7 @@ impl Inventory {
         let owner = self.get(Utf8Path::new("store")).map(|found| found.owner);
         let mut problems = Vec::new();
         for (path, found) in &self.entries {
-            if !self.store_has_modes && path.starts_with("store") {
+            if !self.is_local && KEPT.iter().any(|kept| path.starts_with(kept)) {
                 continue;
             }
             let Some(line) = found.kind.and_then(|kind| Permission::of(path, kind)) else { continue };

@@ -10,7 +10,7 @@ use crate::history::last_shown::last_shown;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::publish::earlier_state::left_without_record;
-use crate::publish::{DirectoryTarget, Publication};
+use crate::publish::{Publication, target_of};
 use crate::store::Store;
 
 /// The publication that clients saw last.
@@ -80,8 +80,8 @@ fn tree_after(
     repository: &RepositoryName,
     known: Option<&Publication>,
 ) -> Option<PublicationId> {
-    let target = DirectoryTarget::new(store, repository);
-    let is_gone = matches!(Publication::shown(&target), Ok(None));
-    let left = is_gone.then(|| left_without_record(&target, (store, repository)).ok().flatten()).flatten();
+    let target = &*target_of(store, repository);
+    let is_gone = matches!(Publication::shown(target), Ok(None));
+    let left = is_gone.then(|| left_without_record(target, (store, repository)).ok().flatten()).flatten();
     left.filter(|left| known.is_none_or(|known| known.id < *left))
 }

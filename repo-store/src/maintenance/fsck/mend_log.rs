@@ -12,7 +12,7 @@ use crate::model::commit::Commit;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
-use crate::publish::{DirectoryTarget, Publication};
+use crate::publish::{Publication, target_of};
 use crate::storage::files::mode;
 use crate::storage::{StorageError, files, log};
 
@@ -70,7 +70,7 @@ impl Repair<'_, '_> {
 
     /// Adds a line for each publication that clients saw and that has none: what they see, and what that took the place of.
     fn announce_shown(&self, repository: &RepositoryName, lines: &mut Vec<String>) -> Result<(), Error> {
-        let shown = match Publication::shown(&DirectoryTarget::new(self.store, repository)) {
+        let shown = match Publication::shown(&*target_of(self.store, repository)) {
             // What lies in the way there is a problem of its own.
             Err(Error::Storage(StorageError::UnsafePath { .. })) => None,
             shown => shown?,

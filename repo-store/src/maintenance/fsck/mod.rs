@@ -25,6 +25,7 @@ pub(super) mod repair;
 mod report;
 mod republish;
 mod sources;
+mod view;
 mod withdrawal;
 
 pub(super) use journal::head;
@@ -44,6 +45,7 @@ pub use remote::{Copies, Refusal, Unhelpful};
 pub use repair::RepairReport;
 pub use report::{Affected, FsckReport, Problem, ProblemKind};
 pub use sources::CopySource;
+use view::View;
 pub use withdrawal::Withdrawn;
 
 use crate::context::Context;
@@ -56,7 +58,7 @@ use crate::progress::{Amount, Phase};
 use crate::publish;
 use crate::publish::going::going;
 use crate::publish::layout;
-use crate::publish::{DirectoryTarget, Forged, Publication};
+use crate::publish::{Forged, Publication, target_of};
 use crate::storage::beneath::StorePaths;
 use crate::storage::format::Format;
 use crate::storage::obstacle::Obstacle;
@@ -289,7 +291,8 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
     );
 
     // A disk that is not mounted hides all that clients see, and nothing of that is lost.
-    if let Some(obstacle) = Obstacle::at(&store.root().join("public")) {
+    if let Some(obstacle) = Obstacle::at(&store.root().join("public")).filter(|_| store.storage().is_local())
+    {
         findings.retain(|finding| !finding.problem.path.starts_with("public"));
         let problem = in_place(ProblemKind::InTheWay, Utf8Path::new("public"), &obstacle);
         findings.push(Finding { problem, remedy: Fix::Nothing });
@@ -400,7 +403,7 @@ impl Trees<'_> {
         for (repository, records) in self.records {
             let mut tree = Published {
                 store: self.store,
-                paths: self.paths,
+                view: View::of(self.store, self.paths),
                 repository,
                 inventory: self.inventory,
                 contents: self.contents,
@@ -492,10 +495,9 @@ fn forged(
     let public = Utf8Path::new("public").join(repository.as_str());
     let is_whole = |path: &Utf8Path| contents.indices.contains(&public.join(path));
     let publications = records.readable.values();
-    let directory = store.root().join(&public);
-    let mut found = publish::forged(store, &directory, publications.clone(), is_whole, context);
-    found.extend(publish::forged_patches(store, &directory, publications, is_whole));
-    let shown = Publication::shown(&DirectoryTarget::new(store, repository)).unwrap_or_default();
+    let mut found = publish::forged(store, repository, publications.clone(), is_whole, context);
+    found.extend(publish::forged_patches(store, repository, publications, is_whole));
+    let shown = Publication::shown(&*target_of(store, repository)).unwrap_or_default();
     let current = shown.and_then(|id| records.readable.get(&id));
     let finding = |Forged { path, digest, place, what }| {
         let affects = vec![Affected {
@@ -512,11 +514,17 @@ fn forged(
 
 /// The repositories that have a publication or what is left of one.
 fn published_repositories(store: &Store) -> BTreeSet<RepositoryName> {
-    let areas = ["store/publications", "public"];
-    // One that cannot be listed is among the problems of the inventory.
-    let paths = store.paths();
-    let names = areas.map(|area| files::names_in(paths.at(area)).unwrap_or_default());
-    names.iter().flatten().filter_map(|name| RepositoryName::parse(name).ok()).collect()
+    // What cannot be listed is among the problems of the inventory.
+    let mut found = store.published().unwrap_or_default();
+    let mut names = Vec::new();
+    if store.storage().is_local() {
+        names = files::names_in(store.paths().at("store/publications")).unwrap_or_default();
+    } else {
+        let name = |key: &str| key.split('/').nth(1).map(str::to_owned);
+        let _ = store.storage().objects().each("publications", &mut |key, _| names.extend(name(key)));
+    }
+    found.extend(names.iter().filter_map(|name| RepositoryName::parse(name).ok()));
+    found
 }
 
 /// Opening a store only looks at the number.

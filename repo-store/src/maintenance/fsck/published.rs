@@ -6,12 +6,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
 use jiff::Timestamp;
 
-use super::contents::{Contents, Fault, blake3_of, sha256_of};
+use super::contents::{Contents, Fault};
 use super::graph::Graph;
 use super::inventory::{Found, Inventory};
 use super::journal::Journal;
 use super::last_seen::LastSeen;
 use super::report::{Affected, Problem, ProblemKind};
+use super::view::View;
 use super::{FsckOptions, KeysFound, SignedSuite};
 use crate::history::last_shown::last_shown;
 use crate::history::tags::tagged;
@@ -21,9 +22,9 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::publish::layout::{self, BY_HASH, PUBLICATIONS, SNAPSHOTS};
-use crate::publish::{DirectoryTarget, MOST_AHEAD, Publication, Source, TreeEntry, is_from_the_future};
-use crate::storage::beneath::{Refusal, StorePaths};
-use crate::storage::files;
+use crate::publish::{MOST_AHEAD, Publication, Source, TreeEntry, is_from_the_future, target_of};
+use crate::storage::beneath::Refusal;
+use crate::storage::{Key, files};
 use crate::store::Store;
 
 /// The records of all publications of one repository.
@@ -52,7 +53,7 @@ impl Records {
     pub(super) fn read(store: &Store, repository: &RepositoryName) -> Self {
         let mut records = Self::default();
         let area = store.root().join("store/publications").join(repository.as_str());
-        for name in files::names_in(&area).unwrap_or_default() {
+        for name in names_of_records(store, (repository, &area)) {
             let path = Utf8Path::new("store/publications").join(repository.as_str()).join(&name);
             let mut report = |kind, what: String| {
                 let affects = vec![affected(repository, None)];
@@ -64,7 +65,7 @@ impl Records {
             };
             match store.storage().objects().get(&Publication::key(repository, id)) {
                 // It went since it was listed, unless what lies there leads nowhere.
-                Ok(None) if files::is_taken(&area.join(&name)) => {
+                Ok(None) if store.storage().is_local() && files::is_taken(&area.join(&name)) => {
                     report(ProblemKind::Damaged, "it is not a regular file".to_owned());
                 }
                 Ok(None) => {}
@@ -85,6 +86,15 @@ impl Records {
     }
 }
 
+/// The names of what lies where the records of a repository belong.
+fn names_of_records(store: &Store, (repository, area): (&RepositoryName, &Utf8Path)) -> Vec<String> {
+    if store.storage().is_local() {
+        return files::names_in(area).unwrap_or_default();
+    }
+    let recorded = Publication::recorded(store, repository).unwrap_or_default();
+    recorded.iter().map(ToString::to_string).collect()
+}
+
 /// Whether garbage collection took a publication away, or began to: it notes which go, and the records go last.
 pub(super) fn is_going(
     store: &Store,
@@ -103,7 +113,7 @@ fn affected(repository: &RepositoryName, suite: Option<&SuiteName>) -> Affected 
 /// The check of one repository's tree.
 pub(super) struct Published<'a> {
     pub(super) store: &'a Store,
-    pub(super) paths: &'a StorePaths,
+    pub(super) view: View<'a>,
     pub(super) repository: &'a RepositoryName,
     pub(super) inventory: &'a Inventory,
     pub(super) contents: &'a Contents,
@@ -165,10 +175,20 @@ impl<'a> Published<'a> {
 
     /// Whether nothing lies at a path. What cannot be reached because of what lies above it is told of there.
     fn is_missing(&self, path: &Utf8Path) -> bool {
-        match self.paths.at(path).exists() {
+        match self.view.exists(path) {
             Ok(is_there) => !is_there,
             Err(error) => Refusal::of(&error).is_none(),
         }
+    }
+
+    /// Whether nothing lies where the store keeps something of its own, which has that key. What cannot be looked at may be there.
+    fn is_gone(&self, path: &Utf8Path, key: &Key) -> bool {
+        let storage = self.store.storage();
+        if storage.is_local() {
+            return !files::is_taken(&self.store.root().join(path));
+        }
+        storage.objects().contains(key).is_ok_and(|is_there| !is_there)
+            && storage.refs().get(key).is_ok_and(|found| found.is_none())
     }
 
     /// What the store reaches these paths through are directories: it refuses to go through a link.
@@ -225,7 +245,7 @@ impl<'a> Published<'a> {
             // Package files are checked with the pool.
             Source::Blob { .. } => None,
             Source::Link { target } => {
-                let is = self.paths.at(&path).read_link();
+                let is = self.view.read_link(&path);
                 (!found.is_link || is.as_deref().ok() != Some(Utf8Path::new(target)))
                     .then_some(Fault::Damaged("it is not the symbolic link that belongs here"))
             }
@@ -235,7 +255,7 @@ impl<'a> Published<'a> {
                 .then_some(Fault::Damaged("its content has another hash than its name says")),
             Source::Name { of: to, file } => {
                 let to = self.public().join(to);
-                let same = self.inventory.get(&to).map(|found| found.identity) == Some(found.identity);
+                let same = self.inventory.get(&to).is_some_and(|to| to.is_same_file_as(&found));
                 if same && self.contents.indices.contains(&to) {
                     None
                 } else {
@@ -243,9 +263,8 @@ impl<'a> Published<'a> {
                 }
             }
             Source::Signed { file, made_in, .. } => {
-                if found.modified != made_in.seconds() {
-                    let what =
-                        format!("it was last modified at {}, not at {}", found.modified, made_in.seconds());
+                if let Some(modified) = found.modified.filter(|modified| *modified != made_in.seconds()) {
+                    let what = format!("it was last modified at {modified}, not at {}", made_in.seconds());
                     let remedy = remedy.clone();
                     self.report(remedy, ProblemKind::Time, path.clone(), what, affects.clone());
                 }
@@ -262,7 +281,7 @@ impl<'a> Published<'a> {
         if found.size != file.size {
             return Some(OTHER);
         }
-        match sha256_of(self.paths.at(path)) {
+        match self.view.sha256(path) {
             Ok(digest) => (digest != file.sha256).then_some(OTHER),
             Err(fault) => Some(fault),
         }
@@ -313,7 +332,7 @@ impl<'a> Published<'a> {
             |of: &Affected| of.package.as_ref().is_some_and(|key| key.package.as_str() == keyring);
         let has_keyring = wanted.values().any(|(_, affects)| affects.iter().any(is_keyring));
         let list = Utf8Path::new("store/keyrings").join(self.repository.as_str());
-        if has_keyring && !files::is_taken(&self.store.root().join(&list)) {
+        if has_keyring && self.is_gone(&list, &Key::named("keyrings", self.repository.as_str())) {
             let what = format!(
                 "clients have {keyring}, and the list of its versions is gone: `key publish` makes a new version and list"
             );
@@ -337,14 +356,14 @@ impl<'a> Published<'a> {
                 }
                 continue;
             };
-            let same =
-                self.inventory.get(&blob_path(*blob)).map(|blob| blob.identity) == Some(found.identity);
+            let same = self.inventory.get(&blob_path(*blob)).is_some_and(|blob| blob.is_same_file_as(found));
             let fault = if !found.is_file() {
                 Some(Fault::Damaged("it is not a regular file"))
             } else if same && self.contents.blobs.contains(blob) {
                 None
             } else {
-                match blake3_of(self.paths.at(path)) {
+                match self.view.blake3(path) {
+                    Ok(digest) if digest == blob.0 && found.identity.is_none() => None,
                     // Harmless to clients; the store would take it for another file of that name.
                     Ok(digest) if digest == blob.0 => {
                         Some(Fault::Damaged("it is a copy of the package file and no hard link to it"))
@@ -367,13 +386,14 @@ impl<'a> Published<'a> {
             .inventory
             .below(Utf8Path::new("store/blobs"))
             .filter(|(_, found)| found.is_file())
-            .map(|(path, found)| (found.identity, path))
+            .filter_map(|(path, found)| Some((found.identity?, path)))
             .collect();
         for (path, found) in self.of_records() {
             if found.is_directory() && !is_named_like_a_file(path) {
                 continue;
             }
-            if wanted.contains_key(path) || blobs.contains_key(&found.identity) || self.is_reported(path) {
+            let is_blob = found.identity.is_some_and(|identity| blobs.contains_key(&identity));
+            if wanted.contains_key(path) || is_blob || self.is_reported(path) {
                 continue;
             }
             // One that came after the blobs were listed is there by now.
@@ -382,7 +402,7 @@ impl<'a> Published<'a> {
                     || self.store.storage().objects().contains(&Store::blob_key(id)).unwrap_or(false)
             };
             let is_known =
-                found.is_file() && blake3_of(self.paths.at(path)).is_ok_and(|digest| is_blob(BlobId(digest)));
+                found.is_file() && self.view.blake3(path).is_ok_and(|digest| is_blob(BlobId(digest)));
             if !is_known && !self.is_missing(path) {
                 let what = "it is not a package file of the store, and no publication lists it".to_owned();
                 let problem =
@@ -430,14 +450,14 @@ impl<'a> Published<'a> {
         };
         // Before the link is read: what is noted was shown by then.
         let last_shown = last_shown(self.store, self.repository);
-        let target = self.paths.at(&dists).read_link().unwrap_or_default();
+        let target = self.view.read_link(&dists).unwrap_or_default();
         let current = self.records.readable.values().find(|known| target == layout::dists_of(known.id));
         let Some(current) = current else {
             let id = target.parent().and_then(Utf8Path::file_name).and_then(PublicationId::parse);
             // It may be newer than the inventory.
             let is_there = id.is_some_and(|id| {
                 let directory = self.public().join(layout::publication(id));
-                self.paths.at(directory).is_directory().unwrap_or(false)
+                self.view.is_directory(&directory).unwrap_or(false)
             });
             let what = match id {
                 _ if !found.is_link => "it is not a symbolic link".to_owned(),
@@ -501,7 +521,7 @@ impl<'a> Published<'a> {
     fn check_record_of(&mut self, id: Option<PublicationId>) {
         let Some(id) = id else { return };
         let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
-        if files::is_taken(&self.store.root().join(&record)) {
+        if !self.is_gone(&record, &Publication::key(self.repository, id)) {
             // It came since the records were read, or that it is damaged was told there.
             return;
         }
@@ -537,7 +557,7 @@ impl<'a> Published<'a> {
         let directory = self.public().join(layout::publication(current.id)).join(layout::DISTS);
         for place in current.suites.keys() {
             let suite = place.suite();
-            let read = |name| files::read(self.paths.at(directory.join(place.directory()).join(name)));
+            let read = |name| self.view.read(&directory.join(place.directory()).join(name));
             let (Ok(in_release), Ok(release), Ok(release_gpg)) =
                 (read("InRelease"), read("Release"), read("Release.gpg"))
             else {
@@ -664,16 +684,15 @@ impl<'a> Published<'a> {
 
     /// A tagged state that was published is found under the name of its tag, and clients take its date.
     fn check_tags(&mut self) {
-        let shown =
-            Publication::shown(&DirectoryTarget::new(self.store, self.repository)).unwrap_or_default();
+        let shown = Publication::shown(&*target_of(self.store, self.repository)).unwrap_or_default();
         for (tag, commit) in std::mem::take(&mut self.tags) {
             let shows = |publication: &&Publication| publication.commit == Some(commit);
             let published = self.records.readable.values().filter(shows);
             let Some(newest) = published.max_by_key(|found| found.id.rank(shown)) else { continue };
             self.compared += 1;
             let path = self.public().join(layout::tag_link(&tag));
-            let link = self.paths.at(&path);
-            let leads_to = link.read_link().ok().and_then(|target| PublicationId::parse(target.as_str()));
+            let leads_to =
+                self.view.read_link(&path).ok().and_then(|target| PublicationId::parse(target.as_str()));
             let known = leads_to.filter(|id| Some(*id) != shown);
             let known = known.and_then(|id| self.records.readable.get(&id));
             if let Some(date) = known.and_then(Publication::latest_date)
@@ -688,7 +707,7 @@ impl<'a> Published<'a> {
                 // It is being made, or came since the records were read.
                 None => {
                     let root = self.public().join(layout::archive_root(id));
-                    self.paths.at(root).is_directory().unwrap_or(false)
+                    self.view.is_directory(&root).unwrap_or(false)
                 }
             });
             // It may have been deleted since it was read.
@@ -698,7 +717,7 @@ impl<'a> Published<'a> {
                 continue;
             }
             let remedy = Remedy::Entry(self.repository.clone(), TreeEntry::of_tag(&tag, newest.id));
-            let (kind, what) = match link.exists() {
+            let (kind, what) = match self.view.exists(&path) {
                 Ok(true) => (ProblemKind::Damaged, "it does not lead to a publication of the tagged state"),
                 Err(error) if Refusal::of(&error).is_some() => continue,
                 _ => (ProblemKind::Missing, "the tagged state was published"),
@@ -709,7 +728,7 @@ impl<'a> Published<'a> {
 
     /// The directory that `dists` leads into.
     fn current_name(&self) -> Option<String> {
-        let target = self.paths.at(self.public().join(layout::DISTS)).read_link().ok()?;
+        let target = self.view.read_link(&self.public().join(layout::DISTS)).ok()?;
         target.parent()?.file_name().map(str::to_owned)
     }
 }

@@ -39,8 +39,8 @@ use crate::model::objects::AREA;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
 use crate::publish::aside::move_aside;
-use crate::publish::{DirectoryTarget, File, MakeAgain, Publication, Source, TreeEntry, layout};
-use crate::storage::beneath::{StorePaths, files_below};
+use crate::publish::{File, MakeAgain, Publication, Source, TreeEntry, layout, target_of};
+use crate::storage::beneath::{Status, StorePaths, files_below};
 use crate::storage::copy::Digest;
 use crate::storage::files::mode;
 use crate::storage::obstacle::Obstacle;
@@ -282,13 +282,13 @@ impl<'a, 's> Repair<'a, 's> {
             return Ok(Some(RepairMeans::Link));
         }
         let Some(ready) = self.changes.copied(&source, Digest::Blake3(id.0))? else { return Ok(None) };
-        let damaged = self.paths.place(path).status().ok().map(|status| Found::of(&status));
+        let damaged = self.paths.place(path).status().ok();
         if let Some(damaged) = &damaged {
             // Clients ask for pool files by their time too.
-            self.changes.set_time_of(&ready, damaged.modified)?;
+            self.changes.set_time_of(&ready, damaged.modified.0)?;
         }
         self.changes.place(ready, path)?;
-        if let Some(damaged) = damaged.filter(Found::is_file) {
+        if let Some(damaged) = damaged.filter(Status::is_file) {
             self.point_pools_at(path, damaged.identity)?;
         }
         Ok(Some(RepairMeans::Copy { from: source.place() }))
@@ -382,7 +382,7 @@ impl<'a, 's> Repair<'a, 's> {
             return Ok(Some(RepairMeans::Copy { from }));
         }
         let _lock = self.changes.lock(&repository)?;
-        let shown = Publication::shown(&DirectoryTarget::new(self.store, &repository))?;
+        let shown = Publication::shown(&*target_of(self.store, &repository))?;
         let records = super::published::Records::read(self.store, &repository);
         let last_seen = LastSeen::of(self.store, &repository, (&self.found.journal, &records));
         let is_whole = shown.is_some_and(|shown| records.readable.contains_key(&shown));

@@ -16,7 +16,7 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
-use crate::publish::{DirectoryTarget, Publication, TreeEntry};
+use crate::publish::{Publication, TreeEntry, target_of};
 use crate::storage::StorageError;
 use crate::store::Store;
 
@@ -54,7 +54,7 @@ pub(super) fn lost(
     let names: BTreeSet<RepositoryName> = names.filter(|name| !tried.contains(name)).collect();
     let mut all = Vec::new();
     for repository in names {
-        let shown = match Publication::shown(&DirectoryTarget::new(store, &repository)) {
+        let shown = match Publication::shown(&*target_of(store, &repository)) {
             Ok(shown) => shown,
             // A link where a directory belongs is for a person to look at.
             Err(Error::Storage(StorageError::UnsafePath { .. })) => continue,

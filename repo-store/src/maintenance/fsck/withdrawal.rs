@@ -16,7 +16,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::publish::aside::move_aside;
 use crate::publish::tagged::show_tag;
-use crate::publish::{self, DirectoryTarget, Publication, Source, TreeEntry, layout};
+use crate::publish::{self, Publication, Source, TreeEntry, layout, target_of};
 use crate::storage::beneath::StorePaths;
 use crate::storage::{StorageError, files};
 use crate::store::Store;
@@ -78,7 +78,7 @@ pub(super) fn damaged_publications<'f>(
     for (repository, findings) in by_repository {
         let records = Records::read(store, &repository);
         // Without knowing what clients see, nothing is certain to be seen by none.
-        let shown = match Publication::shown(&DirectoryTarget::new(store, &repository)) {
+        let shown = match Publication::shown(&*target_of(store, &repository)) {
             Ok(shown) => shown.and_then(|id| records.readable.get(&id)),
             // A link where a directory belongs is for a person to look at.
             Err(Error::Storage(StorageError::UnsafePath { .. })) => continue,
@@ -103,7 +103,7 @@ fn withdraw_one(
         sign_tags(repository, &tags);
     }
     let _lock = store.publishing_lock(repository)?;
-    if Publication::shown(&DirectoryTarget::new(store, repository))? == Some(id) {
+    if Publication::shown(&*target_of(store, repository))? == Some(id) {
         return Ok(None);
     }
     let paths = store.paths();
@@ -125,15 +125,15 @@ pub(super) fn withdraw(
     repository: &RepositoryName,
     id: PublicationId,
 ) -> Result<Vec<Utf8PathBuf>, Error> {
-    let (public, target) = (store.public(repository), DirectoryTarget::new(store, repository));
+    let (public, target) = (store.public(repository), &*target_of(store, repository));
     let record = store.root().join("store").join(Publication::key(repository, id).as_str());
     let mut changed = move_aside(store.root(), paths, &record)?;
     changed.extend(record.parent().map(Utf8Path::to_owned));
     // Before the tree goes: no link leads nowhere.
     for tag in tags_at(store, repository, id)? {
         match tagged(store.storage(), repository, &tag) {
-            Ok(Some(commit)) => drop(show_tag(store, &target, repository, (&tag, commit))?),
-            Ok(None) | Err(_) => publish::hide_tag(&target, &tag)?,
+            Ok(Some(commit)) => drop(show_tag(store, target, repository, (&tag, commit))?),
+            Ok(None) | Err(_) => publish::hide_tag(target, &tag)?,
         }
     }
     for path in [public.join(layout::publication(id)), public.join(layout::archive_root(id))] {

@@ -44,7 +44,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::mark::Marks;
 pub use self::plan::GcPlan;
 use self::published::Survey;
-use self::sweep::Sweep;
+use self::sweep::{Sweep, Unreached};
 use crate::context::Context;
 use crate::document::Kept;
 use crate::error::Error;
@@ -208,10 +208,9 @@ fn collect(store: &Store, options: &GcOptions, mode: Mode<'_>, context: &Context
     marks.commit_ids(&histories.tagged)?;
     let locks = repositories.iter().map(|repository| store.publishing_lock(repository));
     let _locks = locks.collect::<Result<Vec<_>, _>>()?;
-    let paths = store.paths();
     // After the locks: what is published meanwhile is announced first.
     let announced = Announced::read(store)?;
-    let surveys = repositories.iter().map(|name| Survey::of(store, &paths, name, (&announced, horizon)));
+    let surveys = repositories.iter().map(|name| Survey::of(store, name, (&announced, horizon)));
     let mut surveys = surveys.collect::<Result<Vec<_>, _>>()?;
     marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
     // Last: what these cannot read is passed over, and nothing that is needed may be.
@@ -234,7 +233,7 @@ fn collect(store: &Store, options: &GcOptions, mode: Mode<'_>, context: &Context
     let phase =
         context.progress.begin(Phase::Removing, Amount::items((unreached.count() + going) * mode.passes()));
     let sweep = |is_dry| {
-        let sweep = Sweep::new(store, &paths, (settled, now), &phase, is_dry);
+        let sweep = Sweep::new(store, (settled, now), &phase, is_dry);
         clear(store, &surveys, &unreached, sweep)
     };
     let shortened =
@@ -277,8 +276,8 @@ fn clear(
     let blobs = sweep.settled(unreached.blobs.iter().map(|id| Store::blob_key(BlobId(*id))))?;
     let objects = sweep.settled(unreached.objects.iter().map(|id| Key::object("objects", id)))?;
     // Walking a pool of many files takes its time, and nothing in it can have become garbage unless a publication goes; or
-    // a blob, when something was linked that was never shown.
-    let shown = blobs.iter().any(|file| file.links() > 1);
+    // a blob, when something was put there that was never shown.
+    let shown = blobs.iter().any(Unreached::may_be_published);
     let mut unlisted = Vec::new();
     for survey in surveys {
         if shown || survey.loses_something() {

@@ -1,14 +1,13 @@
 //! What of a published tree is kept.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::Why;
 use super::mark::Marks;
-use super::sweep::{Found, Sweep, files_below};
+use super::sweep::{Published, Sweep, Tree};
 use crate::error::{Error, MaintenanceError};
 use crate::history::announced::Announced;
 use crate::history::keyring_versions::{KeyringVersion, KeyringVersions};
@@ -23,16 +22,14 @@ use crate::publish::going::note_going;
 use crate::publish::layout::{self, PUBLICATIONS, SNAPSHOTS};
 use crate::publish::tagged::mend_tags;
 use crate::publish::unlisted_in_pool::{forget_unlisted, note_unlisted, unlisted_since};
-use crate::publish::{DirectoryTarget, Publication, Source};
-use crate::storage::beneath::{At, StorePaths};
-use crate::storage::{StorageError, files};
+use crate::publish::{Publication, PublicationTarget, Source};
+use crate::storage::StorageError;
 use crate::store::Store;
 
 /// The publications of one repository, judged. Its maker holds the publishing lock.
 pub(super) struct Survey<'a> {
-    paths: &'a StorePaths,
-    repository: RepositoryName,
-    public: Utf8PathBuf,
+    repository: &'a RepositoryName,
+    tree: Tree<'a>,
     kept: Vec<Publication>,
     /// Those that go, by the names of their directories.
     going: BTreeMap<String, Why>,
@@ -46,41 +43,31 @@ pub(super) struct Survey<'a> {
 
 impl<'a> Survey<'a> {
     pub(super) fn of(
-        store: &Store,
-        paths: &'a StorePaths,
-        repository: &RepositoryName,
+        store: &'a Store,
+        repository: &'a RepositoryName,
         (announced, horizon): (&Announced, Timestamp),
     ) -> Result<Self, Error> {
+        let tree = Tree::of(store, repository);
+        let target = &*tree.target;
         // Under the lock: a tag that was made just now has its link to a publication already.
-        let (public, tags) = (store.public(repository), store.tags(repository)?);
+        let tags = store.tags(repository)?;
         let tagged: HashSet<CommitId> = tags.iter().map(|tag| tag.commit).collect();
         let mut linked = BTreeSet::new();
         for tag in tags {
-            let link = public.join(layout::tag_link(&tag.name));
-            let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
-            linked.extend(target.and_then(|target| PublicationId::parse(target.as_str())));
+            let leads_to = target.leads_to(&layout::tag_link(&tag.name))?;
+            linked.extend(leads_to.and_then(|path| PublicationId::parse(path.as_str())));
         }
-        let link = public.join(layout::DISTS);
-        let current = match paths.place(&link).read_link() {
-            Ok(target) => {
-                let id = layout::id_of_dists(&target);
-                Some(id.ok_or_else(|| Error::damaged("link", &link, "it leads to no publication"))?)
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::io("read", link)(error)),
-        };
+        let current = shown(target, repository)?;
         let recorded = Publication::recorded(store, repository)?;
         // Of what has no record is not known which files it needs.
         check_records(store, (repository, announced), (current, &recorded))?;
         let mut names: BTreeSet<String> = recorded.iter().map(ToString::to_string).collect();
-        let trees: BTreeSet<String> =
-            files::names_in(paths.place(public.join(PUBLICATIONS)))?.into_iter().collect();
+        let trees: BTreeSet<String> = target.list(PUBLICATIONS.into())?.into_iter().collect();
         names.extend(trees.iter().cloned());
-        names.extend(files::names_in(paths.place(public.join(SNAPSHOTS)))?);
+        names.extend(target.list(SNAPSHOTS.into())?);
         // What is removed is reached through these. They are looked at before anything is.
-        let shared = layout::OF_RECORDS.into_iter().chain([layout::INDICES]);
-        for directory in shared.map(|name| public.join(name)) {
-            must_be_directory(&paths.place(directory))?;
+        for directory in layout::OF_RECORDS.into_iter().chain([layout::INDICES]) {
+            target.must_be_directory(directory.into())?;
         }
         // What a collection that was killed began to take away.
         let begun = going(store, repository);
@@ -123,15 +110,14 @@ impl<'a> Survey<'a> {
         }
         for name in going.keys() {
             for above in [PUBLICATIONS, SNAPSHOTS] {
-                must_be_directory(&paths.place(public.join(above).join(name)))?;
+                target.must_be_directory(&Utf8Path::new(above).join(name))?;
             }
         }
         let shown_lately = ShownLately::of(repository, announced, &recorded, horizon);
         let since = unlisted_since(store, repository);
         Ok(Self {
-            paths,
-            repository: repository.clone(),
-            public,
+            repository,
+            tree,
             kept,
             going,
             shown_lately,
@@ -174,8 +160,8 @@ impl<'a> Survey<'a> {
     }
 
     /// The files in the pool, and those that say how packages were built, that no kept publication leads to.
-    pub(super) fn unlisted(&self, store: &Store) -> Result<Vec<Found>, Error> {
-        let mut listed = HashSet::new();
+    pub(super) fn unlisted(&self, store: &Store) -> Result<Vec<Published<'_>>, Error> {
+        let mut listed: HashSet<Utf8PathBuf> = HashSet::new();
         let mut chunks = HashSet::new();
         let lately = self.snapshots_lately.iter().copied();
         for snapshot in self.snapshots().chain(lately).collect::<BTreeSet<_>>() {
@@ -184,20 +170,21 @@ impl<'a> Survey<'a> {
                 if chunks.insert(id) {
                     for record in Chunk::read(&store.objects(), id)?.records() {
                         let files = record?.kept_files()?.into_iter();
-                        listed.extend(files.map(|file| self.public.join(file.path)));
+                        listed.extend(files.map(|file| file.path.as_path().to_owned()));
                     }
                 }
             }
         }
         // A machine that was off for long fetches these by the lists that it has.
-        let keyrings = KeyringVersions::load(store, &self.repository)?;
+        let keyrings = KeyringVersions::load(store, self.repository)?;
         let keyrings: HashSet<String> = keyrings.all.iter().map(KeyringVersion::file_name).collect();
-        let is_keyring = |file: &Found| file.path.file_name().is_some_and(|name| keyrings.contains(name));
+        let is_keyring = |path: &Utf8Path| path.file_name().is_some_and(|name| keyrings.contains(name));
         let mut found = Vec::new();
         for directory in layout::OF_RECORDS {
-            found.append(&mut files_below(&self.paths.place(self.public.join(directory)))?);
+            let files = self.tree.target.below(directory.into())?.into_iter();
+            let unlisted = files.filter(|file| !listed.contains(&file.path) && !is_keyring(&file.path));
+            found.extend(unlisted.map(|file| Published { tree: &self.tree, file }));
         }
-        found.retain(|file| !listed.contains(&file.path) && !is_keyring(file));
         Ok(found)
     }
 
@@ -206,12 +193,13 @@ impl<'a> Survey<'a> {
     pub(super) fn begin(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
         if !self.going.is_empty() && !sweep.is_dry() {
             let ids = self.going.keys().filter_map(|id| PublicationId::parse(id));
-            note_going(store, &self.repository, ids)?;
+            note_going(store, self.repository, ids)?;
         }
         for (id, why) in &self.going {
-            sweep.remove_tree(&self.public.join(SNAPSHOTS).join(id), *why)?;
+            sweep.remove_tree(&self.tree, &Utf8Path::new(SNAPSHOTS).join(id), *why)?;
         }
-        Ok(())
+        // What is noted and has no archive root is going: from here on a power cut may leave anything of it.
+        if self.going.is_empty() || sweep.is_dry() { Ok(()) } else { self.tree.target.sync() }
     }
 
     /// Removes the publications that go and the index files that no other names. Their records go last, so that a collection
@@ -222,35 +210,38 @@ impl<'a> Survey<'a> {
             .filter(|entry| matches!(entry.source, Source::Index(_)))
             .filter_map(|entry| entry.path.file_name().map(str::to_owned))
             .collect();
-        let directory = self.public.join(layout::INDICES);
-        let names = files::names_in(self.paths.place(&directory))?;
+        let target = &*self.tree.target;
+        let names = target.list(layout::INDICES.into())?;
         for name in names.into_iter().filter(|name| !named.contains(name)) {
             // A directory is none of ours; a check names it.
-            let at = self.paths.place(directory.join(name));
-            if !at.is_directory().map_err(Error::io("look at", &*at.full()))? {
-                sweep.remove(&Found::look(&at)?, Why::Unnamed)?;
+            if let Some(file) = target.look(&Utf8Path::new(layout::INDICES).join(name))? {
+                sweep.remove(&Published { tree: &self.tree, file }, Why::Unnamed)?;
             }
         }
         for (id, why) in &self.going {
-            sweep.remove_tree(&self.public.join(PUBLICATIONS).join(id), *why)?;
+            sweep.remove_tree(&self.tree, &Utf8Path::new(PUBLICATIONS).join(id), *why)?;
             sweep.advance()?;
+        }
+        // A tree must not come back without its record.
+        if !self.going.is_empty() && !sweep.is_dry() {
+            target.sync()?;
         }
         for (id, why) in &self.going {
             if let Some(id) = PublicationId::parse(id) {
-                sweep.remove_object(&Publication::key(&self.repository, id), *why)?;
+                sweep.remove_object(&Publication::key(self.repository, id), *why)?;
             }
         }
         if sweep.is_dry() {
             Ok(())
         } else {
-            forget_going(store, &self.repository)?;
+            forget_going(store, self.repository)?;
             if self.is_left_with_unlisted {
-                forget_unlisted(store, &self.repository)?;
+                forget_unlisted(store, self.repository)?;
                 if let Some(replaced) = self.shown_lately.replaced {
-                    note_unlisted(store, &self.repository, replaced);
+                    note_unlisted(store, self.repository, replaced);
                 }
             }
-            mend_tags(store, &DirectoryTarget::new(store, &self.repository), &self.repository)
+            mend_tags(store, target, self.repository)
         }
     }
 }
@@ -292,8 +283,7 @@ fn check_records(
     if let Some(current) = current.filter(|current| !recorded.contains(current)) {
         return Err(lost_record(repository, Some(current)));
     }
-    let is_there = files::is_taken(&store.public(repository));
-    if recorded.is_empty() && is_there && announced.tells_of_any(repository) {
+    if recorded.is_empty() && announced.tells_of_any(repository) && store.has_tree(repository)? {
         return Err(lost_record(repository, None));
     }
     Ok(())
@@ -305,9 +295,23 @@ fn lost_record(repository: &RepositoryName, id: Option<PublicationId>) -> Error 
     MaintenanceError::LostRecord { path }.into()
 }
 
-/// Refuses what lies in the place of a directory that the store made. It is no error when nothing does.
-fn must_be_directory(at: &At<'_>) -> Result<(), Error> {
-    at.open_if_present().map(drop).map_err(Error::io("open", &*at.full()))
+/// Returns the publication that `dists` leads to. What else lies there is not taken for nothing.
+fn shown(
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+) -> Result<Option<PublicationId>, Error> {
+    let damaged = |what| {
+        let link = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
+        Error::damaged("link", &link, what)
+    };
+    match target.leads_to(layout::DISTS.into())? {
+        Some(path) => {
+            let id = layout::id_of_dists(&path);
+            id.map(Some).ok_or_else(|| damaged("it leads to no publication"))
+        }
+        None if target.exists(layout::DISTS.into())? => Err(damaged("it is no symbolic link")),
+        None => Ok(None),
+    }
 }
 
 /// When each publication was replaced, in seconds since 1970. `known` has for each the one that clients saw before it, where that was

@@ -7,20 +7,45 @@ use jiff::Timestamp;
 
 use super::{Garbage, Why};
 use crate::error::Error;
+use crate::model::name::RepositoryName;
 use crate::progress::Running;
-use crate::publish::aside::put_away;
-use crate::publish::layout;
-use crate::storage::beneath::{At, Status, StorePaths};
-use crate::storage::{Key, beneath, files};
+use crate::publish::{FileNames, InTree, PublicationTarget, layout, target_of};
+use crate::storage::beneath::At;
+use crate::storage::{Key, StorageError, files};
 use crate::store::Store;
 
-/// A file as it was found.
-pub(super) struct Found {
-    pub(super) path: Utf8PathBuf,
+/// The published tree of a repository.
+pub(super) struct Tree<'a> {
+    pub(super) target: Box<dyn PublicationTarget + 'a>,
+    /// Below the root of the store.
+    public: Utf8PathBuf,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn of(store: &'a Store, repository: &'a RepositoryName) -> Self {
+        let public = Utf8Path::new("public").join(repository.as_str());
+        Self { target: target_of(store, repository), public }
+    }
+}
+
+/// A file of a published tree.
+pub(super) struct Published<'a> {
+    pub(super) tree: &'a Tree<'a>,
+    pub(super) file: InTree,
+}
+
+impl Published<'_> {
+    fn remove(&self) -> Result<(), StorageError> {
+        self.tree.target.remove(&self.file.path)
+    }
+}
+
+/// An object as it was found.
+struct Found {
     size: u64,
     changed: Timestamp,
-    /// What all names of one file share, and how many there are. `None` for objects that are not files.
-    names: Option<((u64, u64), u64)>,
+    /// `None` for objects that are not files.
+    names: Option<FileNames>,
 }
 
 /// An object that may go.
@@ -32,42 +57,18 @@ pub(super) struct Unreached {
 impl Unreached {
     /// What all names of its file share.
     pub(super) fn identity(&self) -> Option<(u64, u64)> {
-        self.found.identity()
+        self.found.names.map(|(identity, _)| identity)
     }
 
-    /// How many names its file has.
-    pub(super) fn links(&self) -> u64 {
-        self.found.names.map_or(1, |(_, links)| links)
+    /// Whether a pool may have it. What is not a file of a local disk has no other names to count.
+    pub(super) fn may_be_published(&self) -> bool {
+        self.found.names.is_none_or(|(_, links)| links > 1)
     }
-}
-
-impl Found {
-    pub(super) fn look(at: &At<'_>) -> Result<Self, Error> {
-        let path = at.full().into_owned();
-        let status = at.status().map_err(Error::io("look at", &path))?;
-        Ok(Self::of(path, &status))
-    }
-
-    fn of(path: Utf8PathBuf, status: &Status) -> Self {
-        let size = if status.is_file() { status.size } else { 0 };
-        Self { path, size, changed: status.changed_at(), names: Some((status.identity, status.links)) }
-    }
-
-    fn identity(&self) -> Option<(u64, u64)> {
-        self.names.map(|(identity, _)| identity)
-    }
-}
-
-/// Every file and link below a directory; none when it does not exist.
-pub(super) fn files_below(directory: &At<'_>) -> Result<Vec<Found>, Error> {
-    let found = beneath::files_below(directory)?;
-    Ok(found.into_iter().map(|(path, status)| Found::of(path, &status)).collect())
 }
 
 /// A collection at work.
 pub(super) struct Sweep<'a> {
     store: &'a Store,
-    paths: &'a StorePaths,
     /// What came to the store at that moment or later is left alone.
     settled: Timestamp,
     now: Timestamp,
@@ -82,13 +83,12 @@ pub(super) struct Sweep<'a> {
 impl<'a> Sweep<'a> {
     pub(super) fn new(
         store: &'a Store,
-        paths: &'a StorePaths,
         (settled, now): (Timestamp, Timestamp),
         phase: &'a Running<'a>,
         dry_run: bool,
     ) -> Self {
         let (removed, gone) = (Vec::new(), HashMap::new());
-        Self { store, paths, settled, now, phase, dry_run, removed, freed: 0, gone }
+        Self { store, settled, now, phase, dry_run, removed, freed: 0, gone }
     }
 
     /// Tells that one of the things that may go was dealt with.
@@ -128,47 +128,54 @@ impl<'a> Sweep<'a> {
         if let Some(path) = objects.local_file(key) {
             let at = At::from(&path);
             let status = at.status_if_present().map_err(Error::io("look at", &path))?;
-            return Ok(status.map(|status| Found::of(path.clone(), &status)));
+            return Ok(status.map(|status| Found {
+                size: if status.is_file() { status.size } else { 0 },
+                changed: status.changed_at(),
+                names: Some((status.identity, status.links)),
+            }));
         }
-        let path = self.store.root().join("store").join(key.as_str());
         let found = objects.head(key)?;
-        Ok(found.map(|info| Found { path, size: info.size, changed: info.changed, names: None }))
+        Ok(found.map(|info| Found { size: info.size, changed: info.changed, names: None }))
     }
 
     /// Removes those of these files in pools that are no links of `blobs`, and returns the others: they go with their blobs.
-    pub(super) fn pool_files_of_others(
+    pub(super) fn pool_files_of_others<'t>(
         &mut self,
-        unlisted: Vec<Found>,
+        unlisted: Vec<Published<'t>>,
         blobs: &[Unreached],
-    ) -> Result<HashMap<(u64, u64), Vec<Found>>, Error> {
+    ) -> Result<HashMap<(u64, u64), Vec<Published<'t>>>, Error> {
         let going: HashSet<(u64, u64)> = blobs.iter().filter_map(Unreached::identity).collect();
-        let mut with_blobs: HashMap<(u64, u64), Vec<Found>> = HashMap::new();
-        for file in unlisted {
-            if let Some(identity) = file.identity().filter(|identity| going.contains(identity)) {
-                with_blobs.entry(identity).or_default().push(file);
+        let mut with_blobs: HashMap<(u64, u64), Vec<Published<'t>>> = HashMap::new();
+        for published in unlisted {
+            let identity = published.file.names.map(|(identity, _)| identity);
+            if let Some(identity) = identity.filter(|identity| going.contains(identity)) {
+                with_blobs.entry(identity).or_default().push(published);
             } else {
-                self.remove(&file, Why::Unlisted)?;
-                self.remove_empty_directories(&file.path);
+                self.remove(&published, Why::Unlisted)?;
+                self.remove_empty_directories(&published);
             }
         }
         Ok(with_blobs)
     }
 
     /// Removes an object or a blob together with its names in pools, unless somebody wants it after all.
-    pub(super) fn remove_settled(&mut self, object: &Unreached, names: &[Found]) -> Result<(), Error> {
+    pub(super) fn remove_settled(
+        &mut self,
+        object: &Unreached,
+        names: &[Published<'_>],
+    ) -> Result<(), Error> {
         self.advance()?;
         // An object in a pool goes from there first: no pool ever shows what the store does not have.
-        let mut from_pools =
-            || names.iter().try_for_each(|name| files::remove_if_present(self.paths.place(&name.path)));
+        let mut from_pools = || names.iter().try_for_each(Published::remove);
         let objects = self.store.storage().objects();
         if !self.dry_run && !objects.delete_if_older(&object.key, self.settled, &mut from_pools)? {
             return Ok(());
         }
         for name in names {
-            self.note(name, Why::Unlisted);
-            self.remove_empty_directories(&name.path);
+            self.note_published(name, Why::Unlisted);
+            self.remove_empty_directories(name);
         }
-        self.note(&object.found, Why::Unreachable);
+        self.note_object(object, Why::Unreachable);
         Ok(())
     }
 
@@ -178,51 +185,63 @@ impl<'a> Sweep<'a> {
         if !self.dry_run {
             self.store.storage().objects().delete(key)?;
         }
-        self.note(&found, why);
+        self.note_object(&Unreached { key: key.clone(), found }, why);
         Ok(())
     }
 
     /// Removes a published file.
-    pub(super) fn remove(&mut self, file: &Found, why: Why) -> Result<(), Error> {
+    pub(super) fn remove(&mut self, published: &Published<'_>, why: Why) -> Result<(), Error> {
         if !self.dry_run {
-            files::remove_if_present(self.paths.place(&file.path))?;
+            published.remove()?;
         }
-        self.note(file, why);
+        self.note_published(published, why);
         Ok(())
     }
 
     /// Removes a directory with all that is in it, in one step as others see it; it is no error when there is none.
-    pub(super) fn remove_tree(&mut self, directory: &Utf8Path, why: Why) -> Result<(), Error> {
-        let at = self.paths.place(directory);
-        for file in files_below(&at)? {
-            self.note(&file, why);
+    pub(super) fn remove_tree(
+        &mut self,
+        tree: &Tree<'_>,
+        directory: &Utf8Path,
+        why: Why,
+    ) -> Result<(), Error> {
+        for file in tree.target.below(directory)? {
+            self.note_published(&Published { tree, file }, why);
         }
         if self.dry_run {
             return Ok(());
         }
-        let aside = put_away(self.store, at)?;
+        let aside = tree.target.put_away(directory)?;
         aside.map_or(Ok(()), |aside| files::remove_tree(&aside).map_err(Error::io("remove", directory)))
     }
 
-    fn note(&mut self, file: &Found, why: Why) {
-        let is_last = file.names.is_none_or(|(identity, links)| {
+    fn note_object(&mut self, Unreached { key, found }: &Unreached, why: Why) {
+        let path = Utf8Path::new("store").join(key.as_str());
+        self.note(path, (found.size, found.names), why);
+    }
+
+    fn note_published(&mut self, Published { tree, file }: &Published<'_>, why: Why) {
+        self.note(tree.public.join(&file.path), (file.size, file.names), why);
+    }
+
+    fn note(&mut self, path: Utf8PathBuf, (size, names): (u64, Option<FileNames>), why: Why) {
+        let is_last = names.is_none_or(|(identity, links)| {
             let (gone, all) = self.gone.entry(identity).or_insert((0, links));
             *gone += 1;
             gone == all
         });
         if is_last {
-            self.freed += file.size;
+            self.freed += size;
         }
-        let path = file.path.strip_prefix(self.store.root()).unwrap_or(&file.path).to_owned();
-        self.removed.push(Garbage { path, size: file.size, why });
+        self.removed.push(Garbage { path, size, why });
     }
 
     /// Removes the directories of a pool that a file leaves empty. The publishing lock keeps others from filling them.
-    fn remove_empty_directories(&self, file: &Utf8Path) {
+    fn remove_empty_directories(&self, Published { tree, file }: &Published<'_>) {
         let is_below =
             |above: &&Utf8Path| !above.file_name().is_some_and(|name| layout::OF_RECORDS.contains(&name));
-        for directory in file.ancestors().skip(1).take_while(is_below) {
-            if self.dry_run || files::remove_directory(self.paths.place(directory)).is_err() {
+        for directory in file.path.ancestors().skip(1).take_while(is_below) {
+            if self.dry_run || !tree.target.remove_if_empty(directory) {
                 return;
             }
         }

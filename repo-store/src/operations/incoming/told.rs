@@ -1,7 +1,7 @@
 //! What was left in a drop folder when it was last looked at.
 //!
-//! A folder is emptied by a timer, and a line in the log at each run about the same file would hide what is new. The notes lie in
-//! `store/cache/` and may be deleted at any time.
+//! A folder is emptied by a timer, and a line in the log at each run about the same file would hide what is new. The notes may
+//! be lost at any time.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::Left;
 use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::operations::import::DropFolder;
-use crate::storage::files;
+use crate::storage::Durability;
 use crate::store::Store;
 
 /// Finds out which of the files are left as they were at the last look, and takes note of them for the next one unless this is a
@@ -23,9 +23,8 @@ pub(super) fn mark_known(
 ) -> Result<(), Error> {
     let status = folder.handle().status().map_err(Error::io("look at", folder.handle().path()))?;
     let (device, inode) = status.identity;
-    let directory = store.root().join("store/cache");
-    let path = directory.join(format!("left.{repository}.{device}.{inode}"));
-    let known = files::read_if_present(&path)?.unwrap_or_default();
+    let note = format!("left.{repository}.{device}.{inode}");
+    let known = store.storage().note(&note).unwrap_or_default();
     let known = String::from_utf8_lossy(&known);
     let known: BTreeSet<&str> = known.lines().collect();
     let mut lines = BTreeSet::new();
@@ -40,7 +39,6 @@ pub(super) fn mark_known(
     if dry_run || known.iter().copied().eq(lines.iter().map(String::as_str)) {
         return Ok(());
     }
-    files::create_directories(&directory)?;
     let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-    Ok(files::replace(&path, text.as_bytes(), &store.storage().temporary()?)?)
+    Ok(store.storage().write_note(&note, text.as_bytes(), Durability::Later)?)
 }

@@ -3,6 +3,7 @@
 //! Others may write there, by mistake too. So nothing is reached through a link, what lies in the way is put aside, and what is found is
 //! looked at before it is used.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
@@ -13,7 +14,7 @@ use apt_index::{Part, RenderedFile};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 
-use super::{IndexContent, PublicationTarget, PublishedFile};
+use super::{InTree, IndexContent, PublicationTarget, PublishedFile};
 use crate::error::{ChangeError, Error};
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
@@ -26,7 +27,7 @@ use crate::publish::entry::File;
 use crate::publish::layout;
 use crate::publish::missing::Missing;
 use crate::publish::publication::Publication;
-use crate::storage::beneath::{At, DirectoryHandle, Status, StorePaths};
+use crate::storage::beneath::{At, DirectoryHandle, Status, StorePaths, files_below};
 use crate::storage::files::mode;
 use crate::storage::{StorageError, faults, files};
 use crate::store::{InPool, Store};
@@ -44,8 +45,16 @@ pub(crate) struct DirectoryTarget<'a> {
     indices: OnceLock<DirectoryHandle>,
     /// The directory that something was made in last: most often the next thing is made there too.
     last: Mutex<Option<Arc<DirectoryHandle>>>,
-    /// Files and directories that were made or changed and not yet synced.
-    changed: Mutex<Vec<Utf8PathBuf>>,
+    changed: Mutex<Changed>,
+}
+
+/// What was done and not yet synced.
+#[derive(Default)]
+struct Changed {
+    /// Files and directories that were made or changed.
+    paths: Vec<Utf8PathBuf>,
+    /// Directories that were removed: they cannot be synced.
+    removed: BTreeSet<Utf8PathBuf>,
 }
 
 impl<'a> DirectoryTarget<'a> {
@@ -96,7 +105,15 @@ impl<'a> DirectoryTarget<'a> {
 
     /// Takes note of files and directories that were made or changed.
     fn note(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = changed.paths.len();
+        changed.paths.extend(paths);
+        if !changed.removed.is_empty() {
+            let Changed { paths, removed } = &mut *changed;
+            paths.iter().skip(from).for_each(|path| {
+                removed.remove(path);
+            });
+        }
     }
 
     /// Makes `path` another name of a file. Returns whether it was new; an existing name is left alone.
@@ -261,8 +278,10 @@ impl PublicationTarget for DirectoryTarget<'_> {
 
     fn sync(&self) -> Result<(), Error> {
         let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
+        let Changed { mut paths, removed } = changed;
+        paths.retain(|path| !removed.contains(path));
         // What was put aside lies below `store`, on the same file system.
-        Ok(self.paths.sync_all(changed)?)
+        Ok(self.paths.sync_all(paths)?)
     }
 
     fn list(&self, directory: &Utf8Path) -> Result<Vec<String>, Error> {
@@ -314,7 +333,35 @@ impl PublicationTarget for DirectoryTarget<'_> {
         Missing::in_directory(self, publication)
     }
 
-    fn remove(&self, path: &Utf8Path) -> Result<(), Error> {
+    fn below(&self, directory: &Utf8Path) -> Result<Vec<InTree>, Error> {
+        let found = files_below(&self.at(directory))?;
+        let below = found.iter().filter_map(|(path, status)| {
+            let path = path.strip_prefix(&self.path).ok()?.to_owned();
+            Some(in_tree(path, status))
+        });
+        Ok(below.collect())
+    }
+
+    fn look(&self, path: &Utf8Path) -> Result<Option<InTree>, Error> {
+        let found = self.at(path).status_if_present().map_err(Error::io("look at", self.full(path)))?;
+        Ok(found.filter(|found| !found.is_directory()).map(|found| in_tree(path.to_owned(), &found)))
+    }
+
+    fn must_be_directory(&self, path: &Utf8Path) -> Result<(), Error> {
+        self.at(path).open_if_present().map(drop).map_err(Error::io("open", self.full(path)))
+    }
+
+    fn remove_if_empty(&self, path: &Utf8Path) -> bool {
+        if files::remove_directory(self.at(path)).is_err() {
+            return false;
+        }
+        let full = self.full(path);
+        self.note(full.parent().map(Utf8Path::to_owned));
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).removed.insert(full);
+        true
+    }
+
+    fn remove(&self, path: &Utf8Path) -> Result<(), StorageError> {
         files::remove_if_present(self.at(path))?;
         self.note(self.full(path).parent().map(Utf8Path::to_owned));
         Ok(())
@@ -333,6 +380,11 @@ impl PublicationTarget for DirectoryTarget<'_> {
         self.note(self.full(path).parent().map(Utf8Path::to_owned));
         put_away(self.store, self.at(path))
     }
+}
+
+fn in_tree(path: Utf8PathBuf, status: &Status) -> InTree {
+    let size = if status.is_file() { status.size } else { 0 };
+    InTree { path, is_link: status.is_link(), size, names: Some((status.identity, status.links)) }
 }
 
 /// Returns whether that file lies there, and nobody else can change it. A file with the wrong content passes.

@@ -1,13 +1,15 @@
 //! Where publications go.
 //!
-//! Publishing renders and signs; a target holds what clients fetch. The target of a store is its [directory](directory) `public/`. A
-//! target knows no records and no settings: it is given the entries of a [tree](super::entry) in the order of their ranks. Another kind
-//! of target, such as an object store, would keep pool and index files as they come, copy where the directory makes another name of a
-//! file, and put the `InRelease` of each suite last when it is told to [switch](PublicationTarget::switch).
+//! Publishing renders and signs; a target holds what clients fetch. The target of a store on a local disk is its [directory](directory)
+//! `public/`; a store that is kept elsewhere keeps the tree [there as well](stored). A target knows no records and no settings: it is given
+//! the entries of a [tree](super::entry) in the order of their ranks. Another kind of target would keep pool and index files as they
+//! come, copy where the directory makes another name of a file, and put the `InRelease` of each suite last when it is told to
+//! [switch](PublicationTarget::switch).
 
-pub(super) mod directory;
+mod directory;
 #[cfg(test)]
-mod memory;
+mod recording;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +19,10 @@ use std::ops::Range;
 use apt_index::RenderedFile;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{Blake3, Sha256};
+pub(crate) use directory::DirectoryTarget;
+pub(super) use directory::is_whole;
 use sha2::Digest as _;
+use stored::StoredTarget;
 
 use super::entry::{File, Source, TreeEntry};
 use super::missing::Missing;
@@ -26,6 +31,20 @@ use crate::error::Error;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
+use crate::storage::StorageError;
+use crate::store::Store;
+
+/// Returns what holds the published tree of a repository of a store.
+pub(crate) fn target_of<'a>(
+    store: &'a Store,
+    repository: &'a RepositoryName,
+) -> Box<dyn PublicationTarget + 'a> {
+    if store.storage().is_local() {
+        Box::new(DirectoryTarget::new(store, repository))
+    } else {
+        Box::new(StoredTarget::new(store, repository))
+    }
+}
 
 /// What holds the published tree of one repository. All paths are those of [`layout`](super::layout), below the root of the repository.
 ///
@@ -159,11 +178,36 @@ pub(crate) trait PublicationTarget: Send + Sync {
         Missing::of(self, publication)
     }
 
+    /// Returns every file and link below a directory; none when it does not exist.
+    ///
+    /// # Errors
+    /// When not all can be listed.
+    fn below(&self, directory: &Utf8Path) -> Result<Vec<InTree>, Error>;
+
+    /// Returns the file or the link at a path. `None` when nothing lies there, or a directory.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn look(&self, path: &Utf8Path) -> Result<Option<InTree>, Error>;
+
+    /// Refuses what lies in the place of a directory. It is not an error when nothing does.
+    ///
+    /// # Errors
+    /// [`StorageError::UnsafePath`](crate::StorageError::UnsafePath) for a link, and when the directory cannot be opened.
+    fn must_be_directory(&self, _path: &Utf8Path) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Removes a directory if nothing lies in it, and returns whether it did. Targets without directories have nothing to remove.
+    fn remove_if_empty(&self, _path: &Utf8Path) -> bool {
+        false
+    }
+
     /// Removes a file or a link. It is not an error when nothing lies there.
     ///
     /// # Errors
     /// When the target refuses.
-    fn remove(&self, path: &Utf8Path) -> Result<(), Error>;
+    fn remove(&self, path: &Utf8Path) -> Result<(), StorageError>;
 
     /// Removes a directory with everything below it, or whatever lies there. It is not an error when nothing does.
     ///
@@ -201,6 +245,20 @@ impl dyn PublicationTarget + '_ {
         let Source::Link { target } = &entry.source else { return Ok(false) };
         Ok(self.leads_to(&entry.path)?.as_deref() == Some(Utf8Path::new(target)))
     }
+}
+
+/// What all names of one file share, and how many there are.
+pub(crate) type FileNames = ((u64, u64), u64);
+
+/// A file or a link of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InTree {
+    pub(crate) path: Utf8PathBuf,
+    pub(crate) is_link: bool,
+    /// Its size in bytes; 0 for a link.
+    pub(crate) size: u64,
+    /// `None` where a file has one name.
+    pub(crate) names: Option<FileNames>,
 }
 
 /// The bytes of an index file.
@@ -272,6 +330,33 @@ impl dyn PublishedFile + '_ {
             offset += piece.len() as u64;
         }
         Ok(())
+    }
+}
+
+/// Reads a file of a target from its beginning.
+pub(crate) struct Reader {
+    file: Box<dyn PublishedFile>,
+    offset: u64,
+}
+
+impl Reader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`NotFound`](io::ErrorKind::NotFound) when nothing lies there, and when it cannot be opened.
+    pub(crate) fn open(target: &dyn PublicationTarget, path: &Utf8Path) -> io::Result<Self> {
+        let file = target.open(path).map_err(io::Error::other)?;
+        Ok(Self { file: file.ok_or(io::ErrorKind::NotFound)?, offset: 0 })
+    }
+}
+
+impl io::Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.file.size().saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let count = left.min(buffer.len());
+        self.file.read_exact_at(buffer.get_mut(..count).unwrap_or_default(), self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
     }
 }
 

@@ -2,19 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
 
 use apt_index::Encoding;
-use apt_sign::{Fingerprint, OpenPgpSigner, PublicKeys, SecretKey, Signed, Signer};
+use apt_sign::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 
-use super::PublicationTarget;
-use super::directory::DirectoryTarget;
-use super::memory::{Call, Item, MemoryTarget};
+use super::recording::{Call, Item, RecordingTarget};
+use super::{DirectoryTarget, PublicationTarget};
 use crate::context::Context;
 use crate::model::name::{RepositoryName, TagName};
 use crate::operations::import::AddOptions;
@@ -22,43 +19,9 @@ use crate::publish::entry::TreeEntry;
 use crate::publish::tagged::show_tag;
 use crate::publish::{Beginning, PublishOptions, Start, publish_to};
 use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::storage::Memory;
 use crate::store::Store;
-
-/// A signer that gives the same signature for the same text and time.
-struct RememberingSigner {
-    signer: OpenPgpSigner,
-    known: Mutex<BTreeMap<(Vec<u8>, SystemTime), Signed>>,
-}
-
-impl Signer for RememberingSigner {
-    fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.signer.fingerprints()
-    }
-
-    fn public_keys(&self) -> Result<PublicKeys, apt_sign::Error> {
-        self.signer.public_keys()
-    }
-
-    fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, apt_sign::Error> {
-        let mut known = self.known.lock().unwrap();
-        if let Some(signed) = known.get(&(text.to_vec(), time)) {
-            return Ok(signed.clone());
-        }
-        let signed = self.signer.sign(text, time)?;
-        known.insert((text.to_vec(), time), signed.clone());
-        Ok(signed)
-    }
-
-    fn has_signed(&self, inline: &[u8], time: SystemTime) -> bool {
-        self.signer.has_signed(inline, time)
-    }
-}
-
-fn signer() -> RememberingSigner {
-    let created = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
-    let key = SecretKey::generate("Test", created, None).unwrap();
-    RememberingSigner { signer: OpenPgpSigner::new(vec![key]).unwrap(), known: Mutex::default() }
-}
+use crate::tests::signer::RememberingSigner;
 
 fn settings() -> RepositorySettings {
     let suites = ["bookworm", "trixie"].map(|name| {
@@ -151,12 +114,12 @@ fn read_tree(
 fn a_target_in_memory_holds_what_the_directory_holds() {
     let directory = tempfile::tempdir().unwrap();
     let top = Utf8Path::from_path(directory.path()).unwrap();
-    let signer = signer();
+    let signer = RememberingSigner::new(1_780_000_000);
     let first = Store::create(&top.join("first")).unwrap();
     let name = settings().name;
     publish_all(&first, &DirectoryTarget::new(&first, &name), &signer, top);
-    let second = Store::create(&top.join("second")).unwrap();
-    let memory = MemoryTarget::new(&second);
+    let second = Store::with_storage("second".into(), Memory::default());
+    let memory = RecordingTarget::new(&second, &name);
     publish_all(&second, &memory, &signer, top);
 
     let expected = memory.items();
@@ -177,9 +140,10 @@ fn a_target_in_memory_holds_what_the_directory_holds() {
 fn nothing_is_switched_before_what_it_names_is_there() {
     let directory = tempfile::tempdir().unwrap();
     let top = Utf8Path::from_path(directory.path()).unwrap();
-    let store = Store::create(&top.join("root")).unwrap();
-    let memory = MemoryTarget::new(&store);
-    let publications = publish_all(&store, &memory, &signer(), top);
+    let store = Store::with_storage("root".into(), Memory::default());
+    let name = settings().name;
+    let memory = RecordingTarget::new(&store, &name);
+    let publications = publish_all(&store, &memory, &RememberingSigner::new(1_780_000_000), top);
     assert_eq!(memory.broken_promises(), Vec::<String>::new());
 
     let calls = memory.calls();
@@ -207,9 +171,10 @@ fn nothing_is_switched_before_what_it_names_is_there() {
 fn a_switch_to_what_is_not_there_is_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let top = Utf8Path::from_path(directory.path()).unwrap();
-    let store = Store::create(&top.join("root")).unwrap();
-    let memory = MemoryTarget::new(&store);
-    publish_all(&store, &memory, &signer(), top);
+    let store = Store::with_storage("root".into(), Memory::default());
+    let name = settings().name;
+    let memory = RecordingTarget::new(&store, &name);
+    publish_all(&store, &memory, &RememberingSigner::new(1_780_000_000), top);
     let target: &dyn PublicationTarget = &memory;
     let shown = crate::publish::Publication::shown(target).unwrap().unwrap();
     let pool = memory.items().into_keys().find(|path| path.as_str().contains("hello_1.0")).unwrap();

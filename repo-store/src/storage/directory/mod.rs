@@ -95,6 +95,11 @@ impl Directory {
         self.root.join(key.as_str())
     }
 
+    /// Returns the directory of an area.
+    pub(in crate::storage) fn path_of(&self, area: &str) -> Utf8PathBuf {
+        self.root.join(area)
+    }
+
     /// The path of a key that is about to be written, touched or removed.
     fn path_to_change(&self, key: &Key) -> Result<Utf8PathBuf, StorageError> {
         let path = self.path(key);
