@@ -1,3 +1,5 @@
+mod alone;
+
 use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
@@ -89,6 +91,10 @@ impl Arguments {
             let verb = verb_of(&matches);
             Ok(Self { verb, ..Self::from_arg_matches_mut(&mut matches)? })
         };
+        let arguments = alone::command(std::env::args_os()).and_then(|command| read(command).ok());
+        if let Some(arguments) = arguments {
+            return Ok(arguments);
+        }
         read(Self::command().color(color)).map_err(|error: clap::Error| {
             if !error.use_stderr() {
                 return error;

@@ -41,6 +41,7 @@ pub(crate) struct Session {
     /// The key of the actor, if the verb writes and there is one.
     actor_signer: Option<Arc<dyn ActorSigner>>,
     keys: KeyDirectory,
+    threads: NonZeroUsize,
     /// Who is told how far operations are.
     progress: Progress,
     /// The keys of each list of a repository, and without a list. Their public parts are read once for a verb.
@@ -84,7 +85,11 @@ impl Session {
     /// Opens the store in the directory given, or in the nearest one upwards that has a `repo.toml`.
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let root = find_root(global)?;
-        let config = Config::load(&root)?;
+        Self::with(Config::load(&root)?, root, global)
+    }
+
+    /// Opens the store in a root, the configuration of which was read already.
+    pub(crate) fn with(config: Config, root: Utf8PathBuf, global: &Global) -> Result<Self, Failure> {
         let store = Store::open(&root)?.with_limits(config.limits());
         Ok(Self::of(root, store, config, global))
     }
@@ -109,9 +114,9 @@ impl Session {
 
     fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
         let keys = key_directory(&root, &config);
-        let (actor, progress) = (actor(global), Progress::silent());
+        let (actor, threads, progress) = (actor(global), processors(), Progress::silent());
         let (signing, last) = (RefCell::default(), RefCell::default());
-        Self { root, store, config, actor, actor_signer: None, keys, progress, signing, last }
+        Self { root, store, config, actor, actor_signer: None, keys, threads, progress, signing, last }
     }
 
     /// Reads the key of the actor, if there is one, before anything is changed.
@@ -154,7 +159,7 @@ impl Session {
             signer: self.actor_signer.clone(),
             // Whole seconds, as they are shown: a time copied from `history` means the commit it was copied from.
             now: Timestamp::from_second(crate::clock::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
-            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            threads: self.threads,
             progress: self.progress.clone(),
         }
     }
@@ -680,9 +685,14 @@ pub(crate) fn context(actor: String, output: &Output) -> Context {
         actor,
         signer: None,
         now: crate::clock::now(),
-        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        threads: processors(),
         progress: output.watch().progress(),
     }
+}
+
+/// Returns how many processors this process may use. To find that out means to read several files.
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 pub(crate) fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {

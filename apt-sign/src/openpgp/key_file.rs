@@ -170,7 +170,7 @@ impl StoredKey {
     ///
     /// Those of [`SecretKey::load`], but for what a passphrase opens.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        Self::new(read(path, Some(us()))?)
+        Self::parse(&read(path, Some(us()))?)
     }
 
     /// Does the same for a key of another user, by its number, whom root trusts as much as itself: the owner of what is
@@ -182,7 +182,7 @@ impl StoredKey {
     pub fn load_of(path: &Path, owner: u32) -> Result<Self, Error> {
         // The directory and the file belong to the same one of the two.
         match Self::load(path) {
-            Err(Error::KeyFile { .. }) if us() == 0 => Self::new(read(path, Some(owner))?),
+            Err(Error::KeyFile { .. }) if us() == 0 => Self::parse(&read(path, Some(owner))?),
             result => result,
         }
     }

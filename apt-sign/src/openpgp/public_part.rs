@@ -21,10 +21,10 @@ impl PublicPart {
     ///
     /// [`Error::Malformed`] for anything but one key with a secret part.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        SecretKey::parse(bytes).map(Self::of)
+        SecretKey::parse(bytes).map(|cert| Self::of(&cert))
     }
 
-    fn of(cert: Cert) -> Self {
+    fn of(cert: &Cert) -> Self {
         let (mut open, mut encrypted) = (Vec::new(), Vec::new());
         for key in cert.keys().secret() {
             let fingerprint = super::certificate::fingerprint(&key.key().fingerprint());
@@ -36,7 +36,7 @@ impl PublicPart {
         }
         let locked = open.is_empty();
         let secrets = if locked { encrypted } else { open };
-        Self { certificate: Certificate::of(cert), secrets, locked }
+        Self { certificate: Certificate::of(cert.clone()), secrets, locked }
     }
 
     /// Returns the certificate.
@@ -85,16 +85,17 @@ impl PublicPart {
     }
 }
 
-/// The content of a key file as it was read: the secret part is not parsed before it is opened. The memory is wiped when it is dropped,
-/// and `Debug` shows the fingerprint only.
+/// The content of a key file. Its secret part is as the file has it: under a passphrase if there is one. In memory it is kept encrypted besides, and
+/// wiped when it is dropped. `Debug` shows the fingerprint only.
 pub struct StoredKey {
-    bytes: Protected,
+    cert: Cert,
     public: PublicPart,
 }
 
 impl StoredKey {
-    pub(super) fn new(bytes: Protected) -> Result<Self, Error> {
-        Ok(Self { public: PublicPart::parse(&bytes)?, bytes })
+    pub(super) fn parse(bytes: &Protected) -> Result<Self, Error> {
+        let cert = SecretKey::parse(bytes)?;
+        Ok(Self { public: PublicPart::of(&cert), cert })
     }
 
     /// Returns the public part.
@@ -109,7 +110,7 @@ impl StoredKey {
     ///
     /// Those of [`SecretKey::from_bytes`].
     pub fn open(&self, password: Option<&str>) -> Result<SecretKey, Error> {
-        SecretKey::from_bytes(&self.bytes, password)
+        SecretKey::unlock(self.cert.clone(), password)
     }
 }
 

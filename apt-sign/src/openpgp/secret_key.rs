@@ -87,7 +87,12 @@ impl SecretKey {
     /// [`Error::Malformed`] for anything but one key with a secret part; [`Error::Locked`] when no part can
     /// be opened.
     pub fn from_bytes(bytes: &[u8], password: Option<&str>) -> Result<Self, Error> {
-        unlock(Self::parse(bytes)?, password).map(Self)
+        Self::unlock(Self::parse(bytes)?, password)
+    }
+
+    /// Opens the parts that `password` opens.
+    pub(super) fn unlock(cert: Cert, password: Option<&str>) -> Result<Self, Error> {
+        unlock(cert, password).map(Self)
     }
 
     /// Reads the packets of one key with a secret part, locked or not.
@@ -237,6 +242,9 @@ fn unlock(cert: Cert, password: Option<&str>) -> Result<Cert, Error> {
             fingerprint: certificate::fingerprint(&cert.fingerprint()),
             given: password.is_some(),
         });
+    }
+    if opened.is_empty() {
+        return Ok(cert);
     }
     let (cert, _) = cert
         .insert_packets(opened)

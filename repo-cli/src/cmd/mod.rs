@@ -46,6 +46,7 @@ pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use camino::Utf8PathBuf;
@@ -65,7 +66,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
     if let Some(url) = arguments.global.remote.clone() {
         return remote::run(&url, &arguments, output);
     }
-    let (logging, global) = (arguments.command.logging(), arguments.global.clone());
+    let logging = arguments.command.logging();
+    // Looked up once: the database of users may be far away.
+    let global = Global { actor: Some(session::actor(&arguments.global)), ..arguments.global.clone() };
     // What only shows something is told to nobody, and need not read the configuration twice.
     let is_told = matches!(logging, Logging::Change | Logging::Service)
         || matches!(arguments.command, Command::Fsck(_));
@@ -84,7 +87,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         log.begin_service(output);
     }
     let began = Instant::now();
-    let result = carry_out(arguments.command, &global, output);
+    let result = carry_out(arguments.command, &global, known, output);
     if let Logging::NewStore(root) = logging
         && result.is_ok()
     {
@@ -102,12 +105,23 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
     result
 }
 
-fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+fn carry_out(
+    command: Command,
+    global: &Global,
+    known: Option<(Config, Utf8PathBuf)>,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let (writes, asks) = (command.writes(), command.asks_about_clock());
     let needs_settings = command.needs_settings();
+    // A verb that goes on opens a session for each round, and what was read at its beginning is that of the first.
+    let known = Cell::new(known);
     let session = || {
-        let open = if needs_settings { Session::open } else { Session::open_to_read };
-        let mut session = open(global)?.watched(output);
+        let opened = match known.take() {
+            Some((config, root)) => Session::with(config, root, global)?,
+            None if needs_settings => Session::open(global)?,
+            None => Session::open_to_read(global)?,
+        };
+        let mut session = opened.watched(output);
         if asks {
             clock::check(&session.store, session.context().now, output)?;
         }

@@ -104,8 +104,8 @@ fn has_segment(
     (start, end): (u64, u64),
     hash: Blake3,
 ) -> bool {
-    let bytes = open(target, file).and_then(|opened| opened.read_range(start, end).ok());
-    bytes.is_some_and(|bytes| Blake3::of(&bytes) == hash)
+    let found = open(target, file).and_then(|opened| opened.blake3_of(start..end).ok());
+    found == Some(hash)
 }
 
 #[cfg(test)]

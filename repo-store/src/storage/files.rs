@@ -229,15 +229,14 @@ pub(crate) fn read_if_present<'a>(path: impl Into<At<'a>>) -> Result<Option<Vec<
 /// Opens a regular file of the store for reading. A link is not followed there, and a pipe is not waited for.
 pub(crate) fn open_kept(path: &Utf8Path) -> std::io::Result<File> {
     faults::before("open", path)?;
-    regular(path, At::from(path).open_at_once(true))
+    regular(path, At::from(path).open_at_once(true)).map(|(file, _)| file)
 }
 
-/// The opened file, if it is a regular one; what else lies at its path is named.
-fn regular(path: &Utf8Path, opened: std::io::Result<File>) -> std::io::Result<File> {
-    let opened = opened.and_then(|file| Ok((file.metadata()?.is_file(), file)));
-    match opened {
-        Ok((true, file)) => Ok(file),
-        Ok((false, _)) => Err(Obstacle::in_place_of_file(path)
+/// The opened file with its size, if it is a regular one; what else lies at its path is named.
+fn regular(path: &Utf8Path, opened: std::io::Result<File>) -> std::io::Result<(File, u64)> {
+    match opened.and_then(|file| Ok((file.metadata()?, file))) {
+        Ok((found, file)) if found.is_file() => Ok((file, found.len())),
+        Ok(_) => Err(Obstacle::in_place_of_file(path)
             .map_or_else(|| ErrorKind::InvalidInput.into(), Obstacle::into_error)),
         // Not with the descriptors used up, and the like.
         Err(error) if error.raw_os_error().is_some_and(is_of_other_kind) => {
@@ -257,8 +256,11 @@ fn is_of_other_kind(errno: i32) -> bool {
 pub(crate) fn read_kept(path: &Utf8Path) -> Result<Option<Vec<u8>>, StorageError> {
     let read = || -> std::io::Result<_> {
         faults::before("read", path)?;
-        let mut bytes = Vec::new();
-        regular(path, At::from(path).open_at_once(true))?.read_to_end(&mut bytes)?;
+        let (file, size) = regular(path, At::from(path).open_at_once(true))?;
+        // One byte more, so that the end is found without more room. Left to itself, the library would ask for the size again.
+        let room = usize::try_from(size).unwrap_or(PIECE).min(PIECE) + 1;
+        let mut bytes = Vec::with_capacity(room);
+        file.take(u64::MAX).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     match read() {
@@ -303,8 +305,9 @@ pub(crate) fn sha256<'a>(path: impl Into<At<'a>>) -> std::io::Result<Sha256> {
     Ok(Sha256::from_bytes(hasher.finalize().into()))
 }
 
-/// Large enough for the widest vector code of BLAKE3, small enough to stay in the cache between reading and hashing.
-const PIECE: usize = 256 << 10;
+/// Large enough for the widest vector code of BLAKE3, small enough to stay in the cache between reading and hashing; and the allocator
+/// keeps room of this size instead of giving it back to the system, which would have to clear it again.
+const PIECE: usize = 64 << 10;
 
 /// Reads a file to its end, a piece at a time.
 pub(crate) fn each_piece<'a>(path: impl Into<At<'a>>, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
@@ -494,7 +497,7 @@ pub(crate) fn canonical(path: &Utf8Path) -> std::io::Result<Utf8PathBuf> {
 
 /// Opens a regular file of the store to read and write it, and makes it if need be. It is not written through a link.
 pub(crate) fn open_or_create(path: &Utf8Path) -> std::io::Result<File> {
-    regular(path, to_write(true).open(path))
+    regular(path, to_write(true).open(path)).map(|(file, _)| file)
 }
 
 /// How a file of the store is opened to be written in place.
@@ -594,7 +597,7 @@ impl Lock {
 
     fn with(path: &Utf8Path, operation: FlockOperation, create: bool) -> std::io::Result<Self> {
         faults::before("lock", path)?;
-        let file = regular(path, to_write(create).open(path))?;
+        let (file, _) = regular(path, to_write(create).open(path))?;
         // The process that made it may have had another umask.
         if file.metadata()?.permissions().mode() & 0o777 != mode::MUTABLE {
             file.set_permissions(fs::Permissions::from_mode(mode::MUTABLE))?;

@@ -37,8 +37,7 @@ impl Record {
     /// [`apt_index::Error::Path`] names the file.
     pub(crate) fn check_paths(&self) -> Result<(), apt_index::Error> {
         // Of nearly all, no word is that long, and nothing needs to be parsed.
-        let mut words = self.text.split(|byte| matches!(byte, b'/' | b' ' | b'\n'));
-        if words.all(|word| word.len() <= LONGEST_NAME) {
+        if !has_longer_word(&self.text, LONGEST_NAME) {
             return Ok(());
         }
         // A record that does not say where its files lie is damaged, which is told where that matters.
@@ -107,6 +106,17 @@ impl Record {
     }
 }
 
+/// Returns whether more than `longest` bytes of a text lie between two of the bytes that end a word.
+fn has_longer_word(text: &[u8], longest: usize) -> bool {
+    let mut rest = text;
+    // Words are short: the last end within reach is near its border, and what lies before it need not be looked at.
+    while let Some(reach) = rest.get(..=longest) {
+        let Some(end) = memchr::memrchr3(b'/', b' ', b'\n', reach) else { return true };
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    false
+}
+
 /// Reads the lines of `Store-Files`.
 fn parse_others(value: &[u8]) -> Option<Vec<(BlobId, &str)>> {
     let lines = std::str::from_utf8(value).ok()?.lines().map(str::trim_start).filter(|line| !line.is_empty());
@@ -132,4 +142,22 @@ pub(crate) fn blobs_in(chunk: &[u8]) -> Option<Vec<BlobId>> {
     }
     blobs.extend(provenance::blobs_in(chunk)?);
     Some(blobs)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::has_longer_word;
+
+    proptest! {
+        #[test]
+        fn a_longer_word_is_found_as_by_splitting(
+            text in proptest::collection::vec(prop::sample::select(b"ab/ \n".to_vec()), 0..60),
+            longest in 0_usize..6,
+        ) {
+            let mut words = text.split(|byte| matches!(byte, b'/' | b' ' | b'\n'));
+            prop_assert_eq!(has_longer_word(&text, longest), words.any(|word| word.len() > longest));
+        }
+    }
 }

@@ -14,10 +14,11 @@ mod stored;
 mod tests;
 
 use std::io;
+use std::ops::Range;
 
 use apt_index::RenderedFile;
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::checksum::Sha256;
+use deb_parse::checksum::{Blake3, Sha256};
 pub(crate) use directory::DirectoryTarget;
 pub(super) use directory::is_whole;
 use sha2::Digest as _;
@@ -301,16 +302,34 @@ impl dyn PublishedFile + '_ {
     /// Returns the SHA-256 of the file.
     pub(crate) fn sha256(&self) -> io::Result<Sha256> {
         let mut hasher = sha2::Sha256::new();
-        let mut buffer = vec![0; usize::try_from(self.size()).unwrap_or(PIECE).clamp(1, PIECE)];
-        let (mut offset, size) = (0, self.size());
-        while offset < size {
-            let length = usize::try_from(size - offset).unwrap_or(PIECE).min(buffer.len());
-            let piece = buffer.get_mut(..length).unwrap_or_default();
+        self.each_piece(0..self.size(), |piece| hasher.update(piece))?;
+        Ok(Sha256::from_bytes(hasher.finalize().into()))
+    }
+
+    /// Returns the BLAKE3 of the bytes between two offsets.
+    pub(crate) fn blake3_of(&self, range: Range<u64>) -> io::Result<Blake3> {
+        let mut hasher = blake3::Hasher::new();
+        self.each_piece(range, |piece| {
+            hasher.update(piece);
+        })?;
+        Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()))
+    }
+
+    fn each_piece(&self, range: Range<u64>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        if range.end > self.size() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let length =
+            |offset: u64| usize::try_from(range.end.saturating_sub(offset)).unwrap_or(PIECE).min(PIECE);
+        let mut buffer = vec![0; length(range.start)];
+        let mut offset = range.start;
+        while offset < range.end {
+            let piece = buffer.get_mut(..length(offset)).unwrap_or_default();
             self.read_exact_at(piece, offset)?;
-            hasher.update(&*piece);
+            take(piece);
             offset += piece.len() as u64;
         }
-        Ok(Sha256::from_bytes(hasher.finalize().into()))
+        Ok(())
     }
 }
 
@@ -341,5 +360,6 @@ impl io::Read for Reader {
     }
 }
 
-/// The bytes that are hashed at a time: they fit into the cache.
-const PIECE: usize = 256 << 10;
+/// The bytes that are hashed at a time: they fit into the cache, and the allocator keeps room of this size instead of giving it back to the
+/// system, which would have to clear it again.
+const PIECE: usize = 64 << 10;

@@ -22,7 +22,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RawDir, RenameFlags};
 use rustix::io::Errno;
 
 use crate::storage::{StorageError, files};
@@ -336,7 +336,9 @@ impl<'a> At<'a> {
 
     fn each_raw_name(&self, mut take: impl FnMut(&CStr, FileType)) -> io::Result<()> {
         let directory = self.open_with(OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
-        for entry in Dir::new(directory)? {
+        let mut room = Vec::with_capacity(LISTED_AT_ONCE);
+        let mut entries = RawDir::new(directory, room.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
             let entry = entry?;
             if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
                 take(entry.file_name(), entry.file_type());
@@ -345,6 +347,9 @@ impl<'a> At<'a> {
         Ok(())
     }
 }
+
+/// The bytes of names that are read in one call: those of a directory of 256 others.
+const LISTED_AT_ONCE: usize = 16 << 10;
 
 /// No tree of ours has more levels; one that has was made to exhaust the stack or the file handles.
 pub(crate) const MOST_LEVELS: usize = 200;

@@ -16,7 +16,7 @@ use crate::storage::directory::staged::is_same;
 use crate::storage::files::Lock;
 use crate::storage::format::Format;
 use crate::storage::obstacle::Obstacle;
-use crate::storage::own_directories::{refuse_all_linked, refuse_in_linked, refuse_linked};
+use crate::storage::own_directories::{Look, refuse_all_linked, refuse_in_linked, refuse_linked};
 use crate::storage::{Key, StorageError, files, format};
 
 /// A storage in a directory of a local file system.
@@ -40,6 +40,8 @@ pub struct Directory {
     kept: Mutex<BTreeMap<Key, Utf8PathBuf>>,
     /// Directories of files that were there already: the process that put them there may not have synced them yet.
     renewed: Mutex<Vec<Utf8PathBuf>>,
+    /// That no directory was found to be a link, while that counts.
+    looked: Mutex<Option<Look>>,
     /// Whether the format before can no longer be returned to.
     way_back_is_closed: AtomicBool,
 }
@@ -84,6 +86,7 @@ impl Directory {
             session: OnceLock::new(),
             kept: Mutex::default(),
             renewed: Mutex::default(),
+            looked: Mutex::default(),
             way_back_is_closed: AtomicBool::new(false),
         }
     }
@@ -185,7 +188,10 @@ impl Directory {
     ) -> Result<T, StorageError> {
         // Some change what clients see before they write below the root.
         match self.session.get() {
-            Some(_) => refuse_linked(&self.root)?,
+            Some(session) => {
+                let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+                *looked = refuse_linked(&self.root, looked.take(), &session.directory)?;
+            }
             None => refuse_all_linked(&self.root)?,
         }
         let path = self.lock_path(name);
