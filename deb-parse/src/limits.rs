@@ -38,6 +38,17 @@ macro_rules! limits {
                     self
                 }
             )*
+
+            /// The limits as numbers, always in the same order.
+            pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+                [$(u64::try_from(self.$name).unwrap_or(u64::MAX)),*].into_iter()
+            }
+
+            /// The limits that have these [`numbers`](Self::numbers), which `next` gives one after the other. What is too large for this
+            /// machine is as large as can be.
+            pub(crate) fn of_numbers<E>(mut next: impl FnMut() -> Result<u64, E>) -> Result<Self, E> {
+                Ok(Self { $($name: <$type>::try_from(next()?).unwrap_or(<$type>::MAX),)* })
+            }
         }
     };
 }
@@ -106,6 +117,25 @@ pub enum LimitKind {
     Members,
     /// Relations in a field: [`Limits::relations`].
     Relations,
+}
+
+impl LimitKind {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Stanza,
+        Self::Fields,
+        Self::Text,
+        Self::Control,
+        Self::ControlFile,
+        Self::ControlUnpacked,
+        Self::ControlEntries,
+        Self::DataUnpacked,
+        Self::TarballUnpacked,
+        Self::DataEntries,
+        Self::ListBytes,
+        Self::Path,
+        Self::Members,
+        Self::Relations,
+    ];
 }
 
 impl fmt::Display for LimitKind {

@@ -15,6 +15,7 @@ pub const LAWS: &[(&str, Law)] = &[("deb_built", deb_built), ("tarball_built", t
 pub fn deb_built(bytes: &[u8]) {
     if let Ok(package) = package(&mut Unstructured::new(bytes)) {
         deb_parse::deb_read(&package);
+        deb_parse::deb_transfer(&package);
     }
 }
 

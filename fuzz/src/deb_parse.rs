@@ -1,12 +1,14 @@
 //! Laws of the crate `deb-parse`: plain functions that panic where one is broken.
 
-use deb_parse::checksum::{Blake3, HashSet, Sha256};
+use deb_parse::checksum::{Blake3, HashSet, Hasher, Hashes, Sha256};
 use deb_parse::control::{BinaryControl, Buildinfo, Changes, Dsc, Release};
-use deb_parse::deb::{self, Compression, Data, FileEntry, Options, Package, tarball};
+use deb_parse::deb::tarball::{self, Tarball};
+use deb_parse::deb::transfer::{self, Question};
+use deb_parse::deb::{self, Compression, Data, FileEntry, Options, Package};
 use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
 use deb_parse::relation::{self, Relations};
 use deb_parse::version::{compare, sort_by};
-use deb_parse::{Error, FilePath, Limits, Place, Version, changelog, clearsign};
+use deb_parse::{Error, FilePath, LimitKind, Limits, Place, Version, changelog, clearsign};
 
 use std::io::{self, Read};
 
@@ -25,7 +27,9 @@ pub const LAWS: &[(&str, Law)] = &[
     ("deb_read", deb_read),
     ("deb_control_archive", deb_control_archive),
     ("deb_data_archive", deb_data_archive),
+    ("deb_transfer", deb_transfer),
     ("tarball_read", tarball_read),
+    ("transfer_read", transfer_read),
     ("decompressed_read", decompressed_read),
 ];
 
@@ -374,6 +378,84 @@ pub fn tarball_read(bytes: &[u8]) {
     match read.files {
         Ok(files) => files.iter().for_each(check_path),
         Err(error) => check_line(&error),
+    }
+}
+
+/// What one process finds out about a file arrives in another one as it would have found it out itself.
+pub fn deb_transfer(bytes: &[u8]) {
+    for data in [Data::List, Data::Skip] {
+        let options = options(data);
+        let mut answer = Vec::new();
+        let question = through_bytes(&Question::Package(options.clone()));
+        question.answer(bytes, &mut answer).expect("memory can be read and written");
+        let taken = transfer::read_package(&answer[..], &options, &hashes(bytes, options.hashes));
+        match (taken.expect("what was written can be read"), deb::read(bytes, &options)) {
+            (Ok(taken), Ok(read)) => assert_eq!(format!("{taken:?}"), format!("{read:?}")),
+            (Err(taken), Err(read)) => check_same(&taken, &read),
+            (taken, read) => panic!("{taken:?} is not {read:?}"),
+        }
+    }
+    let size = bytes.len() as u64;
+    let mut answer = Vec::new();
+    let question = through_bytes(&Question::Tarball { size, limits: limits() });
+    question.answer(bytes, &mut answer).expect("memory can be read and written");
+    let hashes = hashes(bytes, HashSet::default());
+    let taken =
+        transfer::read_tarball(&answer[..], &limits(), &hashes).expect("what was written can be read");
+    let read = tarball::read(bytes, size, HashSet::default(), &limits()).expect("memory can be read");
+    assert_eq!(taken.hashes, read.hashes);
+    match (taken.files, read.files) {
+        (Ok(taken), Ok(read)) => assert_eq!(taken, read),
+        (Err(taken), Err(read)) => check_same(&taken, &read),
+        (taken, read) => panic!("{taken:?} is not {read:?}"),
+    }
+}
+
+fn through_bytes(question: &Question) -> Question {
+    let mut written = Vec::new();
+    question.write(&mut written).expect("memory can be written");
+    Question::read(&written[..]).expect("what was written can be read")
+}
+
+fn hashes(bytes: &[u8], set: HashSet) -> Hashes {
+    let mut hasher = Hasher::new(set).expect("this build has all checksums");
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+/// Errors say the same, and the same limit is behind them.
+fn check_same(taken: &Error, read: &Error) {
+    fn limit(error: &Error) -> Option<(LimitKind, u64)> {
+        match error {
+            Error::Limit { what, limit } => Some((*what, *limit)),
+            Error::Within { error, .. } => limit(error),
+            _ => None,
+        }
+    }
+    assert_eq!((taken.to_string(), limit(taken)), (read.to_string(), limit(read)));
+}
+
+/// Whatever a process answers, it is refused or is what a package can be, and takes no more memory than is allowed.
+pub fn transfer_read(answer: &[u8]) {
+    let is_refusal = |error: io::Error| {
+        assert!(matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof), "{error}");
+    };
+    let hashes = hashes(b"", HashSet::default());
+    for data in [Data::List, Data::Skip] {
+        match transfer::read_package(answer, &options(data), &hashes) {
+            Ok(Ok(package)) => {
+                check_control(&package.control);
+                assert_eq!(package.files.is_some(), data == Data::List);
+                package.files.iter().flatten().for_each(check_path);
+            }
+            Ok(Err(error)) => check_line(&error),
+            Err(error) => is_refusal(error),
+        }
+    }
+    match transfer::read_tarball(answer, &limits(), &hashes) {
+        Ok(Tarball { files: Ok(files), .. }) => files.iter().for_each(check_path),
+        Ok(Tarball { files: Err(error), .. }) => check_line(&error),
+        Err(error) => is_refusal(error),
     }
 }
 

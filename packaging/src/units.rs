@@ -33,6 +33,8 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
+# A process that reads packages confines itself further; not every systemd counts these among the above.
+SystemCallFilter=landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp
 UMask=0077
 ";
 

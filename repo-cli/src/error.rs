@@ -14,7 +14,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{ConfigError, EditError, KeyError};
-use repo_store::{Approver, HolderName, HookName, ImportError, PublishError, RepositoryName, StorageError};
+use repo_store::{
+    Approver, HolderName, HookName, ImportError, PackageError, PublishError, RepositoryName, StorageError,
+};
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
@@ -669,7 +671,7 @@ fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
         _ => return (None, None),
     };
     let line = match error {
-        Error::Import(ImportError::Package { source, .. }) => line_of(source),
+        Error::Import(ImportError::Package { source: PackageError::Invalid(source), .. }) => line_of(source),
         Error::Import(ImportError::NotSigned { source: apt_sign::Error::Framing { line, .. }, .. }) => {
             u64::try_from(*line).ok()
         }

@@ -25,6 +25,7 @@ mod operation_log;
 mod output;
 mod package_count;
 mod package_names;
+mod package_readers;
 mod passphrase;
 mod planned;
 mod progress;
@@ -38,6 +39,9 @@ mod signals;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(status) = package_readers::read_packages_if_asked() {
+        return status;
+    }
     no_core_dump();
     schedule::end_with_parent();
     let arguments = match args::Arguments::read() {

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::{Architecture, PackageName};
+use deb_parse::{Architecture, Limits, PackageName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
@@ -30,6 +30,7 @@ use crate::moment;
 use crate::nearest;
 use crate::operation_log::{Fault, OperationLog};
 use crate::output::{Output, count, joined, suite_list};
+use crate::package_readers;
 use crate::passphrase;
 
 /// An open store with its configuration.
@@ -90,7 +91,7 @@ impl Session {
 
     /// Opens the store in a root, the configuration of which was read already.
     pub(crate) fn with(config: Config, root: Utf8PathBuf, global: &Global) -> Result<Self, Failure> {
-        let store = Store::open(&root)?.with_limits(config.limits());
+        let store = package_readers::confine(Store::open(&root)?, config.limits());
         Ok(Self::of(root, store, config, global))
     }
 
@@ -107,7 +108,7 @@ impl Session {
         if root.join("repo.toml").exists() {
             return Self::open(&Global { root: Some(root), ..global.clone() });
         }
-        let store = Store::open(&root)?;
+        let store = package_readers::confine(Store::open(&root)?, Limits::default());
         let config = Config::without_file(&root, store.repositories()?);
         Ok(Self::of(root, store, config, global))
     }

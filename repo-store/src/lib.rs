@@ -55,6 +55,7 @@ mod maintenance;
 mod manifest;
 mod model;
 mod operations;
+mod package_reader;
 pub mod progress;
 mod publish;
 mod settings;
@@ -131,6 +132,7 @@ pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use operations::rollback::RollbackPlan;
 pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
+pub use package_reader::{InThisProcess, PackageError, PackageReader};
 pub use progress::{Cancelled, Progress};
 pub use publish::{
     CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PlannedSuite, PublicationPlan,

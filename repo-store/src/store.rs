@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::Limits;
@@ -13,6 +14,7 @@ use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::snapshot::Snapshot;
+use crate::package_reader::{InThisProcess, PackageReader};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::format::{self, Format};
 use crate::storage::{Directory, HeldLock, Key, PUBLISHED, Storage, StorageError, files};
@@ -62,6 +64,7 @@ pub struct Store {
     storage: Storage,
     format: Format,
     limits: Limits,
+    package_reader: Arc<dyn PackageReader>,
 }
 
 impl Store {
@@ -95,7 +98,7 @@ impl Store {
     pub fn open(root: &Utf8Path) -> Result<Self, Error> {
         let format = Format::of(root)?;
         let storage = Directory::open(&root.join("store"), format)?;
-        Ok(Self { root: root.to_owned(), storage: storage.into(), format, limits: Limits::default() })
+        Ok(Self { format, ..Self::with_storage(root, storage) })
     }
 
     /// Returns the store that keeps its bytes in `storage`: an empty one makes an empty store. What clients see of its repositories is kept
@@ -112,7 +115,8 @@ impl Store {
     #[must_use]
     pub fn with_storage(root: &Utf8Path, storage: impl Into<Storage>) -> Self {
         let (root, storage) = (root.to_owned(), storage.into());
-        Self { root, storage, format: Format::WRITTEN, limits: Limits::default() }
+        let (limits, package_reader) = (Limits::default(), Arc::new(InThisProcess));
+        Self { root, storage, format: Format::WRITTEN, limits, package_reader }
     }
 
     /// The store in `root`, whether it was made to its end or not.
@@ -131,6 +135,18 @@ impl Store {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Sets who reads package files, which are those of strangers; otherwise this process does.
+    #[must_use]
+    pub fn with_package_reader(mut self, reader: Arc<dyn PackageReader>) -> Self {
+        self.package_reader = reader;
+        self
+    }
+
+    /// Returns who reads package files.
+    pub(crate) fn package_reader(&self) -> &dyn PackageReader {
+        &*self.package_reader
     }
 
     /// Where it is.

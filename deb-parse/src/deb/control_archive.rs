@@ -145,7 +145,7 @@ pub(super) fn read<R: Read>(
     Ok(ControlArchive { control, files, conffiles: found_conffiles, md5sums, triggers })
 }
 
-fn is_plain_name(name: &str) -> bool {
+pub(super) fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && !matches!(name, "." | "..")
         && name.bytes().all(|c| c.is_ascii_graphic() && !b"/\\".contains(&c))

@@ -23,6 +23,7 @@ mod source;
 mod stream_end;
 mod tar;
 pub mod tarball;
+pub mod transfer;
 mod unpacked;
 mod unpacking;
 

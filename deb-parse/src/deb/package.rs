@@ -6,7 +6,7 @@ use super::conffiles::{Conffile, Conffiles};
 use super::content::{Content, Watchers};
 use super::control_archive::{self, ControlArchive, ControlFile};
 use super::own_changelog::{Collector, OwnChangelog};
-use super::source::{Member, Source};
+use super::source::{Hashed, Member, Source};
 use super::stream_end::StreamEnd;
 use super::tar::{Dialect, Entry, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
@@ -227,20 +227,78 @@ pub fn read_with(
 }
 
 /// Sees the files of a data archive.
-type Visitor<'v> = &'v mut dyn FnMut(&FileEntry, &mut dyn Read) -> io::Result<()>;
+pub(super) type Visitor<'v> = &'v mut dyn FnMut(&FileEntry, &mut dyn Read) -> io::Result<()>;
 
 fn read_package(input: impl Read, options: &Options, visitor: Option<Visitor<'_>>) -> Result<Package, Error> {
-    let mut source = Source::new(input, Hasher::new(options.hashes)?);
-    ar::read_magic(&mut source)?;
+    let mut source = Source::new(Hashed::new(input, options.hashes)?);
+    let contents = read_contents(&mut source, options, visitor)?;
+    Ok(contents.with_hashes(&source.into_input().finish()))
+}
+
+/// What is found out of a package besides its size and its checksums.
+pub(super) struct Contents {
+    pub(super) control: BinaryControl,
+    pub(super) control_files: Vec<ControlFile>,
+    pub(super) conffiles: Vec<Conffile>,
+    pub(super) md5sums: Option<Vec<u8>>,
+    pub(super) triggers: Option<Vec<u8>>,
+    pub(super) extra_members: Vec<String>,
+    pub(super) control_compression: Compression,
+    pub(super) data_compression: Compression,
+    pub(super) files: Option<Vec<FileEntry>>,
+    pub(super) changelog: Option<OwnChangelog>,
+}
+
+impl Contents {
+    pub(super) fn with_hashes(self, hashes: &Hashes) -> Package {
+        let unpack_problem =
+            self.files.as_ref().and_then(|files| unpacking::find_problem(files, &self.control));
+        let installed_size = self.files.as_deref().map(installed_size);
+        Package {
+            control: self.control,
+            size: hashes.size,
+            sha256: hashes.sha256,
+            blake3: hashes.blake3,
+            md5: hashes.md5,
+            sha1: hashes.sha1,
+            sha512: hashes.sha512,
+            control_files: self.control_files,
+            conffiles: self.conffiles,
+            md5sums: self.md5sums,
+            triggers: self.triggers,
+            extra_members: self.extra_members,
+            control_compression: self.control_compression,
+            data_compression: self.data_compression,
+            files: self.files,
+            unpack_problem,
+            installed_size,
+            changelog: self.changelog,
+        }
+    }
+}
+
+/// Sums up as dpkg-gencontrol does, in KiB.
+fn installed_size(files: &[FileEntry]) -> u64 {
+    let size = |file: &FileEntry| if file.kind == EntryKind::File { file.size.div_ceil(1024) } else { 1 };
+    files.iter().map(size).fold(0, u64::saturating_add)
+}
+
+/// Reads a package from its first to its last byte.
+pub(super) fn read_contents<R: Read>(
+    source: &mut Source<R>,
+    options: &Options,
+    visitor: Option<Visitor<'_>>,
+) -> Result<Contents, Error> {
+    ar::read_magic(source)?;
     let mut reading = Reading { options, visitor, extra: Vec::new(), control: None, data: None };
     let mut members = 0;
-    while let Some(header) = ar::read_header(&mut source)? {
+    while let Some(header) = ar::read_header(source)? {
         members += 1;
         if members > options.limits.members() {
             let limit = options.limits.members() as u64;
             return Err(Error::Limit { what: LimitKind::Members, limit });
         }
-        reading.member(&mut source, &header, members)?;
+        reading.member(source, &header, members)?;
     }
     let Some((control_compression, control)) = reading.control else {
         return Err(Error::whole_archive("the member `control.tar` is missing (deb(5))"));
@@ -249,20 +307,12 @@ fn read_package(input: impl Read, options: &Options, visitor: Option<Visitor<'_>
         return Err(Error::whole_archive("the member `data.tar` is missing (deb(5))"));
     };
     let ControlArchive { control, files: control_files, conffiles, md5sums, triggers } = control;
-    let hashes = source.finish();
-    let (files, installed_size, changelog, conffiles) = match data {
-        Some(found) => (Some(found.files), Some(found.installed_size), found.changelog, found.conffiles),
-        None => (None, None, None, conffiles_of(conffiles.as_deref())),
+    let (files, changelog, conffiles) = match data {
+        Some(found) => (Some(found.files), found.changelog, found.conffiles),
+        None => (None, None, conffiles_of(conffiles.as_deref())),
     };
-    let unpack_problem = files.as_ref().and_then(|files| unpacking::find_problem(files, &control));
-    Ok(Package {
+    Ok(Contents {
         control,
-        size: hashes.size,
-        sha256: hashes.sha256,
-        blake3: hashes.blake3,
-        md5: hashes.md5,
-        sha1: hashes.sha1,
-        sha512: hashes.sha512,
         control_files,
         conffiles: conffiles.finish(),
         md5sums,
@@ -271,8 +321,6 @@ fn read_package(input: impl Read, options: &Options, visitor: Option<Visitor<'_>
         control_compression,
         data_compression,
         files,
-        unpack_problem,
-        installed_size,
         changelog,
     })
 }
@@ -280,7 +328,6 @@ fn read_package(input: impl Read, options: &Options, visitor: Option<Visitor<'_>
 /// What walking the data archive gives.
 struct Listing {
     files: Vec<FileEntry>,
-    installed_size: u64,
     changelog: Option<OwnChangelog>,
     conffiles: Conffiles,
 }
@@ -425,13 +472,8 @@ fn list<R: Read>(
     let mut changelog = options.changelog.map(|limit| Collector::new(&control.control, limit));
     let mut conffiles = conffiles_of(control.conffiles.as_deref());
     let mut files = FileList::default();
-    let mut installed = 0u64;
     while let Some(entry) = tar.next()? {
         let Some(mut file) = file_entry(entry, &tar)? else { continue };
-        installed = installed.saturating_add(match file.kind {
-            EntryKind::File => file.size.div_ceil(1024),
-            _ => 1,
-        });
         let is_conffile = conffiles.contains(&file.path);
         let mut digest = None;
         if file.kind == EntryKind::File {
@@ -458,7 +500,7 @@ fn list<R: Read>(
         files.push(file, limits, tar.name())?;
     }
     let changelog = changelog.and_then(Collector::finish);
-    Ok(Listing { files: files.files, installed_size: installed, changelog, conffiles })
+    Ok(Listing { files: files.files, changelog, conffiles })
 }
 
 /// Returns what the list says of an entry; nothing of the root.

@@ -8,7 +8,6 @@ use super::source::{Member, Source};
 use super::tar::{BLOCK, Dialect, RawHeader};
 use super::unpacked::Unpacked;
 use crate::LimitKind;
-use crate::checksum::{HashSet, Hasher};
 use crate::deb822::ParagraphBuf;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -43,7 +42,7 @@ pub fn replace_control(
     mut output: impl Write,
     limits: &Limits,
 ) -> Result<Vec<String>, Error> {
-    let mut source = Source::new(input, Hasher::new(HashSet::default())?);
+    let mut source = Source::new(input);
     ar::read_magic(&mut source)?;
     output.write_all(ar::MAGIC)?;
     let mut dropped = Vec::new();

@@ -1,13 +1,37 @@
-//! The bytes of a package on their way through: read in big pieces, hashed, and handed on.
+//! The bytes of a package on their way through: read in big pieces, hashed where that is asked for, and handed on.
 
-use crate::checksum::{Hasher, Hashes};
+use crate::checksum::{HashSet, Hasher, Hashes};
 use crate::error::Error;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 
-/// Reads from `R` and hashes what is read.
-pub(super) struct Source<R> {
+/// Hashes what is read from `R`.
+pub(super) struct Hashed<R> {
     input: R,
     hasher: Hasher,
+}
+
+impl<R: Read> Hashed<R> {
+    pub(super) fn new(input: R, hashes: HashSet) -> Result<Self, Error> {
+        Ok(Self { input, hasher: Hasher::new(hashes)? })
+    }
+
+    /// The checksums of everything, which must have been read to its end.
+    pub(super) fn finish(self) -> Hashes {
+        self.hasher.finish()
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.input.read(buffer)?;
+        self.hasher.update(buffer.get(..length).unwrap_or_default());
+        Ok(length)
+    }
+}
+
+/// Reads from `R` in big pieces.
+pub(super) struct Source<R> {
+    input: R,
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
@@ -17,8 +41,8 @@ pub(super) struct Source<R> {
 impl<R: Read> Source<R> {
     const PIECE: usize = 128 * 1024;
 
-    pub(super) fn new(input: R, hasher: Hasher) -> Self {
-        Self { input, hasher, buffer: vec![0; Self::PIECE].into(), start: 0, end: 0, position: 0 }
+    pub(super) fn new(input: R) -> Self {
+        Self { input, buffer: vec![0; Self::PIECE].into(), start: 0, end: 0, position: 0 }
     }
 
     /// Bytes consumed so far.
@@ -41,7 +65,7 @@ impl<R: Read> Source<R> {
         Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
     }
 
-    /// Reads and hashes what the input has; gives its length.
+    /// Reads what the input has; gives its length.
     fn read_more(&mut self) -> Result<usize, Error> {
         let free = self.buffer.get_mut(self.end..).unwrap_or_default();
         let length = loop {
@@ -51,7 +75,6 @@ impl<R: Read> Source<R> {
                 Err(error) => return Err(error.into()),
             }
         };
-        self.hasher.update(free.get(..length).unwrap_or_default());
         self.end += length;
         Ok(length)
     }
@@ -76,9 +99,19 @@ impl<R: Read> Source<R> {
         Ok(done)
     }
 
-    /// The checksums of everything, which must have been read to its end.
-    pub(super) fn finish(self) -> Hashes {
-        self.hasher.finish()
+    /// Reads what is left and looks at none of it.
+    pub(super) fn read_to_end(&mut self) -> Result<(), Error> {
+        loop {
+            let length = self.fill()?.len();
+            if length == 0 {
+                return Ok(());
+            }
+            self.consume(length);
+        }
+    }
+
+    pub(super) fn into_input(self) -> R {
+        self.input
     }
 }
 

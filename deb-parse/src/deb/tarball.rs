@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::compression::Compression;
 use super::diff::DiffFiles;
 use super::package::{FileEntry, FileList, HONEST_RATIO};
-use super::source::{Member, Source};
+use super::source::{Hashed, Member, Source};
 use super::tar::{self, Dialect, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
 use crate::LimitKind;
-use crate::checksum::{HashSet, Hasher, Hashes};
+use crate::checksum::{HashSet, Hashes};
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use crate::path;
@@ -47,22 +47,27 @@ pub struct Tarball {
 /// # Errors
 /// [`Error::Io`] for what `input` gives, [`Error::Unsupported`] for checksums that this build lacks.
 pub fn read(input: impl Read, size: u64, hashes: HashSet, limits: &Limits) -> Result<Tarball, Error> {
-    let mut source = Source::new(input, Hasher::new(hashes)?);
-    let files = match list(Member::new(&mut source, NAME, size), limits) {
-        Err(error @ Error::Io(_)) => return Err(error),
-        files => files,
-    };
-    loop {
-        let length = source.fill()?.len();
-        if length == 0 {
-            return Ok(Tarball { hashes: source.finish(), files });
-        }
-        source.consume(length);
-    }
+    let mut source = Source::new(Hashed::new(input, hashes)?);
+    let files = list_files(&mut source, size, limits)?;
+    Ok(Tarball { hashes: source.into_input().finish(), files })
 }
 
 /// What errors call it.
 const NAME: &str = "tarball";
+
+/// Reads everything, and lists the files as far as they can be listed.
+pub(super) fn list_files<R: Read>(
+    source: &mut Source<R>,
+    size: u64,
+    limits: &Limits,
+) -> Result<Result<Vec<FileEntry>, Error>, Error> {
+    let files = match list(Member::new(source, NAME, size), limits) {
+        Err(error @ Error::Io(_)) => return Err(error),
+        files => files,
+    };
+    source.read_to_end()?;
+    Ok(files)
+}
 
 fn list<R: Read>(mut member: Member<'_, R>, limits: &Limits) -> Result<Vec<FileEntry>, Error> {
     let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));

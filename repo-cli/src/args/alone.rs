@@ -37,6 +37,7 @@ fn verb(word: &str) -> Option<clap::Command> {
         "show" => ("show", cmd::show::ShowArguments::augment_args),
         "diff" => ("diff", cmd::diff::DiffArguments::augment_args),
         "check" => ("check", cmd::check::CheckArguments::augment_args),
+        "pipeline" => ("pipeline", cmd::pipeline::PipelineArguments::augment_args),
         "promote" => ("promote", cmd::promote::PromoteArguments::augment_args),
         "release" => ("release", cmd::release::ReleaseArguments::augment_args),
         "remove" => ("remove", cmd::remove::RemoveArguments::augment_args),

@@ -15,6 +15,7 @@ use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::Output;
+use crate::package_readers;
 use crate::serving::sightings::SightingQueue;
 use crate::session::{self, Session};
 
@@ -185,7 +186,8 @@ fn foretell(
     let (store, config, context, session);
     if let Some(plan) = new {
         plan.say(output);
-        store = Store::with_storage(root, Memory::default()).with_limits(plan.config.limits());
+        let empty = Store::with_storage(root, Memory::default());
+        store = package_readers::confine(empty, plan.config.limits());
         (config, context) = (&plan.config, session::context(session::actor(global), output));
     } else {
         session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;

@@ -1,6 +1,7 @@
 mod drill;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use deb_parse::Limits;
 use repo_config::{Config, KeyDirectory};
 use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, SignedSuite, Store};
 use serde_json::json;
@@ -11,6 +12,7 @@ use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::key_check::CheckedKeys;
 use crate::output::{Output, bytes, count};
+use crate::package_readers;
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -91,6 +93,7 @@ fn restore(
 ) -> Result<Restored, Failure> {
     let context = session::context(session::actor(global), output);
     let (store, report) = Store::restore(backup, directory, &context)?;
+    let store = package_readers::confine(store, Limits::default());
     output.say(&format!(
         "restored {} ({}) and {} to {directory}",
         count(number(report.copied), "file"),

@@ -14,6 +14,7 @@ use crate::args::argument;
 use crate::error::{Failure, Outcome};
 use crate::hooks;
 use crate::output::{Output, Talk};
+use crate::package_readers;
 use crate::schedule::Scheduler;
 use crate::serving::access_log::AccessLogQueue;
 use crate::serving::pages::StorePages;
@@ -96,6 +97,7 @@ pub(crate) fn run(
         }
     }
     let mut server = listening(session, entrances(session, sockets)?, output.talk())?;
+    package_readers::warn_of_lack(output);
     if !api_addresses.is_empty() {
         server = server.with_api(Arc::new(Program::of(session)), api_settings(session)?);
     }
@@ -106,10 +108,8 @@ pub(crate) fn run(
     let metrics = session.config.metrics_address().filter(|_| arguments.only != Some(Only::Api));
     let metrics = metrics.map(socket).transpose()?;
     let metrics_address = metrics.as_ref().map(address_of).transpose()?;
-    if let Some(metrics) = metrics {
+    if let (Some(metrics), Some(address)) = (metrics, metrics_address) {
         server = server.with_metrics(metrics).map_err(Failure::io("use", "the socket of the metrics"))?;
-    }
-    if let Some(address) = metrics_address {
         output.say(&format!("metrics at http://{address}/metrics"));
     }
     for repository in session.config.repositories() {

@@ -9,7 +9,7 @@ use repo_hooks::DeliveryError;
 use repo_store::progress::Phase;
 use repo_store::{
     AccessError, Cancelled, ChangeError, EntryKind, GateRule, HistoryError, ImportError, MaintenanceError,
-    Obstacle, PublishError, ReissueError, RuleError, SettingsError, StorageError, TagName,
+    Obstacle, PackageError, PublishError, ReissueError, RuleError, SettingsError, StorageError, TagName,
 };
 
 use super::Failure;
@@ -298,7 +298,7 @@ fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
 #[expect(clippy::too_many_lines, reason = "a match with an arm for each error")]
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::{Error, PathFault};
-    if let Error::Import(ImportError::Package { source, .. }) = error
+    if let Error::Import(ImportError::Package { source: PackageError::Invalid(source), .. }) = error
         && let Some(setting) = limit_setting(source)
     {
         return Some(format!("raise `{setting}` in the table [limits] of repo.toml if the package is sound"));
@@ -426,6 +426,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     let hint = match error {
         Error::Change(ChangeError::Conflict { .. }) => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
+        }
+        Error::Import(ImportError::Package { source: PackageError::ReaderFailed(_), .. }) => {
+            "give it once more; if that happens again, do not take the package: it may be meant to do harm"
         }
         Error::Import(ImportError::NotUnpackable { .. }) => {
             "build the package with an entry for each of its directories, as dpkg-deb does"

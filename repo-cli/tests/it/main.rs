@@ -58,6 +58,7 @@ mod monitoring;
 mod naming;
 mod obstacles;
 mod output;
+mod package_readers;
 mod pages;
 mod pdiffs;
 mod pipeline;

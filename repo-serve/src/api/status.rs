@@ -79,6 +79,7 @@ const STATUSES: &[(u16, &[&str])] = &[
             "E-NO-SUITE",
             "E-NOT-A-FILE",
             "E-NOT-UNPACKABLE",
+            "E-PACKAGE-READER",
             "E-SIGNATURE-FRAMING",
             "E-STANZA",
             "E-UNKNOWN-RELEASE",

@@ -5,6 +5,7 @@ use deb_parse::PackageName;
 
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
+use crate::package_reader::PackageError;
 
 /// Why a package file or an upload cannot be taken in.
 ///
@@ -17,9 +18,9 @@ pub enum ImportError {
     Package {
         /// The file as given by the caller.
         file: Utf8PathBuf,
-        /// Which rule it breaks, and where.
+        /// Which rule it breaks, and where; or why that is not known.
         #[source]
-        source: deb_parse::Error,
+        source: PackageError,
     },
     /// A file that cannot be opened, or not even be looked at.
     #[error("cannot open {file}")]
@@ -125,7 +126,8 @@ impl ImportError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Package { .. } => "E-INVALID-PACKAGE",
+            Self::Package { source: PackageError::Invalid(_), .. } => "E-INVALID-PACKAGE",
+            Self::Package { .. } => "E-PACKAGE-READER",
             Self::Unreadable { .. } => "E-UNREADABLE",
             Self::NotUnpackable { .. } => "E-NOT-UNPACKABLE",
             Self::NoSuite { .. } => "E-NO-SUITE",

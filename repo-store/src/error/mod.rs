@@ -24,6 +24,7 @@ use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
 
 use crate::model::name::{NameError, RepositoryName};
+use crate::package_reader::PackageError;
 use crate::progress::Cancelled;
 use crate::storage::StorageError;
 
@@ -110,6 +111,14 @@ impl Error {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let error = StorageError::io(verb, path);
         move |source| Self::Storage(error(source))
+    }
+
+    /// A package file that was not read. That there is no reader, or that the file cannot be read from the disk, is no fault of the package.
+    pub(crate) fn package(file: impl Into<Utf8PathBuf>, source: impl Into<PackageError>) -> Self {
+        match source.into() {
+            PackageError::NoReader(error) => Self::io("read", file)(error),
+            source => Self::Import(ImportError::Package { file: file.into(), source }),
+        }
     }
 
     pub(crate) fn damaged(kind: &'static str, id: &impl ToString, what: impl Into<String>) -> Self {

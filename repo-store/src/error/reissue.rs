@@ -6,6 +6,7 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::RecordKey;
 use crate::model::reissue::HazardKind;
+use crate::package_reader::PackageError;
 
 /// Why an old version of a source cannot come out again above a bad one.
 ///
@@ -101,7 +102,7 @@ pub enum ReissueError {
         key: Box<RecordKey>,
         /// Why.
         #[source]
-        source: deb_parse::Error,
+        source: PackageError,
     },
     /// The version of the reissue would be too long.
     #[error("{source_name}: no version can be made above {version}")]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use apt_index::parallel_map;
 use deb_parse::checksum::HashSet;
-use deb_parse::deb::{self, tarball};
 
 use super::{Manifest, Part};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::model::id::BlobId;
 use crate::model::record::Record;
+use crate::package_reader::PackageError;
 use crate::progress::{Amount, Phase};
 use crate::storage::{Key, Staged, Storage, StorageError};
 use crate::store::Store;
@@ -96,6 +96,7 @@ pub(crate) fn make_missing_manifests(
 /// The manifest of a package file, or of a file of a source package, made by unpacking it.
 pub(crate) fn make_manifest(store: &Store, blob: BlobId) -> Result<Manifest, Error> {
     let mut file = store.open_blob(blob)?;
+    let (reader, limits) = (store.package_reader(), store.limits());
     let key = Store::blob_key(blob);
     let path = store.storage().objects().local_file(&key).unwrap_or_else(|| key.as_str().into());
     let size = || {
@@ -105,19 +106,19 @@ pub(crate) fn make_manifest(store: &Store, blob: BlobId) -> Result<Manifest, Err
     };
     let read = || {
         let mut start = Vec::new();
-        (&mut file).take(MAGIC.len() as u64).read_to_end(&mut start)?;
-        let file = start.as_slice().chain(file);
+        (&mut file).take(MAGIC.len() as u64).read_to_end(&mut start).map_err(deb_parse::Error::from)?;
+        let mut file = start.as_slice().chain(file);
         if start == MAGIC {
-            let package = deb::read(file, &Manifest::options(store.limits()))?;
+            let package = reader.read_package(&mut file, &Manifest::options(limits))?;
             return Ok((package.blake3, Manifest::of(&package)));
         }
-        let size = size()?;
-        let tarball = tarball::read(file, size, HashSet::default(), store.limits())?;
+        let size = size().map_err(deb_parse::Error::from)?;
+        let tarball = reader.read_tarball(&mut file, size, HashSet::default(), limits)?;
         Ok((tarball.hashes.blake3, Manifest::of_tarball(blob, &tarball.files?)))
     };
     let (hash, manifest) = read().map_err(|source| match source {
-        deb_parse::Error::Io(error) => Error::io("read", &path)(error),
-        source => Error::Import(ImportError::Package { file: path.clone(), source }),
+        PackageError::Invalid(deb_parse::Error::Io(error)) => Error::io("read", &path)(error),
+        source => Error::package(&path, source),
     })?;
     if hash == blob.0 {
         Ok(manifest)

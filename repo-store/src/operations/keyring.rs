@@ -242,8 +242,7 @@ fn lacking(
 
 fn package_of(repository: &RepositoryName) -> Result<PackageName, Error> {
     let name = repository.keyring_package();
-    PackageName::parse(&name)
-        .map_err(|source| Error::Import(ImportError::Package { file: name.into(), source }))
+    PackageName::parse(&name).map_err(|source| Error::package(name, source))
 }
 
 /// The version after all that there are: of this year, or of a later one when the clock was ahead.
@@ -264,8 +263,7 @@ fn next_version(
         Some((last, number)) if last >= year => format!("{last}.{}", number.saturating_add(1)),
         _ => format!("{year}.1"),
     };
-    let version = Version::parse(&next)
-        .map_err(|source| Error::Import(ImportError::Package { file: next.clone().into(), source }))?;
+    let version = Version::parse(&next).map_err(|source| Error::package(next.clone(), source))?;
     match there.filter(|there| there.version >= version) {
         None => Ok(version),
         Some(key) => {
@@ -291,13 +289,12 @@ fn build(repository: &RepositorySettings, plan: &KeyringPlan, keyring: &[u8]) ->
                  package follow\n a change of the keys by themselves."
             ))
             .file(path.trim_start_matches('/'), keyring, 0o644);
-    let file = plan.package.as_str().into();
-    builder.build().map_err(|source| Error::Import(ImportError::Package { file, source }))
+    builder.build().map_err(|source| Error::package(plan.package.as_str(), source))
 }
 
 /// The record of the package in a suite: in the component `main`, or in the first where there is none.
 fn record(suite: &SuiteSettings, bytes: &[u8]) -> Result<Arc<Record>, Error> {
-    let failed = |source| Error::Import(ImportError::Package { file: "keyring package".into(), source });
+    let failed = |source: deb_parse::Error| Error::package("keyring package", source);
     let package = deb::read(bytes, &deb::Options::default()).map_err(failed)?;
     let main = suite.components.iter().find(|component| component.as_str() == "main");
     let component = match main.or(suite.components.first()) {

@@ -76,12 +76,7 @@ impl Contents<'_> {
             }
             Self::Sources(_) => unpacked_paths(record, manifest)?.iter().map(|path| listable(path)).collect(),
         };
-        paths.or_else(|source| {
-            Err(Error::Import(ImportError::Package {
-                file: record.pool_path()?.as_path().to_owned(),
-                source,
-            }))
-        })
+        paths.or_else(|source| Err(Error::package(record.pool_path()?.as_path(), source)))
     }
 }
 

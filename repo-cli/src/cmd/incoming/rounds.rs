@@ -16,6 +16,7 @@ use super::{Batch, IncomingArguments, batches, look, show};
 use crate::error::{Failure, Outcome};
 use crate::hooks;
 use crate::output::{Output, count};
+use crate::package_readers;
 use crate::session::Session;
 use crate::signals;
 
@@ -52,6 +53,7 @@ pub(super) fn run(
     listen_to_signals(&sender)?;
     let mut watched = Watched::new(sender)?;
     drop(session);
+    package_readers::warn_of_lack(output);
     output.say(&format!("watching {}; SIGTERM or Ctrl-C ends it", count(folders.len(), "folder")));
     output.flush();
     let mut told = BTreeSet::new();

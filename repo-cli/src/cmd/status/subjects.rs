@@ -19,6 +19,7 @@ use crate::cmd::key::check;
 use crate::error::{Failure, chain};
 use crate::output::{bytes, count};
 use crate::package_count::{PackageCount, PackageCounter};
+use crate::package_readers::Lack;
 use crate::session::Session;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -486,6 +487,12 @@ fn store(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
         subject.say(format!("gc would free {}", bytes(freed)));
     }
     subject.say(format!("{} free on the disk", bytes(free)));
+    match Lack::find() {
+        // Nothing can be done about a kernel in a hurry, so it is only told.
+        Some(lack) if lack.is_bearable() => subject.say(lack.to_string()),
+        Some(lack) => subject.attention(lack.to_string(), None),
+        None => {}
+    }
     if let Some(run) = session.store.upkeep()?.collection {
         subject.figure("collected_seconds", run.date.as_second());
     }

@@ -462,6 +462,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     ("E-OUTDATED-COLLECTION", "more would be removed by now than was confirmed", "run `repo-cli gc` again"),
     ("E-OUTDATED-REPAIR", "more is wrong by now than the plan of a repair knows", "plan it again"),
     (
+        "E-PACKAGE-READER",
+        "the process that was to read a package ended, took too long or gave an answer that cannot be true",
+        "give the package once more; if it happens again, do not take it, as it may be meant to do harm",
+    ),
+    (
         "E-PASSPHRASE",
         "the passphrase of the keys cannot be read",
         "look at `passphrase_file` in the table `[signing]`",

@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use deb_parse::SuiteName;
+use deb_parse::{Limits, SuiteName};
 use repo_config::{Config, Url};
 use repo_pages::{Line, Place};
 use repo_serve::{Document, PageRenderer, PageRequest, Reads};
@@ -27,6 +27,7 @@ use self::cache::Cache;
 use self::changes::RecentChanges;
 use crate::error::Failure;
 use crate::output::suites_in_order;
+use crate::package_readers;
 
 /// The media types of what is rendered.
 const HTML: &str = "text/html; charset=utf-8";
@@ -128,7 +129,7 @@ impl StorePages {
             Place::Script => return Ok(Some(plain(JAVASCRIPT, repo_pages::SCRIPT))),
             _ => {}
         }
-        let store = Store::open(&self.root)?;
+        let store = package_readers::confine(Store::open(&self.root)?, Limits::default());
         let shown = self.shown(&store, &request.readable)?;
         let query = query::Query::parse(request.query.as_deref().unwrap_or_default());
         if let Place::Search(repository) = place {

@@ -6,13 +6,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::Quoted;
 use deb_parse::checksum::{HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use deb_parse::control::FileEntry;
-use deb_parse::deb::{self, tarball};
+use deb_parse::deb;
 
 use super::intake::Intake;
 use super::origin::unreadable;
 use super::{Origin, Request, changed_while_read};
 use crate::error::{Error, ImportError};
 use crate::model::id::BlobId;
+use crate::package_reader::PackageError;
 use crate::storage::Staged;
 use crate::store::Store;
 
@@ -66,7 +67,7 @@ impl List<'_> {
     }
 
     pub(super) fn error(self, source: deb_parse::Error) -> Error {
-        Error::Import(ImportError::Package { file: self.path.to_owned(), source })
+        Error::package(self.path, source)
     }
 
     pub(super) fn misfit(self, what: impl Into<String>) -> Error {
@@ -157,12 +158,10 @@ pub(super) fn read_text(path: &Utf8Path, origin: Origin<'_>) -> Result<Vec<u8>, 
     let (file, before) = origin.open(path)?;
     let mut bytes = Vec::new();
     let read = (&file).take(MAX_TEXT + 1).read_to_end(&mut bytes);
-    read.map_err(|error| {
-        Error::Import(ImportError::Package { file: path.to_owned(), source: error.into() })
-    })?;
+    read.map_err(|error| Error::package(path, deb_parse::Error::from(error)))?;
     if bytes.len() as u64 > MAX_TEXT {
         let source = deb_parse::Error::Limit { what: deb_parse::LimitKind::Text, limit: MAX_TEXT };
-        return Err(Error::Import(ImportError::Package { file: path.to_owned(), source }));
+        return Err(Error::package(path, source));
     }
     changed_while_read(path, &file, &before, bytes.len() as u64)?;
     Ok(bytes)
@@ -182,14 +181,13 @@ pub(super) fn read_listed<'a>(
     let mut intake = Intake::begin(store, request, (&path, &file, before.len()))?;
     let set = listed_hashes(entry);
     let read = if list_files {
-        tarball::read(&mut intake, before.len(), set, store.limits())
-            .map(|tarball| (tarball.hashes, tarball.files.ok()))
+        let tarball = store.package_reader().read_tarball(&mut intake, before.len(), set, store.limits());
+        tarball.map(|tarball| (tarball.hashes, tarball.files.ok()))
     } else {
-        hashes_of_all(&mut intake, set).map(|hashes| (hashes, None))
+        hashes_of_all(&mut intake, set).map(|hashes| (hashes, None)).map_err(PackageError::from)
     };
     intake.ended(&path)?;
-    let (hashes, files) =
-        read.map_err(|source| Error::Import(ImportError::Package { file: path.clone(), source }))?;
+    let (hashes, files) = read.map_err(|source| Error::package(&*path, source))?;
     changed_while_read(&path, &file, &before, hashes.size)?;
     list.check(entry, &Checksums::from(&hashes))?;
     let staged = intake.finish(&path, BlobId(hashes.blake3))?;

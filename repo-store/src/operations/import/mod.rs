@@ -351,10 +351,9 @@ fn read_package<'a>(
     };
     read_options.limits = store.limits().clone();
     read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
-    let read = deb::read(&mut intake, &read_options);
+    let read = store.package_reader().read_package(&mut intake, &read_options);
     intake.ended(path)?;
-    let package =
-        read.map_err(|source| Error::Import(ImportError::Package { file: path.to_owned(), source }))?;
+    let package = read.map_err(|source| Error::package(path, source))?;
     changed_while_read(path, &file, &before, package.size)?;
     // The installer, which unpacks `.udeb` packages, makes directories that are missing.
     if let Some(problem) = package.unpack_problem.clone().filter(|_| path.extension() != Some("udeb")) {

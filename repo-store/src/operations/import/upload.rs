@@ -338,7 +338,7 @@ impl<'a> Upload<'a> {
         let bytes = read_text(&path, request.origin)?;
         let found = hashes_of(&bytes, listed_hashes(entry)).map_err(|source| list.error(source))?;
         list.check(entry, &Checksums::from(&found))?;
-        let error = |source| Error::Import(ImportError::Package { file: path.clone(), source });
+        let error = |source: deb_parse::Error| Error::package(&*path, source);
         let info = Buildinfo::parse(&bytes, &Limits::default()).map_err(error)?;
         if (info.source(), info.version()) != (self.changes.source(), self.changes.version()) {
             let what =

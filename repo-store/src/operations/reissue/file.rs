@@ -11,6 +11,7 @@ use deb_parse::{Component, deb};
 use crate::error::{Error, HistoryError, ReissueError};
 use crate::model::id::BlobId;
 use crate::model::record::{Digests, Record, RecordKey};
+use crate::package_reader::PackageError;
 use crate::storage::Staged;
 use crate::store::Store;
 
@@ -25,7 +26,9 @@ pub(super) fn read(store: &Store, record: &Record) -> Result<deb::Package, Error
         control_contents: Some(LONGEST_SCRIPT),
         ..deb::Options::default()
     };
-    let package = deb::read(store.open_blob(record.blob())?, &options).map_err(failed(record.key()))?;
+    let mut file = store.open_blob(record.blob())?;
+    let read = store.package_reader().read_package(&mut file, &options);
+    let package = read.map_err(|source| failed(record.key(), source))?;
     if package.blake3 == record.blob().0 {
         return Ok(package);
     }
@@ -60,15 +63,15 @@ pub(super) fn write<'s>(
     good: &Record,
     control: &ParagraphBuf,
 ) -> Result<NewFile<'s>, Error> {
-    let failed = failed(good.key());
+    let failed = |source: deb_parse::Error| failed(good.key(), source);
     let mut staged = store.storage().objects().stage()?;
-    let hasher = Hasher::new(HashSet::default()).map_err(&failed)?;
+    let hasher = Hasher::new(HashSet::default()).map_err(failed)?;
     let mut output = HashedOutput { staged: &mut *staged, hasher };
     deb::replace_control(store.open_blob(good.blob())?, control, &mut output, store.limits())
-        .map_err(&failed)?;
+        .map_err(failed)?;
     let hashes = output.hasher.finish();
     staged.finish()?;
-    let control = BinaryControl::parse(&control.to_bytes(), store.limits()).map_err(&failed)?;
+    let control = BinaryControl::parse(&control.to_bytes(), store.limits()).map_err(failed)?;
     Ok(NewFile { staged, control, hashes })
 }
 
@@ -90,10 +93,12 @@ impl Write for HashedOutput<'_, '_> {
     }
 }
 
-/// Returns what makes an error of one with a package file.
-fn failed(key: &RecordKey) -> impl Fn(deb_parse::Error) -> Error {
-    move |source| match source {
-        deb_parse::Error::Io(error) => Error::io("copy", key.to_string())(error),
+/// Returns the error for a package file that was not read.
+fn failed(key: &RecordKey, source: impl Into<PackageError>) -> Error {
+    match source.into() {
+        PackageError::Invalid(deb_parse::Error::Io(error)) | PackageError::NoReader(error) => {
+            Error::io("copy", key.to_string())(error)
+        }
         source => reissue_error(ReissueError::File { key: Box::new(key.clone()), source }),
     }
 }

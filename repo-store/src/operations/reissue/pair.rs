@@ -92,7 +92,10 @@ impl<'a> Pair<'a> {
                 let Some(package) = files.get(record.key()) else { continue };
                 let control = control::reissued(&package.control, (&sibling.reissue, self.over), siblings)
                     .map_err(|source| {
-                        reissue_error(ReissueError::File { key: Box::new(record.key().clone()), source })
+                        reissue_error(ReissueError::File {
+                            key: Box::new(record.key().clone()),
+                            source: source.into(),
+                        })
                     })?;
                 let suites = self.suites(placed, &bad);
                 let key = RecordKey { version: sibling.reissue.clone(), ..record.key().clone() };
