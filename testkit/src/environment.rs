@@ -81,6 +81,9 @@ impl Environment {
     #[must_use]
     pub fn other(&self, words: &[&str]) -> Command {
         let (program, arguments) = words.split_first().expect("a program");
+        if words.contains(&"faketime") {
+            crate::faketime::remove_leftovers();
+        }
         let mut command = Command::new(program);
         command
             .args(arguments)

@@ -6,6 +6,7 @@
 mod apt;
 pub mod builders;
 mod environment;
+mod faketime;
 mod machine;
 mod output;
 pub mod package;

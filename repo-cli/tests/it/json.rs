@@ -155,6 +155,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["search", "hostile", "--repository", "nothing"]),
             case(2, &["search"]),
         ],
+        "pipeline" => vec![case(0, &["pipeline", "--all"]), case(1, &["pipeline", "--suite", "nothing"])],
         "versions" => vec![case(0, &["versions", "hostile"]), case(0, &["versions", "nothing"])],
         "show" => vec![
             case(0, &["show", "preprod", "hostile"]),
