@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
 
 use deb_parse::deb::transfer::Question;
-use rustix::process::Signal;
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::ANSWER;
 use crate::confinement::confine;
@@ -17,8 +17,11 @@ use crate::pieces::Pieces;
 /// # Errors
 /// When the process cannot be confined, or the other one ends in the middle of something.
 pub fn read_packages() -> io::Result<()> {
+    // The program ends in its own time when it is asked to, and the package that is being read is not to blame.
+    let asked = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+    asked.into_iter().collect::<SigSet>().thread_block()?;
     // Nothing is left behind when the program is killed while a package is read.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let mut memory = [0; 8];
     StandardInput.read_exact(&mut memory)?;
     let confinement = confine(u64::from_le_bytes(memory))?;

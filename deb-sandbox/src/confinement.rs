@@ -86,8 +86,9 @@ pub fn confine(memory: u64) -> io::Result<Confinement> {
 /// Lowers a limit. One that is lower already stays.
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
     let now = rustix::process::getrlimit(resource);
-    let most = now.maximum.map_or(most, |maximum| maximum.min(most));
-    Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+    let lower = |known: Option<u64>| known.map_or(most, |known| known.min(most));
+    let (current, maximum) = (lower(now.current), lower(now.maximum));
+    Ok(setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })?)
 }
 
 /// Gives up every file and the network, as far as this kernel knows how. Returns whether it knows anything of that.

@@ -31,7 +31,7 @@ pub enum Fault {
     #[error("the process that reads packages needed more than {} seconds for a part of this one", .0.as_secs())]
     TooSlow(Duration),
     /// It gave an answer that no package has.
-    #[error("the process that reads packages gave an answer that cannot be true: {0}")]
+    #[error("the process that reads packages gave an invalid answer: {0}")]
     WrongAnswer(String),
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -62,6 +63,8 @@ impl Process {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(output)
             .stderr(Stdio::null())
+            // Ctrl-C is meant for the program.
+            .process_group(0)
             .spawn()?;
         let answers = BufReader::with_capacity(16 << 10, Line { socket: ours, until: Instant::now() });
         Ok(Self { child, answers, confinement: None, buffer: memory.to_le_bytes().to_vec() })
@@ -189,13 +192,19 @@ impl Process {
         match error.kind() {
             ErrorKind::InvalidData => Fault::WrongAnswer(error.to_string()),
             ErrorKind::TimedOut => Fault::TooSlow(patience),
+            // What it sent before it ended may not have been read yet. Without that it has not seen anything of the package.
+            _ if self.greeting().is_err() => {
+                let ended = self.ended().map_or_else(String::new, |status| format!(" ({status})"));
+                Fault::NotStarted(io::Error::other(format!("it ended before it was confined{ended}")))
+            }
             _ => Fault::Ended(self.ended()),
         }
     }
 
     /// Returns how the process ended; `None` when it had to be killed. What it had open is closed a moment before it has ended.
     fn ended(&mut self) -> Option<ExitStatus> {
-        for _ in 0..100 {
+        let until = Instant::now() + LAST_MOMENT;
+        while Instant::now() < until {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
                 Ok(None) => thread::sleep(Duration::from_millis(2)),
@@ -205,6 +214,9 @@ impl Process {
         None
     }
 }
+
+/// How long it may take from the end of what a process had open to its own.
+const LAST_MOMENT: Duration = Duration::from_secs(10);
 
 impl Drop for Process {
     fn drop(&mut self) {

@@ -35,11 +35,13 @@ mod filter {
         let mut rules: BTreeMap<i64, Vec<SeccompRule>> = any.map(|call| (call, Vec::new())).into();
         rules.insert(libc::SYS_read, vec![only(0, SeccompCmpOp::Eq, 0)?]);
         rules.insert(libc::SYS_write, vec![only(0, SeccompCmpOp::Eq, 1)?]);
-        // Memory, but none that can be run.
+        // Memory, but none that can be run, and none that is a file: the process may have inherited open ones.
         let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
-        for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-            rules.insert(call, vec![only(2, SeccompCmpOp::MaskedEq(executable), 0)?]);
-        }
+        let anonymous = u64::from(libc::MAP_ANONYMOUS.unsigned_abs());
+        let not_run = condition(2, SeccompCmpOp::MaskedEq(executable), 0)?;
+        let no_file = condition(3, SeccompCmpOp::MaskedEq(anonymous), anonymous)?;
+        rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![not_run.clone(), no_file])?]);
+        rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![not_run])?]);
         let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
         let architecture = std::env::consts::ARCH.try_into()?;
         SeccompFilter::new(rules, refuse, SeccompAction::Allow, architecture)?.try_into()
@@ -47,7 +49,12 @@ mod filter {
 
     /// A rule about one argument of a call.
     fn only(argument: u8, compare: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
-        SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, value)?])
+        SeccompRule::new(vec![condition(argument, compare, value)?])
+    }
+
+    /// What one argument of a call must be.
+    fn condition(argument: u8, compare: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, value)
     }
 }
 

@@ -256,7 +256,7 @@ pub(crate) enum Command {
     Check(cmd::check::CheckArguments),
     /// Show where each version stands on its way through the repositories: what is started, finished and released
     ///
-    /// The way is `channels` in repo.toml. A version is started when something keeps it out of the next repository: a gate, an approval that lacks, a freeze, a
+    /// The way is `channels` in repo.toml. A version is started when something keeps it out of the next repository: a gate, a missing approval, a freeze, a
     /// hold. It is finished when it can be promoted, and released in the last repository.
     Pipeline(cmd::pipeline::PipelineArguments),
     /// Copy packages from one repository to another

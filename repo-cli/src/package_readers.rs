@@ -121,7 +121,13 @@ impl PackageReader for Confined {
 fn package_error(error: ReadError) -> PackageError {
     match error {
         ReadError::Refused(error) => PackageError::Invalid(error),
-        ReadError::Fault(Fault::NotStarted(error)) => PackageError::NoReader(error),
+        ReadError::Fault(fault @ Fault::NotStarted(_)) => {
+            let kind = match &fault {
+                Fault::NotStarted(error) => error.kind(),
+                _ => std::io::ErrorKind::Other,
+            };
+            PackageError::NoReader(std::io::Error::new(kind, chain(&fault)))
+        }
         ReadError::Fault(fault) => PackageError::ReaderFailed(Box::new(fault)),
     }
 }

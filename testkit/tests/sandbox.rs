@@ -147,6 +147,9 @@ fn a_limit_that_is_passed_is_told_as_such() {
 
 #[test]
 fn a_large_file_is_refused_at_its_start_and_the_same_process_reads_the_next() {
+    if !is_alone("a_large_file_is_refused_at_its_start_and_the_same_process_reads_the_next") {
+        return;
+    }
     let readers = readers();
     let sound = builder("hello", "1.0", "amd64").build().unwrap();
     readers.read_package(&mut &sound[..], &Options::default()).unwrap();
@@ -199,17 +202,20 @@ impl Read for Killing {
     }
 }
 
-/// Runs itself alone, in a process where nobody else's processes can be hit.
+/// Returns whether the test of that name runs in a process where nobody else starts processes. Otherwise it has been run in one.
+fn is_alone(name: &str) -> bool {
+    const ALONE: &str = "TESTKIT_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let mut alone = Command::new(std::env::current_exe().unwrap());
+    assert!(alone.args(["--exact", name, "--nocapture"]).env(ALONE, "1").status().unwrap().success());
+    false
+}
+
 #[test]
 fn a_process_that_is_killed_in_the_middle_costs_one_package() {
-    const ALONE: &str = "TESTKIT_ALONE";
-    if std::env::var_os(ALONE).is_none() {
-        let name = "a_process_that_is_killed_in_the_middle_costs_one_package";
-        let status = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
-            .env(ALONE, "1")
-            .status();
-        assert!(status.unwrap().success());
+    if !is_alone("a_process_that_is_killed_in_the_middle_costs_one_package") {
         return;
     }
     let readers = readers();
@@ -230,10 +236,28 @@ fn a_process_that_is_killed_in_the_middle_costs_one_package() {
     assert_eq!(children(), Vec::<i32>::new(), "processes are left");
 }
 
+/// `systemctl stop` asks every process of a service to end, and Ctrl-C every one of a terminal.
+#[test]
+fn what_asks_the_program_to_end_does_not_end_the_reading_of_a_package() {
+    if !is_alone("what_asks_the_program_to_end_does_not_end_the_reading_of_a_package") {
+        return;
+    }
+    let readers = readers();
+    let sound = builder("hello", "1.0", "amd64").build().unwrap();
+    readers.read_package(&mut &sound[..], &Options::default()).unwrap();
+    let before = children();
+    assert!(!before.is_empty());
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
+        before.iter().for_each(|child| kill_process(Pid::from_raw(*child).unwrap(), signal).unwrap());
+        readers.read_package(&mut &sound[..], &Options::default()).unwrap();
+    }
+    assert_eq!(children(), before);
+}
+
 #[test]
 fn a_package_that_takes_too_much_memory_costs_no_other() {
     // What is far within the limits, for a process that may take less than these allow.
-    let readers = readers_with(24 << 20);
+    let readers = readers_with(30 << 20);
     let entries: Vec<u8> =
         (0..150_000).flat_map(|n| tar_member(&format!("a{n:06}/{}", "x".repeat(80)), b"")).collect();
     let control = tar(tar_member("./control", b"Package: many\nVersion: 1\nArchitecture: all\n"));

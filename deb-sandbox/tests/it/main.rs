@@ -46,10 +46,19 @@ fn octal(bytes: &[u8]) -> String {
 fn a_process_that_ends_is_told_of_with_how_it_ended() {
     let said = |script: &str| read_by(script, PATIENT).to_string();
     let ended = "the process that reads packages ended while it read this one";
-    assert_eq!(said("exit 3"), format!("{ended} (exit status: 3)"));
-    assert_eq!(said("kill -9 $$"), format!("{ended} (signal: 9 (SIGKILL))"));
+    assert_eq!(said(r"printf '\1\1'; kill -9 $$"), format!("{ended} (signal: 9 (SIGKILL))"));
     assert_eq!(said(r"printf '\1\1'; exit 1"), format!("{ended} (exit status: 1)"));
     assert_eq!(said(r"printf '\1\1af'; exit 1"), format!("{ended} (exit status: 1)"));
+}
+
+#[test]
+fn a_process_that_ends_before_it_is_confined_says_nothing_of_the_package() {
+    for (script, ended) in [("exit 3", "exit status: 3"), ("kill -9 $$", "signal: 9 (SIGKILL)")] {
+        let ReadError::Fault(Fault::NotStarted(error)) = read_by(script, PATIENT) else {
+            panic!("{script}");
+        };
+        assert_eq!(error.to_string(), format!("it ended before it was confined ({ended})"));
+    }
 }
 
 #[test]
@@ -129,6 +138,6 @@ fn a_program_that_is_not_there_says_nothing_of_the_package() {
 fn a_process_has_nothing_of_the_environment() {
     let script = r#"case "$HOME$CARGO_MANIFEST_DIR" in "") exit 3;; *) exit 4;; esac"#;
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
-    let error = read_by(script, PATIENT).to_string();
-    assert!(error.ends_with("(exit status: 3)"), "{error}");
+    let ReadError::Fault(Fault::NotStarted(error)) = read_by(script, PATIENT) else { panic!() };
+    assert!(error.to_string().ends_with("(exit status: 3)"), "{error}");
 }

@@ -428,7 +428,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
         Error::Import(ImportError::Package { source: PackageError::ReaderFailed(_), .. }) => {
-            "give it once more; if that happens again, do not take the package: it may be meant to do harm"
+            "add the package again; if that fails too, do not take it: it may be meant to do harm"
         }
         Error::Import(ImportError::NotUnpackable { .. }) => {
             "build the package with an entry for each of its directories, as dpkg-deb does"

@@ -30,7 +30,8 @@ fn the_process_that_reads_packages_gives_everything_up_and_opens_none() {
     assert!(!started.is_empty(), "{seen}");
     assert!(started.iter().all(|line| line.contains("/* 0 vars */")), "it has an environment: {started:?}");
     for process in started.iter().map(|line| line.split(' ').next().unwrap()) {
-        let own: Vec<&str> = seen.lines().filter(|line| line.starts_with(process)).collect();
+        let process = format!("{process} ");
+        let own: Vec<&str> = seen.lines().filter(|line| line.starts_with(&process)).collect();
         let did = |call: &str| own.iter().position(|line| line.contains(call));
         assert!(did("prctl(PR_SET_PDEATHSIG").is_some(), "{own:?}");
         assert!(own.iter().all(|line| !line.contains(".deb") && !line.contains("socket(")), "{own:?}");

@@ -77,6 +77,23 @@ fn each_version_is_shown_where_it_stands_and_with_what_keeps_it_out() {
 }
 
 #[test]
+fn each_release_has_a_version_of_its_own() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    environment.add("preprod", &["hello=1.0+deb12u1", "hello=1.0+deb13u1"]);
+    insta::assert_snapshot!(shown(&environment, &[]), @"
+    hello 1.0+deb13u1 finished preprod (prod has none) tester
+    hello 1.0+deb12u1 finished preprod (prod has none) tester
+    ");
+    let _ = environment.run(&["promote", "--from", "preprod", "--to", "prod", "--all"]).succeeds();
+    environment.add("preprod", &["hello=1.1+deb13u1"]);
+    insta::assert_snapshot!(shown(&environment, &[]), @"
+    hello 1.1+deb13u1 finished preprod (prod has 1.0+deb13u1) tester
+    hello 1.0+deb13u1 released prod tester
+    hello 1.0+deb12u1 released prod tester
+    ");
+}
+
+#[test]
 fn what_was_released_long_ago_is_shown_on_request() {
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);

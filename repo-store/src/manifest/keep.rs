@@ -84,7 +84,7 @@ pub(crate) fn make_missing_manifests(
     let made = parallel_map(&missing, context.threads, |blob| {
         match make_manifest(store, *blob) {
             Ok(manifest) => keep_manifest(store.storage(), &manifest_key(*blob), &manifest)?,
-            Err(Error::Import(ImportError::Package { .. })) => {}
+            Err(Error::Import(ImportError::Package { source: PackageError::Invalid(_), .. })) => {}
             Err(error) => return Err(error),
         }
         Ok(phase.advance(1, 0)?)

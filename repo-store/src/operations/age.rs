@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
-use crate::operations::arrivals::{Asked, each_arrival};
+use crate::operations::arrivals::{Asked, Enough, each_arrival};
 use crate::store::Store;
 
 /// From which moment the age of what came into a suite more than once is counted.
@@ -52,7 +52,7 @@ impl Ages {
         let note = |suite: &SuiteName, key: &RecordKey, (_, date): (&Revision<'_>, Timestamp)| {
             self.counted_from.note(since.entry(suite.clone()).or_default(), key, date);
         };
-        let is_old_enough = |date| now.duration_since(date) >= longest;
+        let is_old_enough = |date| (now.duration_since(date) >= longest).then_some(Enough::Old);
         each_arrival(store, (repository, &self.asked, now), note, is_old_enough)?;
         Ok(Found(since))
     }

@@ -20,8 +20,18 @@ pub(crate) type Asked = BTreeMap<SuiteName, BTreeSet<RecordKey>>;
 /// What a suite held before and after a commit.
 type Pair = (Option<SnapshotId>, Option<SnapshotId>);
 
+/// Why no earlier state is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Enough {
+    /// All that was asked about was found.
+    All,
+    /// What came earlier need not be told apart.
+    Old,
+}
+
 /// Walks the history of a repository from the current state back, and calls `note` for each time that something asked about came into its
-/// suite: with the state that brought it and the date of that. It ends after the first state that `is_enough` says so of.
+/// suite: with the state that brought it and the date of that. `is_enough` is asked after each state. At [`Enough::All`] it ends there, and at
+/// [`Enough::Old`] with what that state has.
 ///
 /// What is there in the oldest state that was looked at counts as brought by that one. A date from the future is replaced by the next
 /// that can be right.
@@ -29,7 +39,7 @@ pub(crate) fn each_arrival(
     store: &Store,
     (repository, asked, now): (&RepositoryName, &Asked, Timestamp),
     mut note: impl FnMut(&SuiteName, &RecordKey, (&Revision<'_>, Timestamp)),
-    mut is_enough: impl FnMut(Timestamp) -> bool,
+    mut is_enough: impl FnMut(Timestamp) -> Option<Enough>,
 ) -> Result<(), Error> {
     let mut newer: Option<(Revision<'_>, Timestamp)> = None;
     let mut dates = Dates::until(now);
@@ -56,8 +66,10 @@ pub(crate) fn each_arrival(
         }
         let date = dates.corrected(revision.commit().date);
         newer = Some((revision, date));
-        if is_enough(date) {
-            break;
+        match is_enough(date) {
+            Some(Enough::All) => return Ok(()),
+            Some(Enough::Old) => break,
+            None => {}
         }
     }
     if let Some((oldest, date)) = newer {

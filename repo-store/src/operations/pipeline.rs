@@ -8,13 +8,14 @@ use deb_parse::{SourceName, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Error;
+use crate::history::dates::Dates;
 use crate::history::revision::Revision;
 use crate::model::gate_rule::GateViolation;
 use crate::model::hold::HoldCause;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::record::{Record, RecordKey};
-use crate::operations::arrivals::{Asked, each_arrival};
+use crate::operations::arrivals::{Asked, Enough, each_arrival};
 use crate::operations::promotion::{PromoteOptions, plan_promotion};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
@@ -141,12 +142,30 @@ struct Group {
 }
 
 impl Group {
+    fn suites(&self) -> BTreeSet<&SuiteName> {
+        self.records.values().flat_map(|(_, suites)| suites).collect()
+    }
+
     fn block(&mut self, blocker: Blocker, record: &Record) {
         self.blockers.entry(blocker).or_default().insert(record.key().clone());
     }
 }
 
 type Groups = BTreeMap<(SourceName, Version), Group>;
+
+/// The newest version of each source in each suite.
+fn newest<'g>(
+    groups: impl Iterator<Item = (&'g (SourceName, Version), &'g Group)>,
+) -> BTreeMap<(&'g SourceName, &'g SuiteName), &'g Version> {
+    let mut newest = BTreeMap::new();
+    for ((source, version), group) in groups {
+        for suite in group.suites() {
+            let known = newest.entry((source, suite)).or_insert(version);
+            *known = version.max(known);
+        }
+    }
+    newest
+}
 
 fn push<'g>(groups: &'g mut Groups, record: &Arc<Record>, suites: BTreeSet<SuiteName>) -> &'g mut Group {
     let group = groups.entry(record.source()).or_default();
@@ -196,21 +215,23 @@ fn waiting(
         violations.iter().for_each(|violation| group.block(Blocker::Gate(violation.clone()), record));
     }
     let arrivals = Arrivals::of(store, &from.name, &groups, now)?;
-    let mut finished: BTreeMap<&SourceName, &Version> = BTreeMap::new();
-    for ((source, version), _) in groups.iter().filter(|(_, group)| group.blockers.is_empty()) {
-        let newest = finished.entry(source).or_insert(version);
-        *newest = version.max(newest);
-    }
+    // Each release may have a version of its own.
+    let finished = newest(groups.iter().filter(|(_, group)| group.blockers.is_empty()));
     let mut newest_there = NewestThere::new(store, target.as_ref());
     let mut found = Vec::new();
     for ((source, version), group) in &groups {
-        let next_has = newest_there.of(source, group)?;
-        let is_overtaken = finished.get(source).is_some_and(|finished| *finished > version);
+        let there = newest_there.of(source, group)?;
+        let is_newer = |known: Option<&Version>| known.is_some_and(|known| known > version);
+        let is_overtaken = group
+            .suites()
+            .iter()
+            .all(|suite| is_newer(there.get(*suite)) || is_newer(finished.get(&(source, *suite)).copied()));
         let stage = match () {
-            () if is_overtaken || next_has.as_ref().is_some_and(|there| there > version) => Stage::Superseded,
+            () if is_overtaken => Stage::Superseded,
             () if group.blockers.is_empty() => Stage::Finished,
             () => Stage::Started,
         };
+        let next_has = there.into_values().max();
         let mut one = arrivals.describe((source, version), group, (&from.name, stage));
         one.next = Some(to.name.clone());
         one.next_has = next_has;
@@ -238,23 +259,20 @@ fn released(
             push(&mut groups, &record, BTreeSet::from([suite.clone()]));
         }
     }
-    let mut newest: BTreeMap<SourceName, Version> = BTreeMap::new();
-    for (source, version) in groups.keys() {
-        let known = newest.entry(source.clone()).or_insert_with(|| version.clone());
-        if version > known {
-            *known = version.clone();
-        }
-    }
-    if !options.superseded {
-        groups.retain(|(source, version), _| newest.get(source) == Some(version));
-    }
+    let newest_of = newest(groups.iter());
+    let is_newest = |source: &SourceName, version: &Version, group: &Group| {
+        group
+            .suites()
+            .iter()
+            .any(|suite| newest_of.get(&(source, suite)).is_some_and(|newest| *newest == version))
+    };
     let arrivals = Arrivals::of(store, &last.name, &groups, now)?;
     let describe = |((source, version), group): (&(SourceName, Version), &Group)| {
-        let is_newest = newest.get(source) == Some(version);
-        let stage = if is_newest { Stage::Released } else { Stage::Superseded };
+        let stage = if is_newest(source, version, group) { Stage::Released } else { Stage::Superseded };
         arrivals.describe((source, version), group, (&last.name, stage))
     };
-    Ok(groups.iter().map(describe).collect())
+    let found = groups.iter().map(describe);
+    Ok(found.filter(|one| options.superseded || one.stage != Stage::Superseded).collect())
 }
 
 /// The last state of a repository that is older than that; `None` when all are younger.
@@ -264,9 +282,10 @@ fn state_before<'s>(
     now: Timestamp,
     within: SignedDuration,
 ) -> Result<Option<Revision<'s>>, Error> {
+    let mut dates = Dates::until(now);
     for revision in store.history(repository) {
         let revision = revision?;
-        if now.duration_since(revision.commit().date) > within {
+        if now.duration_since(dates.corrected(revision.commit().date)) > within {
             return Ok(Some(revision));
         }
     }
@@ -307,7 +326,7 @@ impl Arrivals {
                     sequence: commit.sequence,
                 });
             };
-            let is_enough = |_| found.borrow().len() >= all;
+            let is_enough = |_| (found.borrow().len() >= all).then_some(Enough::All);
             each_arrival(store, (repository, &asked, now), note, is_enough)?;
         }
         Ok(Self(found.into_inner()))
@@ -353,16 +372,18 @@ impl<'a> NewestThere<'a> {
         Self { target, lookup: Lookup::new(store.objects()) }
     }
 
-    /// By the packages of the same names in the suites that something waits for.
-    fn of(&mut self, source: &SourceName, group: &Group) -> Result<Option<Version>, Error> {
-        let Some(target) = self.target else { return Ok(None) };
-        let mut newest = None;
+    /// In each suite that something waits for, by the packages of the same names.
+    fn of(&mut self, source: &SourceName, group: &Group) -> Result<BTreeMap<SuiteName, Version>, Error> {
+        let mut newest: BTreeMap<SuiteName, Version> = BTreeMap::new();
+        let Some(target) = self.target else { return Ok(newest) };
         for (record, suites) in group.records.values() {
             for suite in suites {
                 let there = target.snapshot(suite)?;
                 for found in self.lookup.versions(&there, &record.key().package)? {
                     let (name, version) = found.source();
-                    newest = newest.max(Some(version).filter(|_| name == *source));
+                    if name == *source && newest.get(suite).is_none_or(|known| *known < version) {
+                        newest.insert(suite.clone(), version);
+                    }
                 }
             }
         }

@@ -14,6 +14,7 @@ use crate::manifest::{Manifest, unpacked_paths};
 use crate::model::id::BlobId;
 use crate::model::index_kind::IndexKind;
 use crate::model::record::Record;
+use crate::package_reader::PackageError;
 
 /// The files of the packages that an index lists.
 #[derive(Clone, Debug)]
@@ -46,9 +47,10 @@ impl Contents<'_> {
             files.newest = Some(Arc::clone(record));
             match self.paths(manifest, record) {
                 Ok(mut paths) => files.paths.append(&mut paths),
-                // One package whose files are not known does not keep the others from being published.
-                Err(Error::Import(ImportError::Package { source, .. })) => {
-                    unlisted.note(record.key(), IndexKind::Contents, &source);
+                // One package whose files are not known does not keep the others from being published. That a reader failed says
+                // nothing certain of a package, and what is listed must not depend on it.
+                Err(Error::Import(ImportError::Package { source: PackageError::Invalid(error), .. })) => {
+                    unlisted.note(record.key(), IndexKind::Contents, &error);
                 }
                 Err(error) => return Err(error),
             }

@@ -463,8 +463,8 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     ("E-OUTDATED-REPAIR", "more is wrong by now than the plan of a repair knows", "plan it again"),
     (
         "E-PACKAGE-READER",
-        "the process that was to read a package ended, took too long or gave an answer that cannot be true",
-        "give the package once more; if it happens again, do not take it, as it may be meant to do harm",
+        "the process that was to read a package ended, took too long or gave an invalid answer",
+        "add the package again; if that fails too, do not take it, as it may be meant to do harm",
     ),
     (
         "E-PASSPHRASE",

@@ -34,6 +34,7 @@ use crate::model::suite_records::SuiteRecords;
 use crate::operations::import::source::read_source;
 use crate::operations::import::upload::read_upload;
 use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
+use crate::package_reader::PackageError;
 use crate::progress::{Amount, Phase, Running};
 use crate::settings::gate::Gate;
 use crate::settings::route::Route;
@@ -329,7 +330,15 @@ fn read_argument<'a>(
         }
         Some("buildinfo") => Err(List { path, origin: request.origin }
             .misfit("it is taken together with a .changes that lists it")),
-        _ => Ok(vec![read_package(store, repository, path, None, request)?]),
+        _ => Ok(vec![twice(|| read_package(store, repository, path, None, request))?]),
+    }
+}
+
+/// Reads a file once more where the reader failed: that may have had nothing to do with the file.
+fn twice<T>(read: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    match read() {
+        Err(Error::Import(ImportError::Package { source: PackageError::ReaderFailed(_), .. })) => read(),
+        result => result,
     }
 }
 

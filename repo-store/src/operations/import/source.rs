@@ -7,7 +7,7 @@ use deb_parse::control::{ChangesFile, Dsc, Fields as _, FileEntry, SourcesStanza
 use deb_parse::{Limits, PackageName, SourceName, deb822};
 
 use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
-use super::{Candidate, Request, intake};
+use super::{Candidate, Request, intake, twice};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::manifest::keep::manifest_key;
@@ -73,7 +73,7 @@ pub(super) fn read_source<'a>(
         list.sha256(entry)?;
         if list.is_beside(entry)? {
             let list_files = repository.contents && Part::of(&entry.path).is_some();
-            let read = read_listed(store, list, entry, list_files, request)?;
+            let read = twice(|| read_listed(store, list, entry, list_files, request))?;
             let blob = BlobId(read.hashes.blake3);
             // What cannot be listed is not refused: dpkg-source may know what to do with it. Publishing says so.
             if let Some(files) = read.files.filter(|_| request.keeps) {

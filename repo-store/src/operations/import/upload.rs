@@ -12,7 +12,7 @@ use deb_parse::{Limits, PackageName, Quoted};
 use super::intake::stage_unless_present;
 use super::listed::{Checksums, List, MAX_TEXT, hashes_of, listed_hashes, read_text};
 use super::source::{InUpload, has_dsc};
-use super::{Candidate, Origin, Request};
+use super::{Candidate, Origin, Request, twice};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::model::record::{Build, Provenance, Record};
@@ -149,7 +149,7 @@ fn read_package_of<'a>(
     let list = upload.list;
     let path = list.beside(&entry.path);
     let candidate = if list.is_beside(entry)? {
-        read_package(store, repository, &path, Some(&upload.entry(entry)), request)?
+        twice(|| read_package(store, repository, &path, Some(&upload.entry(entry)), request))?
     } else {
         let stored = stored_package(store, repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
         upload.stored(entry, stored, repository, request)?
