@@ -4,6 +4,7 @@ mod faults;
 mod fuzz_replay;
 mod joint;
 mod memory;
+mod package_readers;
 mod packages;
 mod shortened_histories;
 pub(crate) mod signer;
