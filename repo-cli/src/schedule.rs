@@ -54,8 +54,15 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Begins with what the configuration of the session asks for, and follows it when it changes.
     pub(crate) fn start(session: &Session, talk: Talk) -> Result<Self, Failure> {
-        let program = std::env::current_exe().map_err(Failure::io("find", "this program"))?;
-        let runner = Runner { program: program.into_os_string(), root: session.root.clone(), talk };
+        let program = match std::env::current_exe() {
+            Ok(path) => path.into_os_string(),
+            // Without /proc it goes by the name that it was started by.
+            Err(error) => {
+                let name = std::env::args_os().next().ok_or(error);
+                name.map_err(Failure::io("find", "this program"))?
+            }
+        };
+        let runner = Runner { program, root: session.root.clone(), talk };
         let (mut watch, schedule) = (Watch::new(&session.config), session.config.schedule());
         let mut plan = Plan::new(&schedule, crate::clock::now());
         let (stop, stopped) = mpsc::channel();

@@ -114,7 +114,7 @@ table! {
         signing: SigningTable [""] "";
         /// The server.
         serve: ServeTable [""] "";
-        /// Repositories through which packages are promoted, in that order. `status` shows what waits in one for the next.
+        /// Repositories through which packages are promoted, in that order. `status` shows what waits in one for the next, and `pipeline` where each version stands.
         channels: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\", \"prod\"]";
         /// The repositories, by name. One that is taken out keeps all it has.
         repositories: BTreeMap<Text<RepositoryName>, RepositoryTable> [""] "";

@@ -94,7 +94,9 @@ impl<'a> Deliverer<'a> {
                 .iter()
                 .filter_map(|(name, waiting)| {
                     let hook = self.hooks.iter().find(|hook| hook.name == *name)?;
-                    Some((name, scope.spawn(move || self.deliver_to(hook, waiting))))
+                    let deliver = move || self.deliver_to(hook, waiting);
+                    // What is not delivered now waits for the next attempt.
+                    Some((name, std::thread::Builder::new().spawn_scoped(scope, deliver).ok()?))
                 })
                 .collect();
             for (name, thread) in threads {

@@ -41,35 +41,40 @@ pub(super) fn run(
     let (results, failure) = (Mutex::new(Results::default()), Mutex::new(None));
     let threads = files.len().min(AT_A_TIME);
     std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while !failed.load(Ordering::Relaxed)
-                    && let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed))
+        let send = || {
+            while !failed.load(Ordering::Relaxed)
+                && let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed))
+            {
+                match upload(file, prepared, connection)
+                    .and_then(|reply| Ok((reply.is_good(), reply.document()?)))
                 {
-                    match upload(file, prepared, connection)
-                        .and_then(|reply| Ok((reply.is_good(), reply.document()?)))
-                    {
-                        Ok((is_good, document)) => {
-                            if !is_good && !arguments.keeps_going() {
-                                failed.store(true, Ordering::Relaxed);
-                            }
-                            lock(&results).take_in(file, document);
-                        }
-                        // All threads meet it, and it is told once.
-                        Err(error @ Failure::Server { .. }) => {
+                    Ok((is_good, document)) => {
+                        if !is_good && !arguments.keeps_going() {
                             failed.store(true, Ordering::Relaxed);
-                            lock(&failure).get_or_insert(error);
                         }
-                        Err(error) => {
-                            if !arguments.keeps_going() {
-                                failed.store(true, Ordering::Relaxed);
-                            }
-                            lock(&results).refuse(file, error.report());
+                        lock(&results).take_in(file, document);
+                    }
+                    // All threads meet it, and it is told once.
+                    Err(error @ Failure::Server { .. }) => {
+                        failed.store(true, Ordering::Relaxed);
+                        lock(&failure).get_or_insert(error);
+                    }
+                    Err(error) => {
+                        if !arguments.keeps_going() {
+                            failed.store(true, Ordering::Relaxed);
                         }
+                        lock(&results).refuse(file, error.report());
                     }
                 }
-            });
+            }
+        };
+        for _ in 1..threads {
+            // Fewer are enough where the system gives no more.
+            if std::thread::Builder::new().spawn_scoped(scope, send).is_err() {
+                break;
+            }
         }
+        send();
     });
     let mut results = std::mem::take(&mut *lock(&results));
     if let Some(failure) = lock(&failure).take() {

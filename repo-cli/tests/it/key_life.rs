@@ -336,6 +336,8 @@ fn a_key_is_imported_from_a_file_of_ours_and_from_gnupg_with_its_passphrase() {
         assert_eq!(json(&refused)["error"]["code"], "E-KEY-LOCKED", "{refused}");
         assert!(!refused.stderr.contains("battery"), "{refused}");
         let imported = environment.run(&[&arguments[..], &[passphrase.as_str()]].concat()).succeeds();
+        // It is kept without a passphrase, as the store has none for its keys.
+        assert_eq!(imported.stdout.contains("W-KEY-OPEN"), name == "gnupg.asc", "{imported}");
         assert_eq!(json(&imported)["new"], name == "gnupg.asc", "{imported}");
     }
     // What apt refuses does not come in, and what it will refuse one day is named.

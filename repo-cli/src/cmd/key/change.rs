@@ -159,6 +159,10 @@ pub(super) fn import(
     output.result(&document, || {
         output.line(&fingerprint);
     });
+    if is_new && passphrase_file.is_some() && session.keys().passphrase()?.is_none() {
+        let what = "the key is kept without a passphrase: none is configured for the keys of the store (`passphrase_file` in [signing])";
+        output.warn("W-KEY-OPEN", what.to_owned());
+    }
     if is_new && *dry_run {
         output.say("would import the key, which would sign from the next publication on");
     } else if is_new {
