@@ -90,7 +90,8 @@ fn an_index_is_not_made_without_a_package_whose_reader_failed() {
     let directory = tempfile::tempdir().unwrap();
     let file = [packages::package(Utf8Path::from_path(directory.path()).unwrap(), "hello", "1.0")];
     let (memory, signer) = (Memory::default(), RememberingSigner::new(0));
-    store(&memory, 0).add(&settings(false), &file, &AddOptions::default(), &context(0)).unwrap();
+    let added = store(&memory, 0).add(&settings(false), &file, &AddOptions::default(), &context(0));
+    added.unwrap().into_result().unwrap();
     let publish = |failures, time| {
         store(&memory, failures)
             .publish(&settings(true), &signer, &context(time))
