@@ -149,7 +149,7 @@ mod tests {
         if !is_confined {
             let _ = writeln!(
                 std::io::stderr().lock(),
-                "SKIPPED: the kernel has no seccomp, or there is no filter for it"
+                "SKIPPED: the kernel lacks seccomp, or no filter is written for this architecture"
             );
             return;
         }

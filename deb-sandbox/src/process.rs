@@ -153,7 +153,7 @@ impl Process {
         match byte {
             [ANSWER] => Ok(true),
             [MORE] => Ok(false),
-            _ => Err(io::Error::new(ErrorKind::InvalidData, "it is no answer")),
+            _ => Err(io::Error::new(ErrorKind::InvalidData, "it does not begin as an answer does")),
         }
     }
 

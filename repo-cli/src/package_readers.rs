@@ -1,9 +1,9 @@
-//! Packages of strangers are read in processes of their own, which may do nothing else.
+//! Untrusted packages are read in processes of their own, which may do nothing else.
 //!
 //! Such a process is this program once more, with an argument that no person gives. It lives as long as the store that it reads for is open.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(crate) fn confine(store: Store, limits: Limits) -> Store {
     }
 }
 
-/// Without `/proc` there is no way to start this very program again.
+/// Returns `None` without `/proc`: this program cannot be started again then.
 fn readers(limits: &Limits) -> Option<Readers> {
     let program = Program::new(PROGRAM, [ARGUMENT]);
     let memory = deb_sandbox::memory(limits);
@@ -121,12 +121,8 @@ impl PackageReader for Confined {
 fn package_error(error: ReadError) -> PackageError {
     match error {
         ReadError::Refused(error) => PackageError::Invalid(error),
-        ReadError::Fault(fault @ Fault::NotStarted(_)) => {
-            let kind = match &fault {
-                Fault::NotStarted(error) => error.kind(),
-                _ => std::io::ErrorKind::Other,
-            };
-            PackageError::NoReader(std::io::Error::new(kind, chain(&fault)))
+        ReadError::Fault(ref fault @ Fault::NotStarted(ref error)) => {
+            PackageError::NoReader(io::Error::new(error.kind(), chain(fault)))
         }
         ReadError::Fault(fault) => PackageError::ReaderFailed(Box::new(fault)),
     }

@@ -89,7 +89,7 @@ impl Session {
         Self::with(Config::load(&root)?, root, global)
     }
 
-    /// Opens the store in a root, the configuration of which was read already.
+    /// Opens the store in a root whose configuration was read already.
     pub(crate) fn with(config: Config, root: Utf8PathBuf, global: &Global) -> Result<Self, Failure> {
         let store = package_readers::confine(Store::open(&root)?, config.limits());
         Ok(Self::of(root, store, config, global))

@@ -54,13 +54,13 @@ impl PackageReader for InThisProcess {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackageError {
-    /// It is no acceptable package: which rule it breaks, and where; or it could not be read at all.
+    /// The package breaks a rule: which one, and where. Or the file could not be read at all.
     #[error(transparent)]
     Invalid(#[from] deb_parse::Error),
     /// The reader failed at this package, which another reader may find nothing wrong with.
     #[error(transparent)]
     ReaderFailed(Box<dyn std::error::Error + Send + Sync>),
-    /// There is no reader: that says nothing of the package.
+    /// A reader is missing, which says nothing of the package.
     #[error(transparent)]
     NoReader(std::io::Error),
 }

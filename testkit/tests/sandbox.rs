@@ -157,7 +157,7 @@ fn a_large_file_is_refused_at_its_start_and_the_same_process_reads_the_next() {
     let mut read = 0;
     let mut file = Counted { input: io::repeat(b'x').take(1 << 30), read: &mut read };
     assert!(matches!(readers.read_package(&mut file, &Options::default()), Err(ReadError::Refused(_))));
-    assert!(read < 4 << 20, "{read} bytes were read of what is no package from its start");
+    assert!(read < 4 << 20, "{read} bytes were read of what does not begin as a package");
     readers.read_package(&mut &sound[..], &Options::default()).unwrap();
     assert!(before.iter().all(|child| children().contains(child)));
 }
@@ -284,7 +284,7 @@ fn an_input_that_fails_says_so_and_costs_no_other() {
     for length in [0, 1, 1 << 20] {
         let read = readers.read_package(&mut Failing(length), &Options::default());
         match (length, read) {
-            // What is no package from its start may be refused before.
+            // What does not begin as a package may be refused before.
             (_, Err(ReadError::Refused(deb_parse::Error::Io(error)))) => {
                 assert_eq!(error.to_string(), "the disk is gone");
             }

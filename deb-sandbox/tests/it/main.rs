@@ -88,7 +88,7 @@ fn an_answer_that_no_package_has_is_refused() {
     let answer = answer();
     for (script, what) in [
         ("printf 'zz'".to_owned(), "it does not begin as it should"),
-        (r"printf '\1\1z'".to_owned(), "it is no answer"),
+        (r"printf '\1\1z'".to_owned(), "it does not begin as an answer does"),
         (r"printf '\1\1az'".to_owned(), "it is neither what was found nor an error"),
         (r"printf '\1\1af\377\377\377\377\377\377\377\377'".to_owned(), "something is longer than it can be"),
         (

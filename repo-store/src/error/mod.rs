@@ -113,7 +113,7 @@ impl Error {
         move |source| Self::Storage(error(source))
     }
 
-    /// A package file that was not read. That there is no reader, or that the file cannot be read from the disk, is no fault of the package.
+    /// A package file that was not read. A reader that is missing says nothing of the package, so that is an error of the system.
     pub(crate) fn package(file: impl Into<Utf8PathBuf>, source: impl Into<PackageError>) -> Self {
         match source.into() {
             PackageError::NoReader(error) => Self::io("read", file)(error),

@@ -15,6 +15,7 @@ use crate::model::hold::HoldCause;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::record::{Record, RecordKey};
+use crate::model::snapshot::Snapshot;
 use crate::operations::arrivals::{Asked, Enough, each_arrival};
 use crate::operations::promotion::{PromoteOptions, plan_promotion};
 use crate::settings::RepositorySettings;
@@ -364,12 +365,14 @@ impl Arrivals {
 /// The newest versions of sources in a repository.
 struct NewestThere<'a> {
     target: Option<&'a Revision<'a>>,
+    /// The content of the suites that were looked at.
+    snapshots: BTreeMap<SuiteName, Snapshot>,
     lookup: Lookup<'a>,
 }
 
 impl<'a> NewestThere<'a> {
     fn new(store: &'a Store, target: Option<&'a Revision<'a>>) -> Self {
-        Self { target, lookup: Lookup::new(store.objects()) }
+        Self { target, snapshots: BTreeMap::new(), lookup: Lookup::new(store.objects()) }
     }
 
     /// In each suite that something waits for, by the packages of the same names.
@@ -378,8 +381,12 @@ impl<'a> NewestThere<'a> {
         let Some(target) = self.target else { return Ok(newest) };
         for (record, suites) in group.records.values() {
             for suite in suites {
-                let there = target.snapshot(suite)?;
-                for found in self.lookup.versions(&there, &record.key().package)? {
+                if !self.snapshots.contains_key(suite) {
+                    self.snapshots.insert(suite.clone(), target.snapshot(suite)?);
+                }
+                let there = self.snapshots.get(suite);
+                let versions = there.map(|there| self.lookup.versions(there, &record.key().package));
+                for found in versions.transpose()?.unwrap_or_default() {
                     let (name, version) = found.source();
                     if name == *source && newest.get(suite).is_none_or(|known| *known < version) {
                         newest.insert(suite.clone(), version);

@@ -106,7 +106,7 @@ impl Look {
     }
 }
 
-/// Refuses a storage of which one of the directories is a link. `last` is what was found the last time, and `recent` something on its file
+/// Refuses a storage when one of its directories is a link. `last` is what was found the last time, and `recent` something on its file
 /// system that changed lately; returned is what counts the next time.
 ///
 /// # Errors

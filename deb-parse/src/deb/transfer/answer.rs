@@ -28,7 +28,7 @@ const WITHIN: u8 = 3;
 const ERROR_TEXT: usize = 64 << 10;
 const ERROR_DEPTH: usize = 8;
 
-/// The longest name of an owner: a tar header has 32 bytes for it, and what replaces a byte that is no UTF-8 takes three.
+/// The longest name of an owner: a tar header has 32 bytes for it, and what replaces a byte that is not UTF-8 takes three.
 const OWNER_NAME: usize = 96;
 
 /// The longest name of a member of an `ar` archive.
@@ -37,7 +37,7 @@ const MEMBER_NAME: usize = 16;
 /// A target of a link that is not written as a long name has at most so many bytes.
 const SHORT_TARGET: usize = 512;
 
-/// Replacing a byte that is no UTF-8 makes three of it.
+/// A byte that is not UTF-8 is replaced by three.
 const REPLACED: usize = 3;
 
 const COMPRESSIONS: [Compression; 6] = [
@@ -294,7 +294,7 @@ fn read_conffiles(input: &mut Decoder<impl Read>, limits: &Limits) -> io::Result
     input.each(limits.control(), |input| {
         let line = input.text(left)?;
         if line.is_empty() || line.contains('\n') {
-            return Err(invalid("a conffile is no line"));
+            return Err(invalid("a conffile is not one line"));
         }
         left -= line.len();
         let sha256 = input.option(|input| Ok(Sha256::from_bytes(input.digest()?)))?;

@@ -40,7 +40,7 @@ pub use question::Question;
 /// ```
 ///
 /// # Errors
-/// Those of `input`. One of the kind [`InvalidData`](io::ErrorKind::InvalidData) for what is no such answer, of the kind
+/// Those of `input`. [`InvalidData`](io::ErrorKind::InvalidData) when the answer is malformed,
 /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when it ends too early.
 pub fn read_package(
     input: impl Read,

@@ -57,7 +57,7 @@ impl Question {
     /// Reads a question.
     ///
     /// # Errors
-    /// Those of `input`. One of the kind [`InvalidData`](io::ErrorKind::InvalidData) for what is no question.
+    /// Those of `input`. [`InvalidData`](io::ErrorKind::InvalidData) when the question is malformed.
     pub fn read(input: impl Read) -> io::Result<Self> {
         let mut input = Decoder(input);
         match input.byte()? {

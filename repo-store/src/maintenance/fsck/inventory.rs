@@ -24,7 +24,7 @@ pub(super) struct Found {
     pub(super) mode: u32,
     pub(super) owner: u32,
     pub(super) size: u64,
-    /// Device and inode: two paths with the same are one file. `None` for what is no file of a local disk.
+    /// Device and inode: two paths with the same are one file. `None` for what is not a file of a local disk.
     pub(super) identity: Option<(u64, u64)>,
     /// Seconds since 1970, where that is kept.
     pub(super) modified: Option<i64>,

@@ -309,7 +309,7 @@ fn shown(
             let id = layout::id_of_dists(&path);
             id.map(Some).ok_or_else(|| damaged("it leads to no publication"))
         }
-        None if target.exists(layout::DISTS.into())? => Err(damaged("it is no symbolic link")),
+        None if target.exists(layout::DISTS.into())? => Err(damaged("it is not a symbolic link")),
         None => Ok(None),
     }
 }

@@ -71,13 +71,11 @@ pub(crate) trait PublicationTarget: Send + Sync {
     fn put_index(&self, file: &File, content: IndexContent<'_>) -> Result<bool, Error>;
 
     /// Makes an index file of another repository of the store one of this target, unless something has its path already. Returns whether it
-    /// is new. Its content is not looked at. Without such a call, an index is rendered again.
+    /// is new. Its content is not looked at.
     ///
     /// # Errors
     /// When the target cannot be written to.
-    fn take_index(&self, _path: &Utf8Path, _from: &RepositoryName) -> Result<bool, Error> {
-        Ok(false)
-    }
+    fn take_index(&self, path: &Utf8Path, from: &RepositoryName) -> Result<bool, Error>;
 
     /// Puts a file of a package, of that size, into the pool. Returns whether it was new.
     ///
