@@ -1,7 +1,7 @@
 //! What the tests of this workspace share: a place of their own to run in, small packages, a server, a real apt.
 //!
 //! Everything here panics when it fails: it is called by tests only.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod apt;
 pub mod builders;
@@ -12,6 +12,7 @@ mod output;
 pub mod package;
 mod port;
 pub mod receiver;
+mod schema;
 mod script;
 mod server;
 mod source;
@@ -23,6 +24,7 @@ pub use machine::Machine;
 pub use output::Output;
 pub use port::Port;
 pub use rustix::process::Signal;
+pub use schema::Schema;
 pub use script::script;
 pub use server::Server;
 pub use source::Source;
