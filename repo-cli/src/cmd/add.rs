@@ -13,6 +13,7 @@ use super::client_config::quoted;
 use super::freeze::FreezeJson;
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::clock;
+use crate::confinement::Places;
 use crate::error::{self, Failure, Outcome, Report};
 use crate::json_value::{JsonDocument, Text};
 use crate::only_names::OnlyNames;
@@ -108,6 +109,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         ..arguments.placement.options()
     };
     let files = arguments.named_files(output)?;
+    let _ = session.keep_to(&Places::of_store(&session.root))?;
     let (store, context, dry_run) = (&session.store, session.context(), arguments.change.dry_run);
     let (plan, added);
     let report = if dry_run {
