@@ -49,7 +49,9 @@ pub(crate) struct RepairPlanJson<'a> {
     pub(super) steps: Vec<RepairStepJson<'a>>,
 }
 
-impl JsonDocument for RepairPlanJson<'_> {}
+impl JsonDocument for RepairPlanJson<'_> {
+    const IS_SORTED: bool = true;
+}
 
 /// Something that is not as it should be.
 #[derive(Serialize)]
@@ -87,18 +89,28 @@ struct AffectedJson<'a> {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct RepairStepJson<'a> {
-    /// With `copy`, the file or place that has a true copy
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<&'a str>,
-    /// `copy`, `make-again`, `link`, `move-aside`, `point-at`, `set-mode`, `set-time`, `publish` or `withdraw`
-    means: &'static str,
+    #[serde(flatten)]
+    #[cfg_attr(test, schemars(with = "RepairMeansJson"))]
+    means: &'a RepairMeans,
     /// The problem
     problem: ProblemJson<'a>,
+}
+
+/// How a problem is put right, as the library serializes it.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct RepairMeansJson {
+    /// With `copy`, the file or place that has a true copy
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// `copy`, `make-again`, `link`, `move-aside`, `point-at`, `set-mode`, `set-time`, `publish` or `withdraw`
+    means: String,
     /// With `withdraw`, the publication
-    #[serde(skip_serializing_if = "Option::is_none")]
-    publication: Option<Text<&'a PublicationId>>,
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    publication: Option<Text<PublicationId>>,
     /// With `point-at`, the number of the state that a reference is to lead to
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip_serializing_if = "Option::is_none")]
     state: Option<u64>,
 }
 
@@ -160,29 +172,7 @@ impl<'a> AffectedJson<'a> {
 
 impl<'a> RepairStepJson<'a> {
     pub(super) fn new(RepairStep { problem, means }: &'a RepairStep) -> Self {
-        let (mut from, mut publication, mut state) = (None, None, None);
-        let means = match means {
-            RepairMeans::Copy { from: place } => {
-                from = Some(place.as_str());
-                "copy"
-            }
-            RepairMeans::MakeAgain => "make-again",
-            RepairMeans::Link => "link",
-            RepairMeans::MoveAside => "move-aside",
-            RepairMeans::PointAt { state: number } => {
-                state = Some(*number);
-                "point-at"
-            }
-            RepairMeans::SetMode => "set-mode",
-            RepairMeans::SetTime => "set-time",
-            RepairMeans::Publish => "publish",
-            RepairMeans::Withdraw { publication: id } => {
-                publication = Some(Text(id));
-                "withdraw"
-            }
-            _ => "unknown",
-        };
-        Self { from, means, problem: ProblemJson::new(problem), publication, state }
+        Self { means, problem: ProblemJson::new(problem) }
     }
 }
 
