@@ -12,7 +12,7 @@ use testkit::{Environment, Output, Tree};
 
 use crate::published::{Content, Published};
 use crate::signing_apart::{offline_store, sign};
-use crate::{PROGRAM, configure, exhaustive, killed_at, store};
+use crate::{PROGRAM, configure, exhaustive, killed_at, store, traces};
 
 /// System calls that change something or name what is to be changed. `?`: not every architecture has each.
 pub(crate) const CALLS: &str = "?write,?writev,?pwrite64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?mkdir,\
@@ -155,9 +155,9 @@ impl Scene {
             return None;
         }
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        let log = fs::read_to_string(log).unwrap();
+        let log = traces::calls(&log);
         // `PID CALL(ARGUMENTS) = RESULT`
-        let calls = log.lines().filter_map(|line| line.split_once('('));
+        let calls = log.iter().filter_map(|line| line.split_once('('));
         let count = |(start, rest): (&str, &str)| {
             let name = start.split_whitespace().last()?;
             let count = seen.entry(name.to_owned()).or_default();

@@ -94,6 +94,7 @@ mod sync_calls;
 mod tables;
 mod tls;
 mod tokens;
+mod traces;
 mod true_copies;
 mod undoing;
 mod watching;
