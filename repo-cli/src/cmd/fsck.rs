@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8PathBuf;
 use repo_config::KeyDirectory;
 use repo_store::{
-    CopySource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairPlan, RepairReport,
-    RepairStep, RepositoryName, SignedSuite, TagName, Unhelpful, UpkeepKind, UpkeepRun, Withdrawn,
+    CopySource, FailedSource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairPlan,
+    RepairReport, RepairStep, RepositoryName, SignedSuite, TagName, UpkeepKind, UpkeepRun, Withdrawn,
 };
 use serde_json::{Value, json};
 
@@ -182,7 +182,7 @@ pub(crate) fn print(
     output: &Output,
 ) {
     let RepairReport { repaired, withdrawn, remaining: report, unhelpful, .. } = done;
-    for Unhelpful { place, what, .. } in unhelpful {
+    for FailedSource { place, what, .. } in unhelpful {
         output.note(&format!("{place}: {what}"));
     }
     for note in &report.notes {
@@ -196,7 +196,7 @@ pub(crate) fn print(
         "withdrawn": withdrawn.iter().map(withdrawn_json).collect::<Vec<_>>(),
         "unhelpful": unhelpful
             .iter()
-            .map(|Unhelpful { place, what, .. }| json!({ "place": place, "what": what }))
+            .map(|FailedSource { place, what, .. }| json!({ "place": place, "what": what }))
             .collect::<Vec<_>>(),
         "blobs": report.blobs,
         "objects": report.objects,

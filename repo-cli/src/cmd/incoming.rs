@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::{
-    AddOptions, AddReport, Committed, IncomingOptions, IncomingReport, Left, RepositoryName,
-    RepositorySettings,
+    AddOptions, AddReport, Committed, IncomingOptions, IncomingReport, RepositoryName, RepositorySettings,
+    SkippedFile,
 };
 
 use super::add::{self, FrozenJson, PlacementArguments};
@@ -151,7 +151,7 @@ fn batches(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Batch
 /// What came out of the folders of a batch.
 struct Taken {
     report: AddReport,
-    left: Vec<Left>,
+    left: Vec<SkippedFile>,
     /// Why a folder could not be emptied.
     problems: Vec<Failure>,
 }
@@ -277,7 +277,7 @@ fn show(
     add::finish(&taken.report, repository, arguments.change, session, output)
 }
 
-fn line_of_left(left: &Left) -> String {
+fn line_of_left(left: &SkippedFile) -> String {
     format!("left {}: it {}", one_line(&left.file), left.why)
 }
 
