@@ -85,5 +85,5 @@ pub use user_id::UserId;
 pub use openpgp::{
     AttachedSigner, Certificate, CommandKey, DeferredKey, GpgKey, KeyAlgorithm, KeySignatures, KeySigner,
     Keyring, OpenPgpSigner, PublicPart, RevocationReason, SecretArmor, SecretKey, SignatureForm, SignedBy,
-    StoredKey, Verified,
+    StartProgram, StoredKey, Verified,
 };

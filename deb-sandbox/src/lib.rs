@@ -13,6 +13,8 @@
 //! What a package can reach when it takes over the process that reads it: the bytes of that package, what the process answers about
 //! it, and about packages that the same process reads later. So a program that reads the packages of several parties gives each
 //! party its own [`Readers`].
+//!
+//! The program that starts these processes has files of its own to write. [`keep_writes_to`] keeps it from changing any others.
 #![forbid(unsafe_code)]
 
 mod child;
@@ -22,12 +24,14 @@ mod pieces;
 mod process;
 mod readers;
 mod system_calls;
+mod writes;
 
 pub use child::read_packages;
 pub use confinement::{Confinement, confine, memory};
 pub use fault::{Fault, ReadError};
 pub use process::Program;
 pub use readers::Readers;
+pub use writes::keep_writes_to;
 
 /// The first byte of what a process sends when it has consumed a piece of the file and wants another.
 const MORE: u8 = b'm';

@@ -7,6 +7,7 @@ mod args;
 mod clock;
 mod cmd;
 mod columns;
+mod confinement;
 #[cfg(test)]
 mod documents;
 mod envelope;
@@ -28,6 +29,7 @@ mod package_names;
 mod package_readers;
 mod passphrase;
 mod planned;
+mod programs;
 mod progress;
 mod remote;
 mod revision_spec;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use apt_sign::{Certificate, CommandKey, Fingerprint, GpgKey, KeySignatures, KeySigner, SignatureForm};
+use apt_sign::{
+    Certificate, CommandKey, Fingerprint, GpgKey, KeySignatures, KeySigner, SignatureForm, StartProgram,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::Config;
@@ -32,6 +34,7 @@ pub enum ExternalSigner {
 /// A key that is kept elsewhere. Its public part is fetched when it is needed first, and once.
 pub struct ExternalKey {
     kind: ExternalSigner,
+    start: StartProgram,
     found: OnceLock<Arc<dyn KeySigner>>,
 }
 
@@ -39,7 +42,13 @@ impl ExternalKey {
     /// Names a key, and looks at nothing yet.
     #[must_use]
     pub fn new(kind: ExternalSigner) -> Self {
-        Self { kind, found: OnceLock::new() }
+        Self { kind, start: |mut command| command.spawn(), found: OnceLock::new() }
+    }
+
+    /// Sets what starts the program that signs; [`Command::spawn`](std::process::Command::spawn) if it is not set.
+    #[must_use]
+    pub fn started_by(self, start: StartProgram) -> Self {
+        Self { start, ..self }
     }
 
     /// Returns what signs with the key.
@@ -60,13 +69,13 @@ impl ExternalKey {
             ExternalSigner::Gpg(fingerprint) => {
                 let passphrase = passphrase.clone();
                 let ask = move || Ok(passphrase.get()?.map(|passphrase| Arc::from(&*passphrase)));
-                Arc::new(GpgKey::find(fingerprint.clone(), ask)?)
+                Arc::new(GpgKey::find_with(fingerprint.clone(), ask, self.start)?)
             }
             ExternalSigner::Command { command, public_key } => {
                 let certificate = certificate(public_key)?;
                 let (program, arguments) =
                     command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
-                Arc::new(CommandKey::new(program, arguments, certificate))
+                Arc::new(CommandKey::new(program, arguments, certificate).started_by(self.start))
             }
             ExternalSigner::Offline(public_key) => Arc::new(OfflineKey(certificate(public_key)?)),
         };

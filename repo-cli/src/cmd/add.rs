@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::client_config::quoted;
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::clock;
+use crate::confinement::Places;
 use crate::error::{self, Failure, Outcome, Report};
 use crate::only_names::OnlyNames;
 use crate::output::{Output, RowLimit, Style, count, suite_list, suites_in_order};
@@ -105,6 +106,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         ..arguments.placement.options()
     };
     let files = arguments.named_files(output)?;
+    let _ = session.keep_to(&Places::of_store(&session.root))?;
     let (store, context, dry_run) = (&session.store, session.context(), arguments.change.dry_run);
     let (plan, added);
     let report = if dry_run {

@@ -9,14 +9,16 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::{
     AddOptions, AddReport, Committed, IncomingOptions, IncomingReport, RepositoryName, RepositorySettings,
-    SkippedFile,
+    SkippedFile, Store,
 };
 
 use super::add::{self, FrozenJson, PlacementArguments};
 use super::freeze;
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
+use crate::confinement::Places;
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
+use crate::package_readers;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -68,7 +70,9 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     if arguments.ends() {
         let session = open()?;
-        return take(&batches(arguments, &session)?, arguments, &session, output);
+        let batches = batches(arguments, &session)?;
+        let _ = session.keep_to(&places(&batches, &session))?;
+        return take(&batches, arguments, &session, output);
     }
     if output.is_json() {
         return Err(Failure::Usage("--json needs --once: there is one document for one look"));
@@ -146,6 +150,13 @@ fn batches(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Batch
         }
     }
     if batches.is_empty() { Err(Failure::NoDropFolder) } else { Ok(batches) }
+}
+
+/// Returns what is changed: the folders are emptied, and what was taken may go to an archive.
+fn places(batches: &[Batch], session: &Session) -> Places {
+    let folders = batches.iter().flat_map(|batch| &batch.folders);
+    let of_folder = |folder: &Folder| [Some(folder.path.clone()), folder.archive.clone()];
+    Places::of_store(&session.root).and(folders.flat_map(of_folder).flatten())
 }
 
 /// What came out of the folders of a batch.
@@ -252,7 +263,9 @@ fn look_into(
     if let Some(keyring) = &folder.uploaders {
         repository.uploaders = Some(session.config.uploaders_in(keyring)?);
     }
-    Ok(session.store.take_incoming(&repository, &folder.path, &options, &session.context())?)
+    // A package that takes over the process that reads it meets those of its own folder there, and no others.
+    let store = package_readers::confine(Store::open(&session.root)?, session.config.limits());
+    Ok(store.take_incoming(&repository, &folder.path, &options, &session.context())?)
 }
 
 /// Says what was taken, refused and left, and publishes it.

@@ -12,6 +12,7 @@ use super::client_config::{Setup, quoted};
 use super::init::{LayoutArguments, StorePlan};
 use super::serve;
 use crate::args::{Global, LimitArguments, RowLimits as _};
+use crate::confinement::Places;
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::Output;
@@ -104,6 +105,7 @@ pub(crate) fn run(
     let mut outcome = Outcome::Done;
     let mut report =
         AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
+    let _ = session.keep_to(&Places::of_store(root))?;
     if !files.is_empty() {
         let mut first = first.clone();
         first.uploaders = session.config.uploaders(&first.name)?;
@@ -159,7 +161,7 @@ pub(crate) fn run(
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     let access_log = arguments.log.then_some(AccessLog::Stderr);
     let sightings = SightingQueue::of(&session, output)?;
-    serve::run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), output)?;
+    serve::run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), &session, output)?;
     Ok(outcome)
 }
 

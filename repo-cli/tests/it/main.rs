@@ -17,6 +17,7 @@ mod clocks;
 mod colors;
 mod concurrency;
 mod configuration;
+mod confinement;
 mod contents;
 mod crashes;
 mod details;

@@ -35,7 +35,7 @@ impl Watching {
 
     /// Waits until it has said something.
     #[track_caller]
-    fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         let began = Instant::now();
         while !self.said().contains(text) {
             assert!(began.elapsed() < Duration::from_secs(60), "no `{text}`: {}", self.said());
@@ -43,7 +43,7 @@ impl Watching {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
