@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use apt_index::{
-    Builder, Encoding, FileFacts, IndexOptions, PackageKind, Part, RelPath, Release, ReleaseFile, Stanza,
-    pool_path,
+    Encoding, FileFacts, IndexOptions, PackageKind, RelPath, Release, ReleaseSignatures, Stanza,
+    SuiteIndices, pool_path, write_tree,
 };
 use apt_sign::{OpenPgpSigner, SecretKey, Signer};
 use deb_parse::{Architecture, Component, SuiteName, deb};
@@ -28,54 +28,32 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn write_repository(root: &Path, packages: &[String], now: SystemTime) -> Result<(), Box<dyn Error>> {
     let (suite, component) = (SuiteName::parse("stable")?, Component::parse("main")?);
-    let architecture = Architecture::parse("amd64")?;
+    let mut release = Release::new(suite, Timestamp::try_from(now)?);
+    release.architectures = vec![Architecture::parse("amd64")?];
+    release.components = vec![component.clone()];
 
-    // The pool, and a stanza for each package in it. An index is sorted by name.
-    let mut stanzas = Vec::new();
+    // The pool, and a stanza for each package in it.
+    let mut indices = SuiteIndices::new(release);
     for path in packages {
         let package = deb::read(BufReader::new(fs::File::open(path)?), &deb::Options::default())?;
         let control = &package.control;
         let (source, _) = control.source();
-        let (name, version) = (control.package(), control.version());
-        let filename =
-            pool_path(&component, source, name, version, control.architecture(), PackageKind::Deb)?;
+        let (name, version, architecture) = (control.package(), control.version(), control.architecture());
+        let filename = pool_path(&component, source, name, version, architecture, PackageKind::Deb)?;
         write(root, &filename, &fs::read(path)?)?;
         let facts = FileFacts { filename, size: package.size, sha256: package.sha256, md5: None, sha1: None };
-        stanzas.push((name.clone(), Stanza::render(control, &facts)?));
-    }
-    stanzas.sort_by(|(a, _), (b, _)| a.cmp(b));
-
-    // The index, plain and compressed.
-    let mut index = Builder::new(&IndexOptions::new(vec![Encoding::Plain, Encoding::Xz]));
-    for (_, stanza) in &stanzas {
-        index.push(stanza)?;
-    }
-    let index = index.finish()?;
-    let directory = RelPath::suite_directory(&suite);
-    let binary = RelPath::binary_directory(&component, &architecture);
-    let mut release = Release::new(suite, Timestamp::try_from(now)?);
-    release.architectures = vec![architecture];
-    release.components = vec![component];
-    for file in index.files() {
-        let path = binary.join(&format!("Packages{}", file.encoding().extension()))?;
-        let new = file.parts().iter().filter_map(|part| match part {
-            Part::Bytes(bytes) => Some(bytes.as_slice()),
-            // Only an index that is updated takes over parts of the one before.
-            Part::Previous { .. } => None,
-        });
-        write(root, &RelPath::parse(&format!("{directory}/{path}"))?, &new.collect::<Vec<_>>().concat())?;
-        release.files.insert(path, ReleaseFile { size: file.size(), sha256: file.sha256() });
+        let stanza = Stanza::render(control, &facts)?;
+        indices.push_package(&component, architecture, PackageKind::Deb, stanza)?;
     }
 
-    // What vouches for all of it. A real archive keeps the secret key (`SecretKey::to_armored`): clients trust this one alone.
+    // The indices, plain and compressed, and what vouches for all of them. A real archive keeps the secret key
+    // (`SecretKey::to_armored`): clients trust this one alone.
+    let suite = indices.render(&IndexOptions::new(vec![Encoding::Plain, Encoding::Xz]))?;
     let key = SecretKey::generate("Example archive", now, None)?;
     write(root, &RelPath::parse("archive-keyring.asc")?, key.certificate().armored()?.as_bytes())?;
-    let signer = OpenPgpSigner::new(vec![key])?;
-    let text = release.render()?;
-    let signed = signer.sign(text.as_bytes(), now)?;
-    write(root, &directory.join("InRelease")?, signed.inline())?;
-    write(root, &directory.join("Release")?, text.as_bytes())?;
-    write(root, &directory.join("Release.gpg")?, signed.detached())?;
+    let signed = OpenPgpSigner::new(vec![key])?.sign(suite.text().as_bytes(), now)?;
+    let signatures = ReleaseSignatures { inline: signed.inline(), detached: signed.detached() };
+    write_tree(root, &suite, Some(signatures))?;
     Ok(())
 }
 

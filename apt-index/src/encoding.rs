@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io::Read as _;
 
-use crate::{Error, xz};
+use crate::{Error, RelPath, xz};
 
 /// How an index file is compressed.
 ///
@@ -43,6 +43,14 @@ impl Encoding {
             Self::Zst => ".zst",
             Self::Bz2 => ".bz2",
         }
+    }
+
+    /// Returns where the file of this form lies, from the path of the plain one.
+    ///
+    /// # Errors
+    /// [`Error::Path`] when that would be too long.
+    pub(crate) fn path_of(self, plain: &RelPath) -> Result<RelPath, Error> {
+        RelPath::parse(&format!("{plain}{}", self.extension()))
     }
 
     /// The name used in configurations: `none`, `xz`, `gz`, `zst`, `bz2`.

@@ -1,4 +1,4 @@
-use crate::Encoding;
+use crate::{Encoding, RelPath};
 
 /// What can go wrong while rendering.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,23 @@ pub enum Error {
         field: &'static str,
         /// The refused value.
         value: String,
+    },
+    /// A package of a component or an architecture that the release lacks, so that no client would see it.
+    #[error("the release does not list `{value}` in its field `{field}`")]
+    Unlisted {
+        /// The field.
+        field: &'static str,
+        /// What is missing in it.
+        value: String,
+    },
+    /// A file of a tree that cannot be written or removed.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file, relative to the root of the archive.
+        path: RelPath,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
     },
     /// A compressor or decompressor failed.
     #[error("cannot process {encoding} data")]

@@ -156,6 +156,17 @@ impl RenderedFile {
         self.sha256
     }
 
+    /// Returns the whole file; `None` when some of its bytes are to be copied from the one published before, as after an
+    /// [`update`](crate::update).
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Bytes(bytes) => Some(bytes.as_slice()),
+            Part::Previous { .. } => None,
+        });
+        Some(parts.collect::<Option<Vec<_>>>()?.concat())
+    }
+
     /// The bytes, in order.
     #[must_use]
     pub fn parts(&self) -> &[Part] {

@@ -8,8 +8,15 @@
 //! * whole indices of either, cut into independently compressed [segments](Layout) so that a later change costs in
 //!   proportion to the change and not to the index ([`Builder`], [`update`]),
 //! * the `Release` file that lists them ([`Release`]),
+//! * a whole suite, which is its indices and its `Release` ([`SuiteIndices`]),
 //! * the patches that lead from earlier states of an index to the present one ([`PatchHistory`]),
 //! * and the paths they all live under ([`RelPath`], [`pool_path`]).
+//!
+//! ```text
+//! control file ─▶ Stanza ─▶ Builder ─▶ Rendered ─▶ Release ─▶ signed text
+//!  (deb-parse)      │                     ▲                    (apt-sign)
+//!                   └──▶ SuiteIndices ────┴─▶ RenderedSuite ─▶ write_tree
+//! ```
 //!
 //! ```
 //! use apt_index::{Builder, Encoding, IndexOptions, Stanza};
@@ -22,6 +29,11 @@
 //! assert_eq!(rendered.layout().items(), 1);
 //! # Ok::<(), apt_index::Error>(())
 //! ```
+//!
+//! # Features
+//!
+//! - `fs` (off): `write_tree`, the one function that touches a disk.
+//! - `serde` (off): paths, encodings and `Release` are written by serde, with names and digests as text and times as RFC 3339.
 //!
 //! The rules follow the [Debian repository format](https://wiki.debian.org/DebianRepository/Format) and what apt 2.6 to
 //! 3.3 were seen to accept; each is named where it is applied.
@@ -46,8 +58,13 @@ mod pool;
 mod previous;
 mod reading;
 mod release;
+#[cfg(feature = "serde")]
+mod serialized;
 mod source_stanza;
 mod stanza;
+mod suite;
+#[cfg(feature = "fs")]
+mod tree;
 mod update;
 mod whole;
 mod xz;
@@ -69,4 +86,10 @@ pub use reading::{read_items, read_text, text_of};
 pub use release::{Release, ReleaseFile, redated};
 pub use source_stanza::{IndexedFile, SourceFacts};
 pub use stanza::{FileFacts, Stanza};
+pub use suite::{RenderedSuite, SuiteIndices};
+#[cfg(feature = "fs")]
+pub use tree::{ReleaseSignatures, write_tree};
 pub use update::{Change, update};
+
+// Crates whose types stand in the signatures above, in the versions that fit.
+pub use {camino, deb_parse, jiff};

@@ -106,6 +106,20 @@ impl RelPath {
         Self(Utf8PathBuf::from(format!("{component}/source")))
     }
 
+    /// Returns where the plain index of packages of that kind lies: `main/binary-amd64/Packages`, relative to the directory of the suite.
+    pub(crate) fn packages_index(
+        component: &Component,
+        architecture: &Architecture,
+        kind: PackageKind,
+    ) -> Self {
+        Self(Self::packages_directory(component, architecture, kind).0.join("Packages"))
+    }
+
+    /// The same for source packages: `main/source/Sources`.
+    pub(crate) fn sources_index(component: &Component) -> Self {
+        Self(Self::source_directory(component).0.join("Sources"))
+    }
+
     /// The index of the files of the packages of `component` of that kind for `architecture`, relative to the directory of the
     /// suite.
     ///

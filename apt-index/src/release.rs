@@ -5,10 +5,11 @@ use deb_parse::checksum::Sha256;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::Timestamp;
 
-use crate::{Error, RelPath};
+use crate::{Error, RelPath, Rendered};
 
 /// What `Release` says of one index file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReleaseFile {
     /// Size in bytes.
     pub size: u64,
@@ -35,7 +36,8 @@ pub struct ReleaseFile {
 /// assert!(text.starts_with("Suite: bookworm\n"));
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Release {
     /// Who publishes it. Clients refuse a later change of this field, so choose it once.
@@ -69,6 +71,9 @@ pub struct Release {
     pub snapshots: Option<String>,
     /// The id of the content, so that anybody can tell which state of the suite this is.
     pub content: Option<String>,
+    /// Whether clients may ask for index files by their digests (`Acquire-By-Hash`), as [`Release::new`] has it. Files must lie there then,
+    /// below `by-hash/SHA256` beside each index; where they do not, each index costs clients a request in vain.
+    pub acquire_by_hash: bool,
     /// The index files, relative to the directory of the suite.
     pub files: BTreeMap<RelPath, ReleaseFile>,
 }
@@ -93,8 +98,36 @@ impl Release {
             description: None,
             snapshots: None,
             content: None,
+            acquire_by_hash: true,
             files: BTreeMap::new(),
         }
+    }
+
+    /// Lists an index that was rendered: each of its files, and the plain text, which is listed even if no such file is written.
+    /// `plain` is where that would lie, such as `main/binary-amd64/Packages`.
+    ///
+    /// ```
+    /// use apt_index::{Builder, Encoding, IndexOptions, RelPath, Release};
+    /// use deb_parse::SuiteName;
+    ///
+    /// let index = Builder::new(&IndexOptions::new(vec![Encoding::Xz])).finish()?;
+    /// let mut release = Release::new(SuiteName::parse("bookworm").unwrap(), jiff::Timestamp::UNIX_EPOCH);
+    /// release.add_index(&RelPath::parse("main/binary-amd64/Packages")?, &index)?;
+    /// let paths: Vec<&str> = release.files.keys().map(RelPath::as_str).collect();
+    /// assert_eq!(paths, ["main/binary-amd64/Packages", "main/binary-amd64/Packages.xz"]);
+    /// # Ok::<(), apt_index::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Path`] when the path is too long with the ending of a compressed form.
+    pub fn add_index(&mut self, plain: &RelPath, index: &Rendered) -> Result<(), Error> {
+        let (size, sha256) = index.plain();
+        self.files.insert(plain.clone(), ReleaseFile { size, sha256 });
+        for file in index.files() {
+            let listed = ReleaseFile { size: file.size(), sha256: file.sha256() };
+            self.files.insert(file.encoding().path_of(plain)?, listed);
+        }
+        Ok(())
     }
 
     /// The text to sign.
@@ -115,7 +148,7 @@ impl Release {
         field("Valid-Until", self.valid_until.map(date))?;
         field("NotAutomatic", yes(self.not_automatic))?;
         field("ButAutomaticUpgrades", yes(self.but_automatic_upgrades))?;
-        field("Acquire-By-Hash", yes(true))?;
+        field("Acquire-By-Hash", yes(self.acquire_by_hash))?;
         // Without an index of their own the stanzas of architecture `all` stand in every other, and it would be asked for in vain.
         let all_apart = self.architectures.iter().any(Architecture::is_all);
         field("No-Support-for-Architecture-all", (!all_apart).then(|| "Packages".to_owned()))?;

@@ -4,6 +4,12 @@
 //! clear-signed form (`InRelease`) and the detached signature (`Release.gpg`). A `Signed` exists only after
 //! both have been read back and verified, so what reaches a client is never the unchecked output of a signer.
 //!
+//! ```text
+//! SecretKey, GpgKey, CommandKey ─▶ OpenPgpSigner ── sign ──▶ Signed: InRelease, Release.gpg
+//!                                                  ▲ verified before it is returned
+//! Certificate ─▶ Keyring ── verify_inline ──▶ Verified: the signed text, and by whom
+//! ```
+//!
 //! Verification returns the signed text and nothing else: bytes before, between or after the armored parts
 //! of a message make it invalid ([CVE-2013-1051](https://security-tracker.debian.org/tracker/CVE-2013-1051)).
 //!
@@ -36,6 +42,9 @@ assert_eq!(verified.text(), b"Suite: bookworm\nCodename: bookworm\n");
 //! exactly one of them may be on in a program. With none of them only the types that need no cryptography
 //! remain: [`Signer`], [`Signed`], [`PublicKeys`], [`Fingerprint`], [`KeyProblem`], [`UserId`],
 //! [`Error`] and [`check_text`].
+//!
+//! `serde` (off): [`Fingerprint`] and [`UserId`] are written and read as the text that they are; certificates and good signatures
+//! are written as descriptions of themselves, with times as RFC 3339.
 
 #[cfg(all(test, feature = "openpgp"))]
 extern crate self as apt_sign;
@@ -52,6 +61,8 @@ mod fingerprint;
 )]
 mod fuzz_replay;
 mod key_problem;
+#[cfg(feature = "serde")]
+mod serialized;
 mod signer;
 mod text;
 mod user_id;

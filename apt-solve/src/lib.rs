@@ -1,5 +1,9 @@
 //! Decides which Debian packages can be installed together, and explains why others cannot.
 //!
+//! ```text
+//! Packages of each source ─▶ Universe ─▶ Checker ─▶ Report ─▶ Verdict, Reason
+//! ```
+//!
 //! A [`Universe`] holds the packages of several sources, such as a suite and the archives that its clients have besides.
 //! A [`Checker`] looks at it in one of two ways ([`View`]) and answers three questions: is this package installable
 //! ([`Checker::package`]), can these packages be installed together ([`Checker::set`]), and which packages of a source

@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use deb_parse::checksum::{HashSet, Hasher};
+use deb_parse::checksum::{HashKinds, Hasher};
 use deb_parse::deb::{self, Data, Options};
 use std::fs::File;
 use std::hint::black_box;
@@ -52,7 +52,7 @@ fn main() -> Result<(), Failure> {
 fn least(path: &Path, buffer: &mut Vec<u8>, unpacked: &[&str]) -> Result<u64, Failure> {
     buffer.clear();
     File::open(path)?.read_to_end(buffer)?;
-    let mut hasher = Hasher::new(HashSet::default())?;
+    let mut hasher = Hasher::new(HashKinds::default())?;
     hasher.update(buffer);
     let size = black_box(hasher.finish()).size;
     let mut rest = buffer.get(8..).ok_or("no archive")?;

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 
-use deb_parse::{checksum::HashSet, deb};
+use deb_parse::{checksum::HashKinds, deb};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: inspect_package FILE")?;
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn inspect(package: impl Read) -> Result<String, deb_parse::Error> {
-    let file_hashes = Some(HashSet { md5: true, ..HashSet::default() });
+    let file_hashes = Some(HashKinds { md5: true, ..HashKinds::default() });
     let package = deb::read(package, &deb::Options { file_hashes, ..deb::Options::default() })?;
     let control = &package.control;
     let mut told = format!(

@@ -184,13 +184,13 @@ fn encode_hex(bytes: &[u8], hex: &mut [u8]) {
 /// cost more time than all the rest together.
 ///
 /// ```
-/// use deb_parse::checksum::{HashSet, Hasher};
-/// let set = HashSet { md5: true, ..HashSet::default() };
+/// use deb_parse::checksum::{HashKinds, Hasher};
+/// let set = HashKinds { md5: true, ..HashKinds::default() };
 /// assert!(Hasher::new(set)?.finish().md5.is_some());
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HashSet {
+pub struct HashKinds {
     /// Compute MD5.
     pub md5: bool,
     /// Compute SHA-1.
@@ -202,8 +202,8 @@ pub struct HashSet {
 /// What a [`Hasher`] found out about the bytes it was given.
 ///
 /// ```
-/// use deb_parse::checksum::{Blake3, HashSet, Hasher};
-/// let mut hasher = Hasher::new(HashSet::default())?;
+/// use deb_parse::checksum::{Blake3, HashKinds, Hasher};
+/// let mut hasher = Hasher::new(HashKinds::default())?;
 /// hasher.update(b"abc");
 /// let hashes = hasher.finish();
 /// assert_eq!((hashes.size, hashes.blake3, hashes.md5), (3, Blake3::of(b"abc"), None));
@@ -229,8 +229,8 @@ pub struct Hashes {
 /// Computes several checksums in one pass.
 ///
 /// ```
-/// use deb_parse::checksum::{HashSet, Hasher, Sha256};
-/// let mut hasher = Hasher::new(HashSet::default())?;
+/// use deb_parse::checksum::{HashKinds, Hasher, Sha256};
+/// let mut hasher = Hasher::new(HashKinds::default())?;
 /// hasher.update(b"two ");
 /// hasher.update(b"pieces");
 /// let hashes = hasher.finish();
@@ -256,7 +256,7 @@ impl fmt::Debug for Hasher {
 
 impl Hasher {
     /// Starts to compute SHA-256, BLAKE3 and those in `set`.
-    pub fn new(set: HashSet) -> Result<Self, Error> {
+    pub fn new(set: HashKinds) -> Result<Self, Error> {
         if set.sha1 && !cfg!(feature = "sha1") {
             return Err(Error::Unsupported { format: "SHA-1", feature: "sha1" });
         }

@@ -6,6 +6,12 @@
 //!
 //! # Tour
 //!
+//! ```text
+//! text ─▶ deb822::Paragraph ─▶ control::BinaryControl … ─▶ PackageName, Version, Relations …
+//! .deb ─▶ deb::read ─▶ deb::Package: control file, scripts, list of files, checksums
+//!         deb::Builder ─▶ .deb
+//! ```
+//!
 //! **Paragraphs** ([`deb822`]). Two readers agree on all valid text: a fast one that copies, allocates and checks nothing,
 //! and a strict one for text that nobody has looked at yet.
 //!

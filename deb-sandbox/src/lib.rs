@@ -1,5 +1,11 @@
 //! Reads Debian packages of strangers in a process that can do nothing else.
 //!
+//! ```text
+//! this process                       a process that can do nothing else
+//!   Readers ───── the file, hashed ─────▶ confine, read_packages
+//!           ◀──── the package, or what is wrong with it ─────┘
+//! ```
+//!
 //! [`read_packages`] is all that such a process does: it [confines](confine) itself, then reads one file after the other from its standard
 //! input and answers on its standard output. [`Readers`] starts these processes and asks them. It hashes each file itself while it sends it,
 //! and believes an answer no more than it would believe the package.

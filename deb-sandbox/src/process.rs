@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deb_parse::checksum::{HashSet, Hasher, Hashes};
+use deb_parse::checksum::{HashKinds, Hasher, Hashes};
 use deb_parse::deb::transfer::Question;
 
 use crate::confinement::Confinement;
@@ -85,7 +85,7 @@ impl Process {
     pub(crate) fn ask<T>(
         &mut self,
         question: &Question,
-        (file, hashes): (&mut dyn Read, HashSet),
+        (file, hashes): (&mut dyn Read, HashKinds),
         patience: Duration,
         read: impl FnOnce(&mut dyn Read, &Hashes) -> io::Result<Answered<T>>,
     ) -> Result<T, ReadError> {
@@ -108,7 +108,7 @@ impl Process {
     fn send_file(
         &mut self,
         question: &Question,
-        (file, hashes): (&mut dyn Read, HashSet),
+        (file, hashes): (&mut dyn Read, HashKinds),
         patience: Duration,
     ) -> Result<Sent, ReadError> {
         let mut hasher = Hasher::new(hashes)?;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use deb_parse::Limits;
-use deb_parse::checksum::HashSet;
+use deb_parse::checksum::HashKinds;
 use deb_parse::deb::tarball::Tarball;
 use deb_parse::deb::transfer::{self, Question};
 use deb_parse::deb::{Options, Package};
@@ -72,7 +72,7 @@ impl Readers {
         &self,
         file: &mut dyn Read,
         size: u64,
-        hashes: HashSet,
+        hashes: HashKinds,
         limits: &Limits,
     ) -> Result<Tarball, ReadError> {
         let question = Question::Tarball { size, limits: limits.clone() };

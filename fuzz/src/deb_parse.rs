@@ -1,6 +1,6 @@
 //! Laws of the crate `deb-parse`: plain functions that panic where one is broken.
 
-use deb_parse::checksum::{Blake3, HashSet, Hasher, Hashes, Sha256};
+use deb_parse::checksum::{Blake3, HashKinds, Hasher, Hashes, Sha256};
 use deb_parse::control::{BinaryControl, Buildinfo, Changes, Dsc, Release};
 use deb_parse::deb::tarball::{self, Tarball};
 use deb_parse::deb::transfer::{self, Question};
@@ -285,7 +285,7 @@ pub fn changelog_read(text: &[u8]) {
 const CHANGELOG: usize = 1000;
 
 fn options(data: Data) -> Options {
-    let file_hashes = Some(HashSet { md5: true, ..HashSet::default() });
+    let file_hashes = Some(HashKinds { md5: true, ..HashKinds::default() });
     let control_contents = Some(4096);
     Options {
         limits: limits(),
@@ -372,8 +372,8 @@ impl Read for Trickle<'_> {
 
 /// Whatever a file of a source package holds, it is hashed to its end, and the paths in it stay inside the tree.
 pub fn tarball_read(bytes: &[u8]) {
-    let read =
-        tarball::read(bytes, bytes.len() as u64, HashSet::default(), &limits()).expect("memory can be read");
+    let read = tarball::read(bytes, bytes.len() as u64, HashKinds::default(), &limits())
+        .expect("memory can be read");
     assert_eq!((read.hashes.size, read.hashes.sha256), (bytes.len() as u64, Sha256::of(bytes)));
     match read.files {
         Ok(files) => files.iter().for_each(check_path),
@@ -399,10 +399,10 @@ pub fn deb_transfer(bytes: &[u8]) {
     let mut answer = Vec::new();
     let question = through_bytes(&Question::Tarball { size, limits: limits() });
     question.answer(bytes, &mut answer).expect("memory can be read and written");
-    let hashes = hashes(bytes, HashSet::default());
+    let hashes = hashes(bytes, HashKinds::default());
     let taken =
         transfer::read_tarball(&answer[..], &limits(), &hashes).expect("what was written can be read");
-    let read = tarball::read(bytes, size, HashSet::default(), &limits()).expect("memory can be read");
+    let read = tarball::read(bytes, size, HashKinds::default(), &limits()).expect("memory can be read");
     assert_eq!(taken.hashes, read.hashes);
     match (taken.files, read.files) {
         (Ok(taken), Ok(read)) => assert_eq!(taken, read),
@@ -417,7 +417,7 @@ fn through_bytes(question: &Question) -> Question {
     Question::read(&written[..]).expect("what was written can be read")
 }
 
-fn hashes(bytes: &[u8], set: HashSet) -> Hashes {
+fn hashes(bytes: &[u8], set: HashKinds) -> Hashes {
     let mut hasher = Hasher::new(set).expect("this build has all checksums");
     hasher.update(bytes);
     hasher.finish()
@@ -440,7 +440,7 @@ pub fn transfer_read(answer: &[u8]) {
     let is_refusal = |error: io::Error| {
         assert!(matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof), "{error}");
     };
-    let hashes = hashes(b"", HashSet::default());
+    let hashes = hashes(b"", HashKinds::default());
     for data in [Data::List, Data::Skip] {
         match transfer::read_package(answer, &options(data), &hashes) {
             Ok(Ok(package)) => {

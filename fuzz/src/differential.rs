@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 
-use deb_parse::checksum::HashSet;
+use deb_parse::checksum::HashKinds;
 use deb_parse::deb::tarball;
 use deb_parse::version::compare;
 use deb_parse::{Limits, Version, deb822};
@@ -86,7 +86,7 @@ pub fn tarball_against_tar(bytes: &[u8]) {
     if bytes.len() < 1024 || bytes.get(257..262) != Some(b"ustar") {
         return;
     }
-    let read = tarball::read(bytes, bytes.len() as u64, HashSet::default(), &Limits::default()).unwrap();
+    let read = tarball::read(bytes, bytes.len() as u64, HashKinds::default(), &Limits::default()).unwrap();
     let Ok(files) = read.files else { return };
     let child = Command::new("tar")
         .args(["-t", "-f", "-", "--quoting-style=literal", "--absolute-names"])

@@ -282,7 +282,7 @@ pub fn upload_read(bytes: &[u8]) {
     let (store, preprod) = (with(Memory::default()), settings("preprod"));
     let upload = path(&directory).join("greeter.changes");
     let added = store.add(&preprod, &[upload], &AddOptions::default(), &context(0));
-    let added = added.and_then(repo_store::AddReport::into_result);
+    let added = added.map_err(Error::from).and_then(repo_store::AddReport::into_result);
     let records = match store.head(&preprod.name).unwrap() {
         Some(head) => head.records(&preprod.suites[0].name).unwrap().len(),
         None => 0,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use repo_store::{Copies, Refusal};
+use repo_store::{FetchError, RepairSource};
 use ureq::http::StatusCode;
 use ureq::{Agent, Error};
 
@@ -93,12 +93,12 @@ pub(crate) fn agent(redirects: u32, patience: Duration) -> Agent {
     config.build().into()
 }
 
-impl Copies for WebServer {
+impl RepairSource for WebServer {
     fn name(&self) -> &str {
         &self.url
     }
 
-    fn fetch(&self, path: &str, limit: u64) -> Result<Option<Box<dyn Read + '_>>, Refusal> {
+    fn fetch(&self, path: &str, limit: u64) -> Result<Option<Box<dyn Read + '_>>, FetchError> {
         let url = format!("{}/{}", self.url, utf8_percent_encode(path, ENCODED));
         let mut request = self.agent.get(url);
         if let Some(authorization) = &self.authorization {
@@ -106,8 +106,8 @@ impl Copies for WebServer {
         }
         let for_body = PATIENCE + Duration::from_secs(limit / SLOWEST);
         let answer = request.config().timeout_recv_body(Some(for_body)).build().call();
-        let answer = answer.map_err(|error| Refusal { what: reason(&error), is_final: true })?;
-        let refuse = |what: String, is_final| Err(Refusal { what, is_final });
+        let answer = answer.map_err(|error| FetchError { what: reason(&error), is_final: true })?;
+        let refuse = |what: String, is_final| Err(FetchError { what, is_final });
         match answer.status() {
             StatusCode::OK => {
                 let body = answer.into_body();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deb_parse::Limits;
-use deb_parse::checksum::HashSet;
+use deb_parse::checksum::HashKinds;
 use deb_parse::deb::tarball::Tarball;
 use deb_parse::deb::{Options, Package};
 use deb_sandbox::{Confinement, Fault, Program, ReadError, Readers};
@@ -111,7 +111,7 @@ impl PackageReader for Confined {
         &self,
         file: &mut dyn Read,
         size: u64,
-        hashes: HashSet,
+        hashes: HashKinds,
         limits: &Limits,
     ) -> Result<Tarball, PackageError> {
         self.0.read_tarball(file, size, hashes, limits).map_err(package_error)

@@ -1,6 +1,11 @@
 //! The configuration and the keys of a store, as its directory holds them: `repo.toml` with the drop-ins in `repo.d`, the files that
 //! they name, and the secret keys in `keys`. A command line, a service and a program of one's own read the same store by it.
 //!
+//! ```text
+//! repo.toml, repo.d ─▶ Config ─▶ RepositorySettings ─▶ Store::add, Store::publish …
+//! keys ─▶ KeyDirectory ─▶ signer ───────────────────────┘
+//! ```
+//!
 //! It reads no clock, no environment and no terminal, and it serves nothing: who may read a repository is told as networks and as the path
 //! of a file of users.
 //!
@@ -31,7 +36,7 @@
 //! let (config, store) = (Config::load(&root)?, Store::open(&root)?);
 //! let prod = config.repository("prod")?;
 //! let context = Context::new("example", now);
-//! store.add(prod, &[file], &AddOptions::default(), &context)?.into_result()?;
+//! store.add(prod, &[file], &AddOptions::default(), &context)?;
 //! let (signer, _warnings) = KeyDirectory::new(&root).signer(now.into())?;
 //! store.publish_with(prod, &signer, PublishOptions::default(), &context)?;
 //! let index = std::fs::read_to_string(root.join("public/prod/dists/bookworm/InRelease"))?;

@@ -1,5 +1,12 @@
 //! Notifies other systems of what happens in an APT repository.
 //!
+//! ```text
+//! Payload ─▶ Request ─▶ Client ─▶ web server or chat
+//!         ├▶ run ─▶ command
+//!         └▶ Mail ─▶ sendmail
+//!                     └▶ DeliveryError ─▶ schedule::next
+//! ```
+//!
 //! A [`Payload`] says what happened. [`Request::new`] makes the request for a web server, with the payload itself or with a message for a
 //! chat; a [`Client`] sends it. [`run`] gives the payload to a command, and [`Mail`] hands it to `sendmail`. What could not be delivered is
 //! a [`DeliveryError`], and [`schedule::next`] says when it is tried again.

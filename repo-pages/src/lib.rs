@@ -1,5 +1,10 @@
 //! Renders pages about APT repositories for people: HTML, and an Atom feed.
 //!
+//! ```text
+//! Line, RepositorySummary … ─▶ Overview, RepositoryPage … ─▶ HTML
+//!                              Feed ─▶ Atom
+//! ```
+//!
 //! Each page is a value with a method that returns its markup. Links are relative to where the page is served: [`Overview`] at `/`, all
 //! others below `/-/` (see [`Place`]). What others have written is a [`Line`] or a [`Description`].
 //!

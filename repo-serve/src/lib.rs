@@ -1,5 +1,11 @@
 //! Serves published APT repositories over HTTP/1.1, with TLS where it is given a certificate, read-only, as apt clients of all ages like it.
 //!
+//! ```text
+//! request ─▶ Server ─▶ Site: which repository, who may ─▶ file below the root ─▶ answer
+//!                   ├▶ /api/v1 ─▶ api
+//!                   └▶ /, /-/ ─▶ PageRenderer
+//! ```
+//!
 //! A request walks down these modules: `connection` (socket, `tls`, timeouts) → `respond` (the order of the rules) → `client`
 //! (behind proxies too), `path`, `address` (virtual hosts), `site` (who may), `token_file`, `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
 //!

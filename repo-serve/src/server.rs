@@ -1,5 +1,6 @@
 //! The listening socket, the threads, and the end of it all.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -71,6 +72,17 @@ pub struct Server {
     renew: Option<Renew>,
     warn: Arc<Warn>,
     events: Arc<Events>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses: Vec<_> =
+            self.entrances.iter().filter_map(|(listener, _)| listener.local_addr().ok()).collect();
+        f.debug_struct("Server")
+            .field("addresses", &addresses)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether and how a server ends.

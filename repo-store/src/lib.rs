@@ -3,6 +3,12 @@
 //! The store works like git: package files and everything known of them are immutable objects named by their hash, each
 //! change of a repository is a commit, and going back is moving a pointer.
 //!
+//! ```text
+//! files ─▶ add ─▶ records ─▶ snapshot of each suite ─▶ commit ─▶ publish ─▶ dists/, pool/ ─▶ apt
+//!                   ▲                                     │
+//!                   └── promote, remove, roll back, undo ─┘
+//! ```
+//!
 //! * [`Store`] opens a store; [`Store::add`] takes package files in.
 //! * [`Revision`] is a repository as it was after a commit; [`Store::history`] and [`Store::resolve`] find one.
 //! * [`Store::transact`] is the only way to change a repository; [`PromotionPlan`], [`RemovalPlan`], [`RollbackPlan`]
@@ -26,8 +32,8 @@
 //! std::fs::write(&file, package)?;
 //!
 //! let context = Context::new("doc", jiff::Timestamp::now());
-//! let added = store.add(&preprod, &[file], &AddOptions::default(), &context)?.into_result()?;
-//! assert_eq!(added.len(), 1);
+//! let added = store.add(&preprod, &[file], &AddOptions::default(), &context)?;
+//! assert_eq!(added.added.len(), 1);
 //! let head = store.head(&preprod.name)?.expect("something was committed");
 //! assert_eq!(head.records(&SuiteName::parse("bookworm")?)?.len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -88,11 +94,11 @@ pub use maintenance::backup::{
     UnsavedFile,
 };
 pub use maintenance::fsck::{
-    Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
-    Refusal, RepairMeans, RepairPlan, RepairReport, RepairStep, SignAgain, SignTags, SignatureCheck,
-    SignedSuite, Unhelpful, Withdrawn,
+    Affected, CopySource, FailedSource, FetchError, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem,
+    ProblemKind, RepairMeans, RepairPlan, RepairReport, RepairSource, RepairStep, SignAgain, SignTags,
+    SignatureCheck, SignedSuite, Withdrawn,
 };
-pub use maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport, Why};
+pub use maintenance::gc::{Garbage, GarbageReason, GcOptions, GcPlan, GcReport};
 pub use maintenance::hook_spool::{DeliveryState, HookDelivery, MOST_WAITING, RetryLock};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
@@ -117,10 +123,10 @@ pub use model::snapshot::Snapshot;
 pub use model::suite_records::SuiteRecords;
 pub use operations::approvals::{ApprovalPlan, Approvals};
 pub use operations::details::{
-    Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
+    ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SetChange, SourceChange,
 };
-pub use operations::import::{AddOptions, AddReport, Added, ImportPlan, Refused};
-pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
+pub use operations::import::{AddError, AddOptions, AddReport, Added, ImportPlan, Refused, RefusedFiles};
+pub use operations::incoming::{IncomingOptions, IncomingReport, SkippedFile};
 pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 pub use operations::machine_states::{MachineStanding, MachineState, SuiteStanding};
 pub use operations::pipeline::{Blocker, InPipeline, PipelineOptions, Stage};
@@ -128,7 +134,7 @@ pub use operations::promotion::{PromoteOptions, PromotionPlan};
 pub use operations::reissue::{Hazard, ReissuePlan, ReissueRequest, ReissuedPackage, Undone};
 pub use operations::release::{ReleaseMove, ReleasePlan};
 pub use operations::removal::RemovalPlan;
-pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
+pub use operations::retention::{RetentionPlan, RetentionReason, RetentionRule, RetentionVerdict};
 pub use operations::rollback::RollbackPlan;
 pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
@@ -151,6 +157,9 @@ pub use storage::permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Perm
 pub use storage::{FileFault, StorageError};
 pub use store::Store;
 pub use transaction::{Committed, Inserted, Transaction};
+
+// Crates whose types stand in the signatures above, in the versions that fit.
+pub use {apt_index, apt_sign, camino, deb_parse, jiff};
 
 /// The examples of the workspace's README, so that they keep compiling.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 
 use deb_parse::Limits;
-use deb_parse::checksum::HashSet;
+use deb_parse::checksum::HashKinds;
 use deb_parse::deb::tarball::{self, Tarball};
 use deb_parse::deb::{self, Options, Package};
 
@@ -25,7 +25,7 @@ pub trait PackageReader: Send + Sync + fmt::Debug {
         &self,
         file: &mut dyn Read,
         size: u64,
-        hashes: HashSet,
+        hashes: HashKinds,
         limits: &Limits,
     ) -> Result<Tarball, PackageError>;
 }
@@ -43,7 +43,7 @@ impl PackageReader for InThisProcess {
         &self,
         file: &mut dyn Read,
         size: u64,
-        hashes: HashSet,
+        hashes: HashKinds,
         limits: &Limits,
     ) -> Result<Tarball, PackageError> {
         Ok(tarball::read(file, size, hashes, limits)?)

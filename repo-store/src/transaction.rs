@@ -71,14 +71,15 @@ pub struct Transaction<'a> {
 }
 
 /// What became of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Committed {
     /// The new commit; `None` when there was nothing to change.
     pub commit: Option<CommitId>,
 }
 
 /// Whether an insertion changes anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Inserted {
     /// It was not there.
     New,

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::checksum::{HashSet, Hasher};
+use deb_parse::checksum::{HashKinds, Hasher};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -170,7 +170,7 @@ impl Source {
         for name in files {
             let bytes = std::fs::read(self.directory.join(name)).expect("a file to list");
             let mut hasher =
-                Hasher::new(HashSet { md5: true, sha1: true, sha512: false }).expect("all checksums");
+                Hasher::new(HashKinds { md5: true, sha1: true, sha512: false }).expect("all checksums");
             hasher.update(&bytes);
             let hashes = hasher.finish();
             sha1 += &format!("\n {} {} {name}", hashes.sha1.expect("a SHA-1"), hashes.size);

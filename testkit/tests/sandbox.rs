@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::time::Duration;
 
-use deb_parse::checksum::HashSet;
+use deb_parse::checksum::HashKinds;
 use deb_parse::deb::{self, Compression, Data, Options, tarball};
 use deb_parse::{LimitKind, Limits};
 use deb_sandbox::{Fault, Program, ReadError, Readers, memory};
@@ -112,7 +112,7 @@ fn what_is_found_out_and_refused_does_not_depend_on_who_reads() {
     let readers = readers();
     for (name, bytes) in packages() {
         for data in [Data::List, Data::Skip] {
-            let hashes = HashSet { md5: true, sha1: true, sha512: true };
+            let hashes = HashKinds { md5: true, sha1: true, sha512: true };
             let changelog = Some(1000);
             let options =
                 Options { data, hashes, changelog, control_contents: Some(100), ..Options::default() };
@@ -127,7 +127,7 @@ fn what_is_found_out_and_refused_does_not_depend_on_who_reads() {
     }
     let files = tar(["a/b", "a/c"].into_iter().flat_map(|name| tar_member(name, b"x")).collect());
     for bytes in [&files[..], b"no tarball"] {
-        let (size, set, limits) = (bytes.len() as u64, HashSet::default(), Limits::default());
+        let (size, set, limits) = (bytes.len() as u64, HashKinds::default(), Limits::default());
         let there = readers.read_tarball(&mut &bytes[..], size, set, &limits).unwrap();
         let here = tarball::read(bytes, size, set, &limits).unwrap();
         assert_eq!(format!("{there:?}"), format!("{here:?}"));

@@ -11,6 +11,7 @@ use sequoia_openpgp::{
     types::{HashAlgorithm, SignatureType},
 };
 use std::{
+    fmt,
     sync::OnceLock,
     time::{Duration, SystemTime},
 };
@@ -224,6 +225,12 @@ pub struct DeferredKey {
     public: super::PublicPart,
     load: Box<Load>,
     loaded: OnceLock<SecretKey>,
+}
+
+impl fmt::Debug for DeferredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeferredKey").field("public", &self.public).finish_non_exhaustive()
+    }
 }
 
 impl DeferredKey {

@@ -50,10 +50,10 @@ impl Package {
     ///
     /// ```
     /// # use deb_parse::{Architecture, PackageName, Version};
-    /// use deb_parse::{checksum::HashSet, deb};
+    /// use deb_parse::{checksum::HashKinds, deb};
     /// # let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?)
     /// #     .file("usr/bin/hello", "x", 0o755).build()?;
-    /// let file_hashes = Some(HashSet { md5: true, ..HashSet::default() });
+    /// let file_hashes = Some(HashKinds { md5: true, ..HashKinds::default() });
     /// let package = deb::read(&bytes[..], &deb::Options { file_hashes, ..deb::Options::default() })?;
     /// assert_eq!(package.md5sums_problems(), Some(Vec::new()));
     /// # Ok::<(), deb_parse::Error>(())

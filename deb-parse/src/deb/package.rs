@@ -12,7 +12,7 @@ use super::tar::{Dialect, Entry, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
 use super::unpacking::{self, UnpackProblem};
 use crate::LimitKind;
-use crate::checksum::{Blake3, HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
+use crate::checksum::{Blake3, HashKinds, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
@@ -29,10 +29,10 @@ const OWNER_BYTES: usize = 256;
 /// How [`read`] reads.
 ///
 /// ```
-/// use deb_parse::{Limits, checksum::HashSet, deb};
+/// use deb_parse::{Limits, checksum::HashKinds, deb};
 /// let options = deb::Options {
 ///     limits: Limits::default().with_data_unpacked(1 << 30),
-///     hashes: HashSet { md5: true, ..HashSet::default() },
+///     hashes: HashKinds { md5: true, ..HashKinds::default() },
 ///     changelog: Some(1 << 20),
 ///     ..deb::Options::default()
 /// };
@@ -43,14 +43,14 @@ pub struct Options {
     /// Limits.
     pub limits: Limits,
     /// Checksums to compute besides SHA-256 and BLAKE3.
-    pub hashes: HashSet,
+    pub hashes: HashKinds,
     /// What to do with the data archive.
     pub data: Data,
     /// Keep that many bytes, unpacked, of the package's own changelog; needs [`Data::List`]. Changelogs of 100 KiB are
     /// usual, and some have 10 MiB; the newest entries come first.
     pub changelog: Option<usize>,
     /// Compute checksums of each file of the data archive: SHA-256, BLAKE3 and those in the set; needs [`Data::List`].
-    pub file_hashes: Option<HashSet>,
+    pub file_hashes: Option<HashKinds>,
     /// Keep the content of each file of the control archive that has at most that many bytes.
     pub control_contents: Option<usize>,
 }

@@ -1,6 +1,6 @@
 //! The bytes of a package on their way through: read in big pieces, hashed where that is asked for, and handed on.
 
-use crate::checksum::{HashSet, Hasher, Hashes};
+use crate::checksum::{HashKinds, Hasher, Hashes};
 use crate::error::Error;
 use std::io::{self, ErrorKind, Read};
 
@@ -11,7 +11,7 @@ pub(super) struct Hashed<R> {
 }
 
 impl<R: Read> Hashed<R> {
-    pub(super) fn new(input: R, hashes: HashSet) -> Result<Self, Error> {
+    pub(super) fn new(input: R, hashes: HashKinds) -> Result<Self, Error> {
         Ok(Self { input, hasher: Hasher::new(hashes)? })
     }
 

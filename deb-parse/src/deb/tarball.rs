@@ -13,7 +13,7 @@ use super::source::{Hashed, Member, Source};
 use super::tar::{self, Dialect, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
 use crate::LimitKind;
-use crate::checksum::{HashSet, Hashes};
+use crate::checksum::{HashKinds, Hashes};
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use crate::path;
@@ -35,18 +35,18 @@ pub struct Tarball {
 /// Which it is, and how it is compressed, follows from the content. The limits are those of a package's data archive.
 ///
 /// ```
-/// use deb_parse::{Limits, checksum::HashSet, deb::tarball};
+/// use deb_parse::{Limits, checksum::HashKinds, deb::tarball};
 /// let diff = b"--- hello-1.orig/debian/rules\n+++ hello-1/debian/rules\n@@ -0,0 +1 @@\n+#!/usr/bin/make -f\n";
 /// let mut packed = Vec::new();
 /// std::io::Write::write_all(&mut flate2::write::GzEncoder::new(&mut packed, flate2::Compression::fast()), diff)?;
-/// let read = tarball::read(&packed[..], packed.len() as u64, HashSet::default(), &Limits::default())?;
+/// let read = tarball::read(&packed[..], packed.len() as u64, HashKinds::default(), &Limits::default())?;
 /// assert_eq!(read.files?[0].path, b"hello-1/debian/rules");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 /// [`Error::Io`] for what `input` gives, [`Error::Unsupported`] for checksums that this build lacks.
-pub fn read(input: impl Read, size: u64, hashes: HashSet, limits: &Limits) -> Result<Tarball, Error> {
+pub fn read(input: impl Read, size: u64, hashes: HashKinds, limits: &Limits) -> Result<Tarball, Error> {
     let mut source = Source::new(Hashed::new(input, hashes)?);
     let files = list_files(&mut source, size, limits)?;
     Ok(Tarball { hashes: source.into_input().finish(), files })

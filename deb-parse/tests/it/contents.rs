@@ -1,7 +1,7 @@
 //! What is in the files of a package: shown while it goes by, with checksums, compared with `md5sums`; and compressed files.
 
 use crate::fixture::*;
-use deb_parse::checksum::{HashSet, Md5, Sha256};
+use deb_parse::checksum::{HashKinds, Md5, Sha256};
 use deb_parse::deb::{self, Compression, EntryKind, Md5sumsProblem, Options};
 use deb_parse::{Architecture, Error, Limits, PackageName, Version};
 use std::io::{self, ErrorKind, Read as _};
@@ -12,7 +12,7 @@ fn builder() -> deb::Builder {
 }
 
 fn with_md5() -> Options {
-    Options { file_hashes: Some(HashSet { md5: true, ..HashSet::default() }), ..Options::default() }
+    Options { file_hashes: Some(HashKinds { md5: true, ..HashKinds::default() }), ..Options::default() }
 }
 
 fn deb_of(control: &[u8], data: &[u8]) -> Vec<u8> {

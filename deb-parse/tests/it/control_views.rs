@@ -191,7 +191,7 @@ fn a_release() {
 
 #[test]
 fn checksums() {
-    use deb_parse::checksum::{HashSet, Hasher, Md5, Sha512};
+    use deb_parse::checksum::{HashKinds, Hasher, Md5, Sha512};
     for bad in [
         "",
         "d41d8cd98f00b204e9800998ecf8427",
@@ -203,7 +203,7 @@ fn checksums() {
     }
     let upper = "D41D8CD98F00B204E9800998ECF8427E";
     assert_eq!(Md5::parse(upper).unwrap().to_string(), upper.to_lowercase());
-    let all = HashSet { md5: true, sha1: cfg!(feature = "sha1"), sha512: true };
+    let all = HashKinds { md5: true, sha1: cfg!(feature = "sha1"), sha512: true };
     let hashes = Hasher::new(all).unwrap().finish();
     assert_eq!(hashes.sha512, Some(Sha512::of(b"")));
     assert_eq!(hashes.md5, Some(Md5::parse(upper).unwrap()));

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use deb_parse::Limits;
-use deb_parse::checksum::HashSet;
+use deb_parse::checksum::HashKinds;
 use deb_parse::deb::tarball;
 
 use crate::dpkg;
@@ -185,7 +185,8 @@ fn every_form_of_a_header_that_gnu_tar_reads_is_read_in_tarballs() {
         let plain =
             |path: &str| path.trim_start_matches("./").replace("/./", "/").trim_matches('/').to_owned();
         let theirs: Vec<String> = theirs.lines().map(plain).filter(|path| !path.is_empty()).collect();
-        let read = tarball::read(&tar[..], tar.len() as u64, HashSet::default(), &Limits::default()).unwrap();
+        let read =
+            tarball::read(&tar[..], tar.len() as u64, HashKinds::default(), &Limits::default()).unwrap();
         match read.files {
             Ok(files) => {
                 let ours: Vec<String> =

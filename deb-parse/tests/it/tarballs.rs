@@ -5,14 +5,14 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use deb_parse::checksum::{HashSet, Sha256};
+use deb_parse::checksum::{HashKinds, Sha256};
 use deb_parse::deb::{EntryKind, tarball};
 use deb_parse::{Error, Limits};
 
 use crate::dpkg::run;
 
 fn read(bytes: &[u8]) -> tarball::Tarball {
-    let read = tarball::read(bytes, bytes.len() as u64, HashSet::default(), &Limits::default()).unwrap();
+    let read = tarball::read(bytes, bytes.len() as u64, HashKinds::default(), &Limits::default()).unwrap();
     assert_eq!((read.hashes.size, read.hashes.sha256), (bytes.len() as u64, Sha256::of(bytes)));
     read
 }

@@ -4,8 +4,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use repo_store::{
-    AddOptions, AddReport, Added, Build, CommitId, Error, Inserted, Left, Operation, RecordKey, Refused,
-    RepositoryName, RepositorySettings, Route, RuleError,
+    AddError, AddOptions, AddReport, Added, Build, CommitId, Error, Inserted, Operation, RecordKey, Refused,
+    RepositoryName, RepositorySettings, Route, RuleError, SkippedFile,
 };
 use serde::Serialize;
 
@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         plan = store.plan_import(repository, &files, &options, &context)?;
         plan.report()
     } else {
-        added = store.add(repository, &files, &options, &context)?;
+        added = store.add(repository, &files, &options, &context).or_else(AddError::into_report)?;
         &added
     };
     let complete = report.refused.is_empty() || options.keep_going;
@@ -299,7 +299,7 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
 /// Prints what `incoming` took, refused and left.
 pub(crate) fn print_incoming(
     report: &AddReport,
-    left: &[Left],
+    left: &[SkippedFile],
     dry_run: bool,
     limit: RowLimit,
     output: &Output,
@@ -307,15 +307,15 @@ pub(crate) fn print_incoming(
     print_document(&incoming_json(report, left, dry_run), report, (true, dry_run, true), limit, output);
 }
 
-fn incoming_json<'a>(report: &'a AddReport, left: &'a [Left], dry_run: bool) -> AddJson<'a> {
-    let left = left.iter().map(|Left { file, why, .. }| LeftJson { file: file.as_str(), reason: why });
+fn incoming_json<'a>(report: &'a AddReport, left: &'a [SkippedFile], dry_run: bool) -> AddJson<'a> {
+    let left = left.iter().map(|SkippedFile { file, why, .. }| LeftJson { file: file.as_str(), reason: why });
     AddJson { left: Some(left.collect()), ..json(report, true, dry_run) }
 }
 
 /// Gives what `incoming` took, refused and left for several repositories, and which of these are frozen, as one document.
 pub(crate) fn give_incoming(
     report: &AddReport,
-    left: &[Left],
+    left: &[SkippedFile],
     frozen: Vec<FrozenRepositoryJson<'_>>,
     dry_run: bool,
     output: &Output,

@@ -9,8 +9,8 @@ use self::problems::{
 use camino::Utf8PathBuf;
 use repo_config::KeyDirectory;
 use repo_store::{
-    CopySource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairPlan, RepairReport,
-    RepairStep, RepositoryName, SignedSuite, TagName, Unhelpful, UpkeepKind, UpkeepRun, Withdrawn,
+    CopySource, FailedSource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairPlan,
+    RepairReport, RepairStep, RepositoryName, SignedSuite, TagName, UpkeepKind, UpkeepRun, Withdrawn,
 };
 
 use crate::access;
@@ -190,7 +190,7 @@ pub(crate) fn print(
     output: &Output,
 ) {
     let RepairReport { repaired, withdrawn, remaining: report, unhelpful, .. } = done;
-    for Unhelpful { place, what, .. } in unhelpful {
+    for FailedSource { place, what, .. } in unhelpful {
         output.note(&format!("{place}: {what}"));
     }
     for note in &report.notes {

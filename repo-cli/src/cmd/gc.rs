@@ -141,7 +141,7 @@ fn document<'a>(
     shortened: &'a BTreeMap<RepositoryName, u64>,
     dry_run: bool,
 ) -> CollectedJson<'a> {
-    let file = |Garbage { path, size, why }: &'a Garbage| GarbageJson {
+    let file = |Garbage { path, size, why, .. }: &'a Garbage| GarbageJson {
         path: path.as_str(),
         size: *size,
         why: why.to_string(),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::{
-    AddOptions, AddReport, Committed, IncomingOptions, IncomingReport, Left, RepositoryName,
-    RepositorySettings, Store,
+    AddOptions, AddReport, Committed, IncomingOptions, IncomingReport, RepositoryName, RepositorySettings,
+    SkippedFile, Store,
 };
 
 use super::add::{self, FrozenRepositoryJson, PlacementArguments};
@@ -163,7 +163,7 @@ fn places(batches: &[Batch], session: &Session) -> Places {
 /// What came out of the folders of a batch.
 struct Taken {
     report: AddReport,
-    left: Vec<Left>,
+    left: Vec<SkippedFile>,
     /// Why a folder could not be emptied.
     problems: Vec<Failure>,
 }
@@ -291,7 +291,7 @@ fn show(
     add::finish(&taken.report, repository, arguments.change, session, output)
 }
 
-fn line_of_left(left: &Left) -> String {
+fn line_of_left(left: &SkippedFile) -> String {
     format!("left {}: it {}", one_line(&left.file), left.why)
 }
 

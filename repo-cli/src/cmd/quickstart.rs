@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use repo_config::{AccessLog, ConfigError, DEFAULT_LISTEN, OnUnknownRelease, Url};
 use repo_serve::Server;
 use repo_store::storage::Memory;
-use repo_store::{AddOptions, AddReport, Committed, Store};
+use repo_store::{AddError, AddOptions, AddReport, Committed, Store};
 use serde::Serialize;
 
 use super::add::{self, AddJson};
@@ -121,7 +121,8 @@ pub(crate) fn run(
     if !files.is_empty() {
         let mut first = first.clone();
         first.uploaders = session.config.uploaders(&first.name)?;
-        report = session.store.add(&first, &files, &AddOptions::default(), &session.context())?;
+        let added = session.store.add(&first, &files, &AddOptions::default(), &session.context());
+        report = added.or_else(AddError::into_report)?;
         let complete = report.refused.is_empty();
         let limit = LimitArguments::default().limit(output).with_way("repo-cli list");
         add::print(&report, complete, false, limit, output);

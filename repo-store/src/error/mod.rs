@@ -135,3 +135,22 @@ impl Error {
         Self::UnknownSuite { repository, suite, known: known.into_iter().cloned().collect() }
     }
 }
+
+/// An error is written as its [code](Error::code), which stays, and its message with those of its sources, which may change.
+impl serde::Serialize for Error {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+
+        let mut message = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            source = error.source();
+        }
+        let mut fields = serializer.serialize_struct("Error", 2)?;
+        fields.serialize_field("code", self.code())?;
+        fields.serialize_field("message", &message)?;
+        fields.end()
+    }
+}

@@ -7,7 +7,8 @@ use crate::storage::{Key, Storage, Version};
 use crate::store::Store;
 
 /// A name and the state it stands for. What a tag names is kept whatever retention and garbage collection remove.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Tag {
     /// The name.
     pub name: TagName,

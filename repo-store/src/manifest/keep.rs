@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use apt_index::parallel_map;
-use deb_parse::checksum::HashSet;
+use deb_parse::checksum::HashKinds;
 
 use super::{Manifest, Part};
 use crate::context::Context;
@@ -113,7 +113,7 @@ pub(crate) fn make_manifest(store: &Store, blob: BlobId) -> Result<Manifest, Err
             return Ok((package.blake3, Manifest::of(&package)));
         }
         let size = size().map_err(deb_parse::Error::from)?;
-        let tarball = reader.read_tarball(&mut file, size, HashSet::default(), limits)?;
+        let tarball = reader.read_tarball(&mut file, size, HashKinds::default(), limits)?;
         Ok((tarball.hashes.blake3, Manifest::of_tarball(blob, &tarball.files?)))
     };
     let (hash, manifest) = read().map_err(|source| match source {

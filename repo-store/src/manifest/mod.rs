@@ -8,7 +8,7 @@ mod unpacked_source;
 use std::fmt;
 
 use deb_parse::Limits;
-use deb_parse::checksum::HashSet;
+use deb_parse::checksum::HashKinds;
 use deb_parse::deb::{self, EntryKind};
 
 pub(crate) use self::keep::AREA;
@@ -94,7 +94,7 @@ impl Manifest {
 
     /// How a package is read to make its manifest.
     pub(crate) fn options(limits: &Limits) -> deb::Options {
-        let (limits, hashes) = (limits.clone(), HashSet::default());
+        let (limits, hashes) = (limits.clone(), HashKinds::default());
         deb::Options { limits, hashes, changelog: Some(Self::CHANGELOG), ..deb::Options::default() }
     }
 

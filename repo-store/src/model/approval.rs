@@ -41,7 +41,7 @@ impl fmt::Display for ApproverId {
 }
 
 /// Somebody who approves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Approver {
     /// By what the approver is known.
@@ -74,7 +74,7 @@ impl fmt::Display for Approver {
 }
 
 /// Somebody's approval of one package file, or of one source package.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Approval {
     /// Who approved.
@@ -92,7 +92,7 @@ pub struct Approval {
 /// ```text
 /// <time> <approver> TAB <name> TAB <package> <version>, …
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Approved {
     /// Who approved.

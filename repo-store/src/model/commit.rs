@@ -32,7 +32,8 @@ use crate::storage::StorageError;
 /// Signature:                   (absent when it is not signed)
 ///  <a line of the signature>
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Commit {
     /// The state before; `None` in the state in which a repository starts.
     pub parent: Option<CommitId>,

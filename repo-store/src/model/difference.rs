@@ -14,14 +14,18 @@ use crate::storage::StorageError;
 /// What one snapshot has and another has not.
 ///
 /// Pages and chunks that both have are skipped without being read, so the cost follows what differs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
+#[non_exhaustive]
 pub struct Difference {
     /// Records only the first has, and those it has with another content, in order.
+    #[serde(serialize_with = "records")]
     pub only_first: Vec<Arc<Record>>,
     /// Records only the second has, and those it has with another content, in order.
+    #[serde(serialize_with = "records")]
     pub only_second: Vec<Arc<Record>>,
     /// Packages that both have alike, as the second has them, where it has other [files that say how they were built](Record::provenance),
     /// in order.
+    #[serde(serialize_with = "records")]
     pub other_provenance: Vec<Arc<Record>>,
 }
 
@@ -152,4 +156,9 @@ impl<'a> Side<'a> {
         self.skip()?;
         Ok(record)
     }
+}
+
+/// Writes records as a list.
+fn records<S: serde::Serializer>(records: &[Arc<Record>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(records.iter().map(|record| &**record))
 }

@@ -12,7 +12,7 @@ use crate::model::name::RepositoryName;
 /// Somebody's decision that nothing comes into a repository, and nothing is removed from it, for some time.
 ///
 /// Going back is never stopped: rollbacks, undoing, and bringing back what was removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Freeze {
     /// When it was decided.

@@ -98,7 +98,7 @@ impl fmt::Display for GateViolation {
 }
 
 /// Somebody's decision that some rules do not count for a change. The history keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct GateOverride {
     /// The rules, in their order.

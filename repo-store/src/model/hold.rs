@@ -19,7 +19,7 @@ use crate::model::record::{Build, RecordKey};
 use crate::storage::StorageError;
 
 /// A version of a package that is to stay out of a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Hold {
     /// Which version.
@@ -34,7 +34,7 @@ pub struct Hold {
 }
 
 /// What a hold is for: a version of a package for one architecture, or for all that there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct HoldKey {
     /// The package's name.
     pub package: PackageName,
@@ -45,7 +45,7 @@ pub struct HoldKey {
 }
 
 /// Who holds a version, since when, and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[non_exhaustive]
 pub struct HoldCause {
     /// The time of the commit.

@@ -15,7 +15,7 @@ use crate::model::operation::Operation;
 /// ```text
 /// <time> TAB <actor> TAB <repository> TAB <commit before> TAB <commit after> TAB <operation>
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct LogEntry {
     /// When it was done.

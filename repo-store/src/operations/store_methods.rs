@@ -1,6 +1,7 @@
 //! What [`Store`] offers to change repositories. Each method calls the file that is about it; what a plan does stands with the plan.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -20,7 +21,7 @@ use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
 use crate::operations::approvals::{ApprovalPlan, Approvals};
 use crate::operations::details::SourceChange;
-use crate::operations::import::{AddOptions, AddReport, ImportPlan};
+use crate::operations::import::{AddError, AddOptions, AddReport, ImportPlan};
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 use crate::operations::machine_states::MachineStanding;
@@ -65,15 +66,56 @@ impl Store {
     /// as well.
     ///
     /// # Errors
-    /// When the store itself fails; [`Error::Settings`] for settings that cannot be used. Files that are refused are part of the report.
+    /// [`AddError::Refused`] when a file is refused and [`keep_going`](AddOptions::keep_going) is not set: nothing was added. With it, refused
+    /// files are part of the report. Otherwise when the store itself fails; [`Error::Settings`] for settings that cannot be used.
     pub fn add(
         &self,
         repository: &RepositorySettings,
         files: &[Utf8PathBuf],
         options: &AddOptions,
         context: &Context,
-    ) -> Result<AddReport, Error> {
+    ) -> Result<AddReport, AddError> {
         super::import::add(self, repository, files, options, context)
+    }
+
+    /// Adds the package file that a reader gives, such as the body of a request. It is read once, and written only into the store.
+    ///
+    /// Everything is checked as [`add`](Self::add) checks a file, and the result is the same. Nothing is opened under `name`: it is what
+    /// messages and the report call the file, and a name that ends with `.udeb` makes the package one for installers. Source packages and
+    /// uploads consist of several files, so they are added by their paths.
+    ///
+    /// ```
+    /// # use camino::Utf8Path;
+    /// # use deb_parse::{Architecture, PackageName, SuiteName, Version, deb};
+    /// # use repo_store::{AddOptions, Context, RepositoryName, RepositorySettings, Store, SuiteSettings};
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = Store::create(Utf8Path::from_path(directory.path()).unwrap())?;
+    /// # let amd64 = Architecture::parse("amd64")?;
+    /// # let suite = SuiteSettings::new(SuiteName::parse("bookworm")?, vec![amd64.clone()]);
+    /// # let prod = RepositorySettings::new(RepositoryName::parse("prod")?, vec![suite]);
+    /// # let context = Context::new("doc", jiff::Timestamp::now());
+    /// let body = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, amd64).build()?;
+    /// let report = store.add_reader(&prod, "hello.deb", &body[..], &AddOptions::default(), &context)?;
+    /// assert_eq!(report.added[0].key.to_string(), "hello 1.0 amd64");
+    ///
+    /// let junk = store.add_reader(&prod, "junk.deb", &b"junk"[..], &AddOptions::default(), &context);
+    /// assert!(junk.unwrap_err().to_string().starts_with("junk.deb"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Why the file was refused, whatever [`keep_going`](AddOptions::keep_going) is; when the store itself fails; [`Error::Settings`] for
+    /// settings that cannot be used. What the reader fails with is the source of an
+    /// [`ImportError::Package`](crate::ImportError::Package). Nothing is added then.
+    pub fn add_reader(
+        &self,
+        repository: &RepositorySettings,
+        name: &str,
+        mut input: impl Read,
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<AddReport, Error> {
+        super::import::add_reader(self, repository, (name, &mut input), options, context)
     }
 
     /// Plans to add files: reads and checks each as [`add`](Self::add) does, and keeps nothing.

@@ -122,7 +122,8 @@ pub struct PublishOptions {
 }
 
 /// What a publication did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
 pub struct PublishReport {
     /// The new publication; `None` when clients already see exactly that.
     pub publication: Option<PublicationId>,

@@ -14,7 +14,7 @@ use crate::model::index_kind::IndexKind;
 use crate::model::record::{Record, RecordKey};
 
 /// A published package that is missing from the indices of one kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Unlisted {
     /// The package.

@@ -38,6 +38,25 @@ pub enum Route {
     Chosen(Vec<SuiteName>),
 }
 
+impl serde::Serialize for Route {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+
+        let by = match self {
+            Self::Everywhere { .. } => "everywhere",
+            Self::Release { .. } => "release",
+            Self::Rule(_) => "rule",
+            Self::Distribution { .. } => "distribution",
+            Self::Chosen(_) => "chosen",
+        };
+        let mut fields = serializer.serialize_struct("Route", 3)?;
+        fields.serialize_field("by", by)?;
+        fields.serialize_field("suites", self.suites())?;
+        fields.serialize_field("foreign", &self.foreign())?;
+        fields.end()
+    }
+}
+
 impl Route {
     /// Returns what names a release without a suite.
     #[must_use]

@@ -1,7 +1,7 @@
 //! Package files go in whole or not at all.
 
 use deb_parse::Component;
-use repo_store::{AddOptions, Error, Inserted, Route};
+use repo_store::{AddError, AddOptions, Error, Inserted, Route};
 
 use crate::fixture::{Fixture, context, files_below, suite};
 
@@ -67,11 +67,10 @@ fn one_version_has_one_content_in_all_suites_of_a_repository() {
     fixture.add(&[first]);
     for suites in [vec![], vec![suite("trixie")]] {
         let options = AddOptions { suites, ..AddOptions::default() };
-        let report =
-            fixture.store.add(&fixture.preprod, std::slice::from_ref(&other), &options, &context(0)).unwrap();
-        let error = &report.refused[0].error;
+        let file = std::slice::from_ref(&other);
+        let error = fixture.store.add(&fixture.preprod, file, &options, &context(0)).unwrap_err();
         assert_eq!(
-            error.to_string(),
+            Error::from(error).to_string(),
             "hello 1.0+deb12u1 amd64 is already in preprod (bookworm) with different content"
         );
     }
@@ -89,8 +88,8 @@ fn two_contents_of_one_version_in_one_go_are_refused() {
 fn what_no_suite_publishes_is_refused() {
     let fixture = Fixture::new();
     let refused = |file, options: &AddOptions| {
-        let report = fixture.store.add(&fixture.preprod, &[file], options, &context(0)).unwrap();
-        report.refused[0].error.to_string()
+        let error = fixture.store.add(&fixture.preprod, &[file], options, &context(0)).unwrap_err();
+        Error::from(error).to_string()
     };
     let usual = AddOptions::default();
     assert_eq!(
@@ -134,7 +133,9 @@ fn a_repository_without_suites_takes_nothing() {
     let file = fixture.package("hello", "1.0", "all", "x");
     let error =
         fixture.store.add(&fixture.preprod, &[file], &AddOptions::default(), &context(0)).unwrap_err();
-    assert!(matches!(error, Error::Settings(repo_store::SettingsError::NoSuites { .. })), "{error}");
+    let no_suites =
+        |error: &Error| matches!(error, Error::Settings(repo_store::SettingsError::NoSuites { .. }));
+    assert!(matches!(&error, AddError::Failed(failed) if no_suites(failed)), "{error}");
     assert!(fixture.store.head(&fixture.preprod.name).unwrap().is_none());
 }
 
@@ -146,11 +147,21 @@ fn versions_that_differ_in_the_epoch_stand_side_by_side() {
 }
 
 #[test]
-fn a_refused_file_is_no_success() {
+fn a_refused_file_is_an_error_that_names_it_and_says_why() {
     let fixture = Fixture::new();
-    let path = fixture.store.root().join("junk.deb");
-    std::fs::write(&path, "junk").unwrap();
-    let report = fixture.store.add(&fixture.preprod, &[path], &AddOptions::default(), &context(0)).unwrap();
+    let junk = ["one.deb", "two.deb"].map(|name| fixture.file(name, b"junk"));
+    let good = fixture.package("hello", "1.0", "amd64", "a");
+    let files = [good, junk[0].clone(), junk[1].clone()];
+    let error = fixture.store.add(&fixture.preprod, &files, &AddOptions::default(), &context(0)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("{} was refused: ", junk[0])), "{text}");
+    assert!(text.ends_with(" (and another file was refused)"), "{text}");
+    let AddError::Refused(refused) = error else { panic!("{error}") };
+    assert_eq!(refused.first().file, junk[0]);
+    let report = refused.into_report();
+    assert_eq!((report.added.len(), report.committed.commit), (1, None));
+    assert_eq!(report.refused.iter().map(|one| &one.file).collect::<Vec<_>>(), [&junk[0], &junk[1]]);
     let error = report.into_result().unwrap_err();
     assert!(matches!(error, Error::Import(repo_store::ImportError::Package { .. })), "{error}");
+    assert!(fixture.store.head(&fixture.preprod.name).unwrap().is_none());
 }

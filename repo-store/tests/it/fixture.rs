@@ -15,8 +15,8 @@ use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use repo_store::{
-    AddOptions, AddReport, BlobId, Context, Digests, Progress, PublishOptions, PublishReport, Record,
-    RepositoryName, RepositorySettings, Store, SuiteSettings,
+    AddError, AddOptions, AddReport, BlobId, Context, Digests, Progress, PublishOptions, PublishReport,
+    Record, RepositoryName, RepositorySettings, Store, SuiteSettings,
 };
 
 /// A store, and a directory beside it for files.
@@ -96,8 +96,10 @@ impl Fixture {
         self.try_add(files).into_result().unwrap();
     }
 
+    /// Adds files, or none of them; returns what became of each.
     pub(crate) fn try_add(&self, files: &[Utf8PathBuf]) -> AddReport {
-        self.store.add(&self.preprod, files, &AddOptions::default(), &context(0)).unwrap()
+        let added = self.store.add(&self.preprod, files, &AddOptions::default(), &context(0));
+        added.or_else(AddError::into_report).unwrap()
     }
 }
 

@@ -10,8 +10,8 @@ use camino::Utf8PathBuf;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use repo_store::{
-    AddOptions, Error, FsckOptions, Garbage, GcOptions, GcReport, HistoryError, KeepHistory,
-    MaintenanceError, Store, TagName, Why,
+    AddOptions, Error, FsckOptions, Garbage, GarbageReason, GcOptions, GcReport, HistoryError, KeepHistory,
+    MaintenanceError, Store, TagName,
 };
 
 use crate::fixture::{Fixture, context, files_below, suite};
@@ -283,7 +283,7 @@ fn what_is_young_stays_and_a_plan_says_what_a_collection_does() {
         report
             .removed
             .iter()
-            .any(|file| file.why == Why::Unlisted && file.path.ends_with("hello_1.0_amd64.deb"))
+            .any(|file| file.why == GarbageReason::Unlisted && file.path.ends_with("hello_1.0_amd64.deb"))
     );
     assert_eq!(present(&fixture.store, "blobs").len(), 1, "the history still holds it for the grace period");
 

@@ -26,6 +26,7 @@ mod progress;
 mod provenance;
 mod publication_plans;
 mod publishing;
+mod readers;
 mod reissues;
 mod retention;
 mod sharing;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::{
-    Context, CopySource, Error, FsckOptions, MaintenanceError, ProblemKind, Refusal, RepairMeans,
+    Context, CopySource, Error, FetchError, FsckOptions, MaintenanceError, ProblemKind, RepairMeans,
     RepairReport, Store,
 };
 
@@ -65,12 +65,12 @@ pub(crate) fn repaired_as_planned(
 /// A place that must not be asked.
 struct Unasked;
 
-impl repo_store::Copies for Unasked {
+impl repo_store::RepairSource for Unasked {
     fn name(&self) -> &'static str {
         "http://copies.example"
     }
 
-    fn fetch(&self, path: &str, _limit: u64) -> Result<Option<Box<dyn std::io::Read + '_>>, Refusal> {
+    fn fetch(&self, path: &str, _limit: u64) -> Result<Option<Box<dyn std::io::Read + '_>>, FetchError> {
         panic!("asked for {path}");
     }
 }

@@ -102,7 +102,7 @@ fn what_was_planned_to_be_added_is_added_unless_the_repository_or_a_file_changed
     assert!(store.head(&fixture.preprod.name).unwrap().is_none(), "nothing is changed");
 
     add(&fixture, "world", "1.0");
-    assert!(outdated(plan.apply(store, &context(1))));
+    assert!(outdated(plan.apply(store, &context(1)).map_err(Error::from)));
     let plan = plan.rebase(store, &context(2)).unwrap();
     assert_eq!(plan.base(), store.head(&fixture.preprod.name).unwrap().map(|head| head.id()));
     // The plan is for the content that the file had, not for its name.
@@ -110,7 +110,7 @@ fn what_was_planned_to_be_added_is_added_unless_the_repository_or_a_file_changed
     if other != files[0] {
         std::fs::copy(&other, &files[0]).unwrap();
     }
-    assert!(outdated(plan.apply(store, &context(3))));
+    assert!(outdated(plan.apply(store, &context(3)).map_err(Error::from)));
     let plan = plan.rebase(store, &context(4)).unwrap();
     let report = plan.apply(store, &context(5)).unwrap();
     assert!(report.committed.commit.is_some());
@@ -122,5 +122,6 @@ fn what_was_planned_to_be_added_is_added_unless_the_repository_or_a_file_changed
     let plan = store.plan_import(&fixture.preprod, &files, &AddOptions::default(), &context(7)).unwrap();
     assert_eq!((plan.report().added.len(), plan.report().refused.len()), (1, 1));
     assert!(plan.changes().is_empty());
-    assert_eq!(plan.apply(store, &context(8)).unwrap().committed.commit, None);
+    assert!(matches!(plan.apply(store, &context(8)), Err(repo_store::AddError::Refused(_))));
+    assert_eq!(store.head(&fixture.preprod.name).unwrap().map(|head| head.id()), plan.base());
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::checksum::{HashSet, Hasher, Sha256};
+use deb_parse::checksum::{HashKinds, Hasher, Sha256};
 use repo_store::{
     AddOptions, AddReport, Build, Context, CopySource, Error, FsckOptions, GcOptions, IncomingOptions,
     KeepHistory, PromoteOptions, Record, RetentionRule, Route, Store,
@@ -92,7 +92,7 @@ pub(crate) fn lists(directory: &Utf8Path, files: &[&str], details: &str) -> Stri
     let mut lists = [String::new(), String::new(), String::new()];
     for name in files {
         let bytes = fs::read(directory.join(name)).unwrap();
-        let mut hasher = Hasher::new(HashSet { md5: true, sha1: true, sha512: false }).unwrap();
+        let mut hasher = Hasher::new(HashKinds { md5: true, sha1: true, sha512: false }).unwrap();
         hasher.update(&bytes);
         let hashes = hasher.finish();
         lists[0] += &format!("\n {} {} {name}", hashes.sha1.unwrap(), hashes.size);

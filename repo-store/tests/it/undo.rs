@@ -186,8 +186,8 @@ fn what_the_undo_of_an_addition_took_out_is_refused_until_somebody_wants_it() {
     );
     assert_eq!(Operation::parse(&cause.operation.to_string()), cause.operation);
     let refused = AddOptions { refuse_held: true, ..AddOptions::default() };
-    let report = fixture.store.add(&fixture.preprod, &[file], &refused, &context(20)).unwrap();
-    assert!(matches!(&report.refused[0].error, Error::Rule(RuleError::Held { .. })));
+    let error = fixture.store.add(&fixture.preprod, &[file], &refused, &context(20)).unwrap_err();
+    assert!(matches!(error.into(), Error::Rule(RuleError::Held { .. })));
     undo(&fixture, 30);
     let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
     let words = head.commit().operation.to_string();

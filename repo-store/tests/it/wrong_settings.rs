@@ -95,7 +95,7 @@ fn every_operation_that_takes_settings_refuses_wrong_ones() {
         (AddOptions::default(), PromoteOptions { everything: true, ..PromoteOptions::default() });
     let signer = crate::fixture::signer();
     for (operation, error) in [
-        ("add", store.add(wrong, std::slice::from_ref(&file), &add, &now).err()),
+        ("add", store.add(wrong, std::slice::from_ref(&file), &add, &now).err().map(Error::from)),
         ("incoming", store.take_incoming(wrong, folder, &IncomingOptions::default(), &now).err()),
         ("promote from", store.plan_promotion(wrong, good, &promote).err()),
         ("promote to", store.plan_promotion(good, wrong, &promote).err()),

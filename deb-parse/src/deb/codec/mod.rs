@@ -52,7 +52,7 @@ mod zstd;
 missing!(zstd, "zstd");
 
 /// Unpacks one stream, a step at a time.
-pub(super) trait Decode {
+pub(super) trait Decode: Send + Sync {
     /// Takes from `input` and puts into `output` as much as it can; says what is wrong with the data.
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, String>;
 }

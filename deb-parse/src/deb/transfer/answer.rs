@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use super::wire::{Decoder, Encoder, invalid};
-use crate::checksum::{Blake3, HashSet, Hashes, Md5, Sha1, Sha256, Sha512};
+use crate::checksum::{Blake3, HashKinds, Hashes, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::deb::compression::Compression;
 use crate::deb::conffiles::Conffile;
@@ -307,7 +307,7 @@ fn read_conffiles(input: &mut Decoder<impl Read>, limits: &Limits) -> io::Result
 fn read_entries(
     input: &mut Decoder<impl Read>,
     limits: &Limits,
-    hashes: Option<HashSet>,
+    hashes: Option<HashKinds>,
     is_possible: fn(&FileEntry) -> bool,
 ) -> io::Result<Vec<FileEntry>> {
     let mut files = FileList::default();
@@ -356,7 +356,7 @@ fn read_owner(input: &mut Decoder<impl Read>) -> io::Result<Owner> {
     Ok(Owner { uid, gid, user: input.text(OWNER_NAME)?, group: input.text(OWNER_NAME)? })
 }
 
-fn read_hashes(input: &mut Decoder<impl Read>, set: HashSet) -> io::Result<Hashes> {
+fn read_hashes(input: &mut Decoder<impl Read>, set: HashKinds) -> io::Result<Hashes> {
     let hashes = Hashes {
         size: input.number()?,
         sha256: Sha256::from_bytes(input.digest()?),

@@ -25,14 +25,14 @@ pub use question::Question;
 /// package gave.
 ///
 /// ```
-/// use deb_parse::{Architecture, PackageName, Version, checksum::{HashSet, Hasher}, deb};
+/// use deb_parse::{Architecture, PackageName, Version, checksum::{HashKinds, Hasher}, deb};
 /// let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?).build()?;
 /// let options = deb::Options::default();
 /// // In the one process:
 /// let mut answer = Vec::new();
 /// deb::transfer::Question::Package(options.clone()).answer(&bytes[..], &mut answer)?;
 /// // In the other one:
-/// let mut hasher = Hasher::new(HashSet::default())?;
+/// let mut hasher = Hasher::new(HashKinds::default())?;
 /// hasher.update(&bytes);
 /// let package = deb::transfer::read_package(&answer[..], &options, &hasher.finish())??;
 /// assert_eq!(package.control.package().as_str(), "hello");

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use super::answer;
 use super::wire::{Decoder, Encoder, invalid};
-use crate::checksum::HashSet;
+use crate::checksum::HashKinds;
 use crate::deb::package::{self, Data, Options};
 use crate::deb::source::Source;
 use crate::deb::tarball;
@@ -66,10 +66,10 @@ impl Question {
                 let data = if input.flag()? { Data::List } else { Data::Skip };
                 let changelog = input.option(Decoder::length)?;
                 let file_hashes = input.option(|input| {
-                    Ok(HashSet { md5: input.flag()?, sha1: input.flag()?, sha512: input.flag()? })
+                    Ok(HashKinds { md5: input.flag()?, sha1: input.flag()?, sha512: input.flag()? })
                 })?;
                 let control_contents = input.option(Decoder::length)?;
-                let hashes = HashSet::default();
+                let hashes = HashKinds::default();
                 Ok(Self::Package(Options { limits, hashes, data, changelog, file_hashes, control_contents }))
             }
             TARBALL => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deb_parse::{SuiteName, Version};
-use repo_store::{Came, ChangelogEntry, PackageChange, PackageState, Snapshot, SourceChange};
+use repo_store::{ChangelogEntry, PackageChange, PackageState, SetChange, Snapshot, SourceChange};
 
 use super::{Sides, snapshot};
 use crate::error::Failure;
@@ -86,7 +86,7 @@ pub(super) fn facts(change: &PackageChange) -> Vec<(&'static str, String)> {
         let name = |side: &PackageState| side.maintainer.clone().unwrap_or_else(|| "nobody".to_owned());
         fact("maintainer", format!("{} -> {}", name(before), name(after)));
     }
-    let mut came_or_changed = |name, all: &Came<String>, changed: &[String]| {
+    let mut came_or_changed = |name, all: &SetChange<String>, changed: &[String]| {
         let mut all = came(all);
         all.extend(changed.iter().map(|text| format!("~ {text}")));
         fact(name, all.join(", "));
@@ -103,7 +103,7 @@ pub(super) fn facts(change: &PackageChange) -> Vec<(&'static str, String)> {
 }
 
 /// What came with a plus, what went with a minus.
-pub(super) fn came(came: &Came<String>) -> Vec<String> {
+pub(super) fn came(came: &SetChange<String>) -> Vec<String> {
     let added = came.added.iter().map(|text| format!("+ {text}"));
     added.chain(came.removed.iter().map(|text| format!("- {text}"))).collect()
 }

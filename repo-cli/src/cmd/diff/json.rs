@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repo_store::{Came, ChangelogEntry, PackageChange, PackageState, PrivilegedFile, SourceChange};
+use repo_store::{ChangelogEntry, PackageChange, PackageState, PrivilegedFile, SetChange, SourceChange};
 use serde::Serialize;
 
 use super::details::Report;
@@ -221,8 +221,8 @@ impl<'a> From<&'a PackageState> for PackageStateJson<'a> {
     }
 }
 
-impl<'a> From<&'a Came<String>> for AddedAndRemovedJson<'a> {
-    fn from(came: &'a Came<String>) -> Self {
+impl<'a> From<&'a SetChange<String>> for AddedAndRemovedJson<'a> {
+    fn from(came: &'a SetChange<String>) -> Self {
         Self { added: &came.added, removed: &came.removed }
     }
 }

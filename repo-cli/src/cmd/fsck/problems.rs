@@ -2,7 +2,7 @@
 
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::{
-    Affected, Build, Problem, PublicationId, RepairMeans, RepairStep, RepositoryName, TagName, Unhelpful,
+    Affected, Build, FailedSource, Problem, PublicationId, RepairMeans, RepairStep, RepositoryName, TagName,
     Withdrawn,
 };
 use serde::Serialize;
@@ -158,7 +158,7 @@ impl<'a> ProblemJson<'a> {
 }
 
 impl<'a> AffectedJson<'a> {
-    fn new(Affected { repository, suite, package, current }: &'a Affected) -> Self {
+    fn new(Affected { repository, suite, package, current, .. }: &'a Affected) -> Self {
         Self {
             architecture: package.as_ref().map(|key| Text(&key.architecture)),
             current: *current,
@@ -171,13 +171,13 @@ impl<'a> AffectedJson<'a> {
 }
 
 impl<'a> RepairStepJson<'a> {
-    pub(super) fn new(RepairStep { problem, means }: &'a RepairStep) -> Self {
+    pub(super) fn new(RepairStep { problem, means, .. }: &'a RepairStep) -> Self {
         Self { means, problem: ProblemJson::new(problem) }
     }
 }
 
 impl<'a> UnhelpfulJson<'a> {
-    pub(super) fn new(Unhelpful { place, what, .. }: &'a Unhelpful) -> Self {
+    pub(super) fn new(FailedSource { place, what, .. }: &'a FailedSource) -> Self {
         Self { place, what }
     }
 }

@@ -17,7 +17,7 @@ use crate::storage::{faults, files};
 pub(super) const OUTSIDE: &str = "outside";
 
 /// A file that the configuration names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct NamedFile {
     /// The setting that names it, such as `repositories.prod.users`.
     pub setting: String,
@@ -28,7 +28,8 @@ pub struct NamedFile {
 }
 
 /// Whether a backup holds a file that the configuration names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NamedFileKind {
     /// It does: without the file the restored store is another one.
     Saved,
@@ -39,16 +40,18 @@ pub enum NamedFileKind {
 }
 
 /// A file that the configuration names and that a backup could not save.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
 pub struct UnsavedFile {
     /// The file.
     pub file: NamedFile,
     /// Why it could not be saved.
+    #[serde(serialize_with = "shared_error")]
     pub error: Arc<Error>,
 }
 
 /// A file outside the root, in a backup or in a store made from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct OutsideFile {
     /// Its absolute path, where it belongs.
     pub path: Utf8PathBuf,
@@ -231,6 +234,11 @@ fn content(mut file: File, path: &Utf8Path) -> Result<(Vec<u8>, Metadata), Error
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
     Ok((bytes, metadata))
+}
+
+/// Writes an error that several results share.
+fn shared_error<S: serde::Serializer>(error: &Arc<Error>, serializer: S) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&**error, serializer)
 }
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// What a backup did.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
+#[non_exhaustive]
 pub struct BackupReport {
     /// Files that were copied.
     pub copied: u64,

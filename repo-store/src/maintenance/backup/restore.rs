@@ -20,7 +20,8 @@ use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// What a restoration did.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
+#[non_exhaustive]
 pub struct RestoreReport {
     /// Files that were copied.
     pub copied: u64,

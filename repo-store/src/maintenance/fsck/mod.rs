@@ -5,7 +5,7 @@
 //! takes, and may run while others add and publish.
 //!
 //! A repair never overwrites: what it replaces is moved to `store/damaged/`. Copies are taken from directories, and by hash
-//! from whatever the caller can reach ([`Copies`]).
+//! from whatever the caller can reach ([`RepairSource`]).
 //!
 //! Not checked: what the administrator writes (`repo.toml`, `repo.d/`), except for its modes; the content of the secret
 //! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/cache/`,
@@ -41,7 +41,7 @@ use inventory::{Inventory, in_place};
 use journal::Journal;
 pub use plan::{RepairMeans, RepairPlan, RepairStep};
 use published::{Published, Records, Remedy};
-pub use remote::{Copies, Refusal, Unhelpful};
+pub use remote::{FailedSource, FetchError, RepairSource};
 pub use repair::RepairReport;
 pub use report::{Affected, FsckReport, Problem, ProblemKind};
 pub use sources::CopySource;
@@ -68,6 +68,7 @@ use crate::store::Store;
 
 /// The signed files of one suite as clients get them.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct SignedSuite<'a> {
     /// `InRelease`
     pub in_release: &'a [u8],

@@ -66,6 +66,7 @@ impl fmt::Display for RepairMeans {
 
 /// A problem, and how it is put right.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct RepairStep {
     /// The problem.
     pub problem: Problem,

@@ -26,7 +26,7 @@ use crate::store::Store;
 /// ```
 /// struct InMemory(std::collections::BTreeMap<String, Vec<u8>>);
 ///
-/// impl repo_store::Copies for InMemory {
+/// impl repo_store::RepairSource for InMemory {
 ///     fn name(&self) -> &str {
 ///         "memory"
 ///     }
@@ -34,12 +34,12 @@ use crate::store::Store;
 ///         &self,
 ///         path: &str,
 ///         _limit: u64,
-///     ) -> Result<Option<Box<dyn std::io::Read + '_>>, repo_store::Refusal> {
+///     ) -> Result<Option<Box<dyn std::io::Read + '_>>, repo_store::FetchError> {
 ///         Ok(self.0.get(path).map(|bytes| Box::new(&**bytes) as _))
 ///     }
 /// }
 /// ```
-pub trait Copies {
+pub trait RepairSource {
     /// How messages call it: without a password.
     fn name(&self) -> &str;
 
@@ -48,12 +48,12 @@ pub trait Copies {
     ///
     /// # Errors
     /// When it cannot be found out what is there.
-    fn fetch(&self, path: &str, limit: u64) -> Result<Option<Box<dyn Read + '_>>, Refusal>;
+    fn fetch(&self, path: &str, limit: u64) -> Result<Option<Box<dyn Read + '_>>, FetchError>;
 }
 
 /// Why a file cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct FetchError {
     /// The reason, in words that follow the name of the place and a colon.
     pub what: String,
     /// Nothing else can be had there either: it is not asked again.
@@ -61,9 +61,9 @@ pub struct Refusal {
 }
 
 /// A place that gave no answer, or not the one that was hoped for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
-pub struct Unhelpful {
+pub struct FailedSource {
     /// The name of the place.
     pub place: String,
     /// The first thing that went wrong.
@@ -84,7 +84,7 @@ enum Kind {
 
 /// A place, and what was learnt of it.
 pub(super) struct Remote<'a> {
-    copies: &'a dyn Copies,
+    copies: &'a dyn RepairSource,
     kind: Option<Kind>,
     /// What went wrong since a file was had from there: of interest only if one is not.
     suspected: Option<String>,
@@ -94,7 +94,7 @@ pub(super) struct Remote<'a> {
 }
 
 impl<'a> Remote<'a> {
-    pub(super) fn new(copies: &'a dyn Copies) -> Self {
+    pub(super) fn new(copies: &'a dyn RepairSource) -> Self {
         Self {
             copies,
             kind: None,
@@ -109,9 +109,9 @@ impl<'a> Remote<'a> {
         self.copies.name().to_owned()
     }
 
-    pub(super) fn unhelpful(&self) -> Option<Unhelpful> {
+    pub(super) fn unhelpful(&self) -> Option<FailedSource> {
         let what = self.first_failure.clone()?;
-        Some(Unhelpful { place: self.name(), what })
+        Some(FailedSource { place: self.name(), what })
     }
 
     /// A new file in the store with the content of a blob.
@@ -221,7 +221,7 @@ impl<'a> Remote<'a> {
         }
         match self.copies.fetch(path, limit) {
             Ok(found) => found,
-            Err(Refusal { what, is_final }) => {
+            Err(FetchError { what, is_final }) => {
                 self.failed(what, is_final);
                 None
             }

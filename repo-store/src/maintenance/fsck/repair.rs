@@ -15,7 +15,7 @@ use super::inventory::{Found, in_place};
 use super::last_seen::LastSeen;
 use super::plan::{RepairMeans, RepairPlan, RepairStep};
 use super::published::Remedy;
-use super::remote::{Unhelpful, names_for_clients};
+use super::remote::{FailedSource, names_for_clients};
 use super::sources::{self, CopySource, Sources};
 use super::withdrawal::Withdrawn;
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem, ProblemKind};
@@ -49,7 +49,7 @@ use crate::storage::{COLLECTION, Key, StorageError, files, sealed};
 use crate::store::Store;
 
 /// What a repair did.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct RepairReport {
     /// What was put right, in the order in which it was.
     pub repaired: Vec<Problem>,
@@ -58,7 +58,7 @@ pub struct RepairReport {
     /// The state after it: what is left needs a true copy or a person.
     pub remaining: FsckReport,
     /// Places that could not give what was hoped for, each with the first reason.
-    pub unhelpful: Vec<Unhelpful>,
+    pub unhelpful: Vec<FailedSource>,
 }
 
 /// See [`Store::repair`] and [`RepairPlan::apply`].

@@ -99,6 +99,7 @@ impl fmt::Display for Problem {
 
 /// A part of a repository that a problem makes unreliable.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Affected {
     /// The repository.
     pub repository: RepositoryName,
@@ -138,7 +139,8 @@ impl fmt::Display for Affected {
 }
 
 /// What was looked at, and what was found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
+#[non_exhaustive]
 pub struct FsckReport {
     /// Everything that is not as it should be, in the order of paths.
     pub problems: Vec<Problem>,

@@ -8,7 +8,7 @@ use deb_parse::checksum::Blake3;
 use super::contents::{blake3_of, sha256_of};
 use super::graph::Wanted;
 use super::journal;
-use super::remote::{Copies, Remote, Unhelpful};
+use super::remote::{FailedSource, Remote, RepairSource};
 use crate::document::{self, Document};
 use crate::error::Error;
 use crate::model::id::{BlobId, CommitId};
@@ -27,7 +27,7 @@ pub enum CopySource<'a> {
     Directory(&'a Utf8Path),
     /// A place reached by other means. Only what a hash proves is taken from there: package files, objects, published
     /// files; no reference, no record of a publication, no line of the operation log.
-    Remote(&'a dyn Copies),
+    Remote(&'a dyn RepairSource),
 }
 
 impl std::fmt::Debug for CopySource<'_> {
@@ -101,7 +101,7 @@ impl<'a> Sources<'a> {
     }
 
     /// The places that were of no help with something, and why.
-    pub(super) fn unhelpful(&self) -> Vec<Unhelpful> {
+    pub(super) fn unhelpful(&self) -> Vec<FailedSource> {
         let remotes = self.places.iter().filter_map(|place| match place {
             Place::Remote(remote) => remote.unhelpful(),
             Place::Directory(_) => None,

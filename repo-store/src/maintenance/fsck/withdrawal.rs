@@ -22,7 +22,7 @@ use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// A publication that a repair took away because a part of it was damaged. Clients did not see it under `dists` any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Withdrawn {
     /// The repository.
     pub repository: RepositoryName,

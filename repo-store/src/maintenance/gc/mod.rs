@@ -81,7 +81,8 @@ impl Default for GcOptions {
 }
 
 /// What was removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct GcReport {
     /// The files, in the order in which they go.
     pub removed: Vec<Garbage>,
@@ -89,11 +90,13 @@ pub struct GcReport {
     pub freed: u64,
     /// Histories that are shorter from now on, and the number of the oldest state that stays in each. What is before it goes
     /// when the grace period is over.
+    #[serde(serialize_with = "plan::as_list")]
     pub shortened: BTreeMap<RepositoryName, u64>,
 }
 
 /// A file that nothing refers to.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Garbage {
     /// The file, below the root of the store.
     pub path: Utf8PathBuf,
@@ -101,13 +104,13 @@ pub struct Garbage {
     pub size: u64,
     /// Why it may go.
     #[serde(serialize_with = "as_text")]
-    pub why: Why,
+    pub why: GarbageReason,
 }
 
 /// Why a file may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Why {
+pub enum GarbageReason {
     /// No state that is kept leads to it.
     Unreachable,
     /// It belongs to a publication that was replaced long enough ago.
@@ -120,7 +123,7 @@ pub enum Why {
     Unnamed,
 }
 
-impl Why {
+impl GarbageReason {
     /// Returns the kind of the reason, in words: the same for all publications.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -134,7 +137,7 @@ impl Why {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for GarbageReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Replaced(id) => write!(f, "publication {id} was replaced"),

@@ -93,7 +93,7 @@ struct Shortened<'a> {
     oldest: u64,
 }
 
-fn as_list<S: Serializer>(
+pub(super) fn as_list<S: Serializer>(
     shortened: &BTreeMap<RepositoryName, u64>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

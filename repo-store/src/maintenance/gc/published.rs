@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use super::Why;
+use super::GarbageReason;
 use super::mark::Marks;
 use super::sweep::{Published, Sweep, Tree};
 use crate::error::{Error, MaintenanceError};
@@ -32,7 +32,7 @@ pub(super) struct Survey<'a> {
     tree: Tree<'a>,
     kept: Vec<Publication>,
     /// Those that go, by the names of their directories.
-    going: BTreeMap<String, Why>,
+    going: BTreeMap<String, GarbageReason>,
     /// The states that publishing took the publications of away lately: clients may still have their lists.
     shown_lately: ShownLately,
     /// The content of these states, as far as it is there.
@@ -86,7 +86,7 @@ impl<'a> Survey<'a> {
             let recent = replaced.get(id).is_none_or(|at| *at >= horizon.as_second());
             match publication {
                 Some(_) if begun.contains(id) && Some(*id) != current => {
-                    going.insert(id.to_string(), Why::Replaced(*id));
+                    going.insert(id.to_string(), GarbageReason::Replaced(*id));
                 }
                 // What was made of a tagged state while the clock was ahead goes once its tag leads elsewhere: clients refuse it.
                 Some(publication)
@@ -97,13 +97,13 @@ impl<'a> Survey<'a> {
                 {
                     kept.push(publication.clone());
                 }
-                Some(_) => drop(going.insert(id.to_string(), Why::Replaced(*id))),
+                Some(_) => drop(going.insert(id.to_string(), GarbageReason::Replaced(*id))),
                 // Without its tree nobody can have anything of it.
                 None if begun.contains(id)
                     || !trees.contains(&id.to_string())
                     || (is_logged && !was_shown(*id)) =>
                 {
-                    going.insert(id.to_string(), Why::NeverShown);
+                    going.insert(id.to_string(), GarbageReason::NeverShown);
                 }
                 None => return Err(lost_record(repository, Some(*id))),
             }
@@ -215,7 +215,7 @@ impl<'a> Survey<'a> {
         for name in names.into_iter().filter(|name| !named.contains(name)) {
             // A directory is none of ours; a check names it.
             if let Some(file) = target.look(&Utf8Path::new(layout::INDICES).join(name))? {
-                sweep.remove(&Published { tree: &self.tree, file }, Why::Unnamed)?;
+                sweep.remove(&Published { tree: &self.tree, file }, GarbageReason::Unnamed)?;
             }
         }
         for (id, why) in &self.going {

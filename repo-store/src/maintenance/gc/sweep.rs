@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use super::{Garbage, Why};
+use super::{Garbage, GarbageReason};
 use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::progress::Running;
@@ -151,7 +151,7 @@ impl<'a> Sweep<'a> {
             if let Some(identity) = identity.filter(|identity| going.contains(identity)) {
                 with_blobs.entry(identity).or_default().push(published);
             } else {
-                self.remove(&published, Why::Unlisted)?;
+                self.remove(&published, GarbageReason::Unlisted)?;
                 self.remove_empty_directories(&published);
             }
         }
@@ -172,15 +172,15 @@ impl<'a> Sweep<'a> {
             return Ok(());
         }
         for name in names {
-            self.note_published(name, Why::Unlisted);
+            self.note_published(name, GarbageReason::Unlisted);
             self.remove_empty_directories(name);
         }
-        self.note_object(object, Why::Unreachable);
+        self.note_object(object, GarbageReason::Unreachable);
         Ok(())
     }
 
     /// Removes an object, however young, if it is there.
-    pub(super) fn remove_object(&mut self, key: &Key, why: Why) -> Result<(), Error> {
+    pub(super) fn remove_object(&mut self, key: &Key, why: GarbageReason) -> Result<(), Error> {
         let Some(found) = self.look(key)? else { return Ok(()) };
         if !self.dry_run {
             self.store.storage().objects().delete(key)?;
@@ -190,7 +190,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Removes a published file.
-    pub(super) fn remove(&mut self, published: &Published<'_>, why: Why) -> Result<(), Error> {
+    pub(super) fn remove(&mut self, published: &Published<'_>, why: GarbageReason) -> Result<(), Error> {
         if !self.dry_run {
             published.remove()?;
         }
@@ -203,7 +203,7 @@ impl<'a> Sweep<'a> {
         &mut self,
         tree: &Tree<'_>,
         directory: &Utf8Path,
-        why: Why,
+        why: GarbageReason,
     ) -> Result<(), Error> {
         for file in tree.target.below(directory)? {
             self.note_published(&Published { tree, file }, why);
@@ -215,16 +215,16 @@ impl<'a> Sweep<'a> {
         aside.map_or(Ok(()), |aside| files::remove_tree(&aside).map_err(Error::io("remove", directory)))
     }
 
-    fn note_object(&mut self, Unreached { key, found }: &Unreached, why: Why) {
+    fn note_object(&mut self, Unreached { key, found }: &Unreached, why: GarbageReason) {
         let path = Utf8Path::new("store").join(key.as_str());
         self.note(path, (found.size, found.names), why);
     }
 
-    fn note_published(&mut self, Published { tree, file }: &Published<'_>, why: Why) {
+    fn note_published(&mut self, Published { tree, file }: &Published<'_>, why: GarbageReason) {
         self.note(tree.public.join(&file.path), (file.size, file.names), why);
     }
 
-    fn note(&mut self, path: Utf8PathBuf, (size, names): (u64, Option<FileNames>), why: Why) {
+    fn note(&mut self, path: Utf8PathBuf, (size, names): (u64, Option<FileNames>), why: GarbageReason) {
         let is_last = names.is_none_or(|(identity, links)| {
             let (gone, all) = self.gone.entry(identity).or_insert((0, links));
             *gone += 1;

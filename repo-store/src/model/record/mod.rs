@@ -22,7 +22,7 @@ use crate::model::id::BlobId;
 ///
 /// Ordered by name, then version as dpkg orders them, then architecture. Versions that dpkg takes for equal, such as `1.0`
 /// and `1.0-0`, make equal keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct RecordKey {
     /// The package's name.
     pub package: PackageName,

@@ -8,7 +8,7 @@ use deb_parse::relation::Relations;
 use deb_parse::{Version, changelog};
 
 use super::pairs::Pair;
-use super::{Came, ContentChange, PackageChange, PackageState, PrivilegedFile};
+use super::{ContentChange, PackageChange, PackageState, PrivilegedFile, SetChange};
 use crate::error::{Error, ImportError};
 use crate::manifest::Manifest;
 use crate::model::record::Record;
@@ -96,8 +96,8 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
 }
 
 /// What is in one and not in the other, in order.
-fn came<T: Ord, U>(before: &BTreeSet<T>, after: &BTreeSet<T>, show: impl Fn(&T) -> U) -> Came<U> {
-    Came {
+fn came<T: Ord, U>(before: &BTreeSet<T>, after: &BTreeSet<T>, show: impl Fn(&T) -> U) -> SetChange<U> {
+    SetChange {
         added: after.difference(before).map(&show).collect(),
         removed: before.difference(after).map(&show).collect(),
     }
@@ -134,7 +134,7 @@ fn contents(before: Option<&Manifest>, after: Option<&Manifest>) -> ContentChang
 fn by_digest(
     before: &BTreeMap<String, Option<String>>,
     after: &BTreeMap<String, Option<String>>,
-) -> (Came<String>, Vec<String>) {
+) -> (SetChange<String>, Vec<String>) {
     let names = |side: &BTreeMap<String, Option<String>>| side.keys().cloned().collect::<BTreeSet<String>>();
     let differs = |name: &String, new: &Option<String>| {
         before.get(name).and_then(Option::as_ref).zip(new.as_ref()).is_some_and(|(old, new)| old != new)
@@ -165,7 +165,7 @@ fn privileged(before: Option<&Manifest>, after: Option<&Manifest>) -> Vec<Privil
 }
 
 /// The fields in which relations differ.
-fn relations(before: Option<&Record>, after: Option<&Record>) -> BTreeMap<&'static str, Came<String>> {
+fn relations(before: Option<&Record>, after: Option<&Record>) -> BTreeMap<&'static str, SetChange<String>> {
     let list = |side: Option<&Record>, field| -> BTreeSet<String> {
         let text = side.and_then(|record| record.field(field)).unwrap_or_default();
         let relations: Relations = text.parse().unwrap_or_default();
@@ -196,6 +196,6 @@ mod tests {
         };
         let before = side([Some("1"), Some("1"), None, Some("1")]);
         let after = side([Some("1"), Some("2"), Some("1"), None]);
-        assert_eq!(by_digest(&before, &after), (Came::default(), vec!["b".to_owned()]));
+        assert_eq!(by_digest(&before, &after), (SetChange::default(), vec!["b".to_owned()]));
     }
 }

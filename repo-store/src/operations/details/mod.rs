@@ -94,7 +94,8 @@ pub struct PackageState {
 
 /// What came and what went.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Came<T> {
+#[non_exhaustive]
+pub struct SetChange<T> {
     /// What only the version after has.
     pub added: Vec<T>,
     /// What only the version before had.
@@ -106,20 +107,20 @@ pub struct Came<T> {
 #[non_exhaustive]
 pub struct ContentChange {
     /// Files that are no directories, by their paths without a slash before them. Bytes that are no UTF-8 are replaced.
-    pub files: Came<String>,
+    pub files: SetChange<String>,
     /// Files that give those who run them other rights, and did not before.
     pub privileged: Vec<PrivilegedFile>,
     /// Maintainer scripts.
-    pub scripts: Came<String>,
+    pub scripts: SetChange<String>,
     /// Maintainer scripts that both have, with different contents.
     pub scripts_changed: Vec<String>,
     /// Configuration files, as they stand in the package.
-    pub conffiles: Came<String>,
+    pub conffiles: SetChange<String>,
     /// Configuration files that both have, with different contents as far as these are known ([`deb_parse::deb::Conffile`]): dpkg asks
     /// administrators who changed theirs what to do.
     pub conffiles_changed: Vec<String>,
     /// Relations to other packages, by the field.
-    pub relations: BTreeMap<&'static str, Came<String>>,
+    pub relations: BTreeMap<&'static str, SetChange<String>>,
 }
 
 /// A file with a set-user-id or set-group-id bit.
@@ -134,7 +135,7 @@ pub struct PrivilegedFile {
     pub owner: String,
 }
 
-impl<T> Came<T> {
+impl<T> SetChange<T> {
     /// Whether nothing came or went.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -142,7 +143,7 @@ impl<T> Came<T> {
     }
 }
 
-impl<T> Default for Came<T> {
+impl<T> Default for SetChange<T> {
     fn default() -> Self {
         Self { added: Vec::new(), removed: Vec::new() }
     }

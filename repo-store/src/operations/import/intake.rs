@@ -4,6 +4,7 @@
 //! its end. So a small file waits in memory. A large one is written while it is read, unless a package of that name and size was published
 //! before: then it is only read, and read once more should the store lack it after all. Where the file system can share blocks, a large
 //! file is cloned instead of written, and it is the clone that is read: what is hashed is what is stored, whatever others do to theirs.
+//! What comes from a reader can be read only once, so a large one is always written.
 
 use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom, Write as _};
@@ -57,27 +58,39 @@ fn snapshots(store: &Store) -> Vec<Snapshot> {
 /// Reads a file and keeps what was read, as far as the store may lack it.
 pub(super) struct Intake<'f, 's> {
     store: &'s Store,
-    file: &'f File,
-    /// The store's own clone of the file, which is read in place of it.
-    clone: Option<File>,
-    copy: Copy<'s>,
+    input: Input<'f>,
+    copy: Copy<'f, 's>,
     /// Why the copy could not be written: the store's trouble, not the package's.
-    failed: Option<std::io::Error>,
+    failed: Option<Failed>,
     phase: &'f Running<'f>,
     /// What was read and not told of yet.
     untold: u64,
     cancelled: Option<Cancelled>,
 }
 
+/// Where the bytes come from.
+enum Input<'f> {
+    File(&'f File),
+    /// The store's own clone of the file, which is read in place of it.
+    Clone(File),
+    Reader(&'f mut dyn Read),
+}
+
+/// Why a copy could not be written.
+enum Failed {
+    Begin(StorageError),
+    Write(std::io::Error),
+}
+
 /// After so many bytes of a file an observer is told of them.
 const TOLD: u64 = 1 << 20;
 
 /// Where the bytes go that are read.
-enum Copy<'s> {
-    /// Nothing is to be kept, or the store is expected to have the file.
-    None {
-        is_expected: bool,
-    },
+enum Copy<'f, 's> {
+    /// Nothing is to be kept.
+    None,
+    /// The store is expected to have this file.
+    Expected(&'f File),
     Memory(Vec<u8>),
     Staged(Box<dyn Staged + 's>),
     /// The clone has them already.
@@ -91,20 +104,39 @@ impl<'f, 's> Intake<'f, 's> {
         request: &Request<'f>,
         (path, file, size): (&Utf8Path, &'f File, u64),
     ) -> Result<Self, Error> {
-        let mut clone = None;
+        let mut input = Input::File(file);
         let copy = if !request.keeps {
-            Copy::None { is_expected: false }
+            Copy::None
         } else if size <= SMALL {
             Copy::Memory(Vec::with_capacity(usize::try_from(size).unwrap_or(0)))
         } else if request.known.has(store, path, size) {
-            Copy::None { is_expected: true }
+            Copy::Expected(file)
         } else {
             let mut staged = store.storage().objects().stage()?;
-            clone = staged.clone_from(file)?;
-            if clone.is_some() { Copy::Cloned(staged) } else { Copy::Staged(staged) }
+            match staged.clone_from(file)? {
+                Some(clone) => {
+                    input = Input::Clone(clone);
+                    Copy::Cloned(staged)
+                }
+                None => Copy::Staged(staged),
+            }
         };
+        Ok(Self::new(store, request, input, copy))
+    }
+
+    /// Begins to read what a reader gives, to keep it.
+    pub(super) fn begin_reader(store: &'s Store, request: &Request<'f>, reader: &'f mut dyn Read) -> Self {
+        Self::new(store, request, Input::Reader(reader), Copy::Memory(Vec::new()))
+    }
+
+    fn new(store: &'s Store, request: &Request<'f>, input: Input<'f>, copy: Copy<'f, 's>) -> Self {
         let phase = request.phase;
-        Ok(Self { store, file, clone, copy, failed: None, phase, untold: 0, cancelled: None })
+        Self { store, input, copy, failed: None, phase, untold: 0, cancelled: None }
+    }
+
+    /// Returns the store that it reads into.
+    pub(super) fn store(&self) -> &'s Store {
+        self.store
     }
 
     /// Ends the reading. An error when it was cancelled, or when the copy could not be written.
@@ -112,11 +144,31 @@ impl<'f, 's> Intake<'f, 's> {
         if let Some(cancelled) = self.cancelled {
             return Err(cancelled.into());
         }
-        if let Some(error) = self.failed.take() {
-            return Err(Error::io("write a copy of", path)(error));
+        match self.failed.take() {
+            Some(Failed::Begin(error)) => return Err(error.into()),
+            Some(Failed::Write(error)) => return Err(Error::io("write a copy of", path)(error)),
+            None => {}
         }
         self.phase.advance(1, std::mem::take(&mut self.untold))?;
         Ok(())
+    }
+
+    /// Keeps bytes that were read. Those of a reader, whose size nobody knew, go to disk when they are too many for memory.
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), Failed> {
+        match &mut self.copy {
+            Copy::None | Copy::Expected(_) | Copy::Cloned(_) => Ok(()),
+            Copy::Memory(memory) if (memory.len() + bytes.len()) as u64 <= SMALL => {
+                memory.extend_from_slice(bytes);
+                Ok(())
+            }
+            Copy::Memory(memory) => {
+                let mut staged = self.store.storage().objects().stage().map_err(Failed::Begin)?;
+                staged.write_all(memory).and_then(|()| staged.write_all(bytes)).map_err(Failed::Write)?;
+                self.copy = Copy::Staged(staged);
+                Ok(())
+            }
+            Copy::Staged(staged) => staged.write_all(bytes).map_err(Failed::Write),
+        }
     }
 
     /// Ends with what was read, which is the blob. Returns what is to be kept; `None` when the store has it, which then counts as new.
@@ -124,15 +176,15 @@ impl<'f, 's> Intake<'f, 's> {
         let objects = self.store.storage().objects();
         let key = Store::blob_key(blob);
         let mut staged = match self.copy {
-            Copy::None { is_expected: false } => return Ok(None),
+            Copy::None => return Ok(None),
             Copy::Memory(bytes) => return stage_unless_present(self.store, path, &bytes, blob),
-            Copy::None { is_expected: true } => {
-                let size = self.file.metadata().map_err(Error::io("look at", path))?.len();
+            Copy::Expected(file) => {
+                let size = file.metadata().map_err(Error::io("look at", path))?.len();
                 if objects.head(&key)?.is_some_and(|found| found.size == size) && objects.touch(&key)? {
                     return Ok(None);
                 }
                 let mut staged = objects.stage()?;
-                copy_again(self.file, &mut *staged, path, blob)?;
+                copy_again(file, &mut *staged, path, blob)?;
                 staged
             }
             Copy::Staged(staged) | Copy::Cloned(staged) => staged,
@@ -188,23 +240,18 @@ impl Read for Intake<'_, '_> {
                 std::io::Error::other(cancelled)
             })?;
         }
-        let mut source = self.clone.as_ref().unwrap_or(self.file);
-        let count = source.read(buffer)?;
-        self.untold += count as u64;
-        let bytes = buffer.get(..count).unwrap_or_default();
-        let written = match &mut self.copy {
-            Copy::None { .. } | Copy::Cloned(_) => Ok(()),
-            Copy::Memory(memory) if (memory.len() + count) as u64 <= SMALL => {
-                memory.extend_from_slice(bytes);
-                Ok(())
-            }
-            // It grows while it is read, which is noticed in the end.
-            Copy::Memory(_) => Ok(()),
-            Copy::Staged(staged) => staged.write_all(bytes),
+        let count = match &mut self.input {
+            Input::File(file) => file.read(buffer)?,
+            Input::Clone(file) => file.read(buffer)?,
+            Input::Reader(reader) => reader.read(buffer)?,
         };
-        if let Err(error) = written {
-            let copy = std::io::Error::from(error.kind());
-            self.failed = Some(error);
+        self.untold += count as u64;
+        if let Err(failed) = self.keep(buffer.get(..count).unwrap_or_default()) {
+            let copy = match &failed {
+                Failed::Begin(error) => std::io::Error::other(error.to_string()),
+                Failed::Write(error) => error.kind().into(),
+            };
+            self.failed = Some(failed);
             return Err(copy);
         }
         Ok(count)

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::Quoted;
-use deb_parse::checksum::{HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
+use deb_parse::checksum::{HashKinds, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use deb_parse::control::FileEntry;
 use deb_parse::deb;
 
@@ -142,12 +142,12 @@ impl List<'_> {
 }
 
 /// The checksums to compute of a file so that all that are listed can be compared.
-pub(super) fn listed_hashes(entry: &FileEntry) -> HashSet {
-    HashSet { md5: entry.md5.is_some(), sha1: entry.sha1.is_some(), sha512: entry.sha512.is_some() }
+pub(super) fn listed_hashes(entry: &FileEntry) -> HashKinds {
+    HashKinds { md5: entry.md5.is_some(), sha1: entry.sha1.is_some(), sha512: entry.sha512.is_some() }
 }
 
 /// The checksums of bytes at hand.
-pub(super) fn hashes_of(bytes: &[u8], set: HashSet) -> Result<Hashes, deb_parse::Error> {
+pub(super) fn hashes_of(bytes: &[u8], set: HashKinds) -> Result<Hashes, deb_parse::Error> {
     let mut hasher = Hasher::new(set)?;
     hasher.update(bytes);
     Ok(hasher.finish())
@@ -195,7 +195,7 @@ pub(super) fn read_listed<'a>(
 }
 
 /// The checksums of what is read to its end.
-fn hashes_of_all(input: &mut impl std::io::Read, set: HashSet) -> Result<Hashes, deb_parse::Error> {
+fn hashes_of_all(input: &mut impl std::io::Read, set: HashKinds) -> Result<Hashes, deb_parse::Error> {
     let mut hasher = Hasher::new(set)?;
     let mut buffer = vec![0; 256 << 10];
     loop {

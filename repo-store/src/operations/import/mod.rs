@@ -1,8 +1,10 @@
+mod add_error;
 mod attest;
 mod intake;
 mod listed;
 mod origin;
 mod plan;
+mod reader;
 mod source;
 mod upload;
 
@@ -43,10 +45,12 @@ use crate::storage::{FileFault, Key, Staged, StorageError};
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted, Transaction};
 
+pub use add_error::{AddError, RefusedFiles};
 use listed::{Checksums, List, listed_hashes};
 pub(crate) use origin::{DropFolder, Origin};
 pub use plan::ImportPlan;
 pub(crate) use plan::plan_import;
+pub(crate) use reader::add_reader;
 use source::InUpload;
 pub(crate) use upload::{is_whole, members};
 
@@ -96,9 +100,9 @@ impl AddOptions {
 
 /// What became of the files.
 ///
-/// That there is a report does not mean that the files were taken: look at [`refused`](Self::refused), or ask for
-/// [`into_result`](Self::into_result).
-#[derive(Debug)]
+/// With [`keep_going`](AddOptions::keep_going), and in a plan, that there is a report does not mean that all files were taken: look at
+/// [`refused`](Self::refused), or ask for [`into_result`](Self::into_result).
+#[derive(Debug, serde::Serialize)]
 #[must_use = "files may have been refused: look at `refused`, or call `into_result`"]
 pub struct AddReport {
     /// Files that were taken, in the order in which they were given.
@@ -123,7 +127,8 @@ impl AddReport {
 }
 
 /// A package that was taken.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
 pub struct Added {
     /// The file: as given, or one that an upload as given lists.
     pub file: Utf8PathBuf,
@@ -142,7 +147,8 @@ pub struct Added {
 }
 
 /// A file that was not taken.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
+#[non_exhaustive]
 pub struct Refused {
     /// The file as given.
     pub file: Utf8PathBuf,
@@ -159,10 +165,11 @@ pub(crate) fn add(
     files: &[Utf8PathBuf],
     options: &AddOptions,
     context: &Context,
-) -> Result<AddReport, Error> {
+) -> Result<AddReport, AddError> {
     let origin = Origin::paths(options.refuse_links);
     let files = Files::given(files, origin, context);
-    add_from(store, origin, repository, &files, options, context)
+    let report = add_from(store, origin, repository, &files, options, context)?;
+    AddError::of_report(report, options)
 }
 
 /// [`add`](Store::add), of files that lie there.
@@ -350,9 +357,23 @@ fn read_package<'a>(
     upload: Option<&InUpload<'_>>,
     request: &Request<'_>,
 ) -> Result<Candidate<'a>, Error> {
-    let options = request.options;
     let (file, before) = request.origin.open(path)?;
-    let mut intake = Intake::begin(store, request, (path, &file, before.len()))?;
+    let intake = Intake::begin(store, request, (path, &file, before.len()))?;
+    take_package(repository, path, intake, upload, request, |package| {
+        changed_while_read(path, &file, &before, package.size)
+    })
+}
+
+/// Reads a package to its end. `check` is asked once it is read.
+fn take_package<'a>(
+    repository: &RepositorySettings,
+    path: &Utf8Path,
+    mut intake: Intake<'_, 'a>,
+    upload: Option<&InUpload<'_>>,
+    request: &Request<'_>,
+    check: impl FnOnce(&deb::Package) -> Result<(), Error>,
+) -> Result<Candidate<'a>, Error> {
+    let (store, options) = (intake.store(), request.options);
     let mut read_options = match (repository.contents, options.check_data) {
         (true, _) => Manifest::options(store.limits()),
         (false, true) => deb::Options::default(),
@@ -363,7 +384,7 @@ fn read_package<'a>(
     let read = store.package_reader().read_package(&mut intake, &read_options);
     intake.ended(path)?;
     let package = read.map_err(|source| Error::package(path, source))?;
-    changed_while_read(path, &file, &before, package.size)?;
+    check(&package)?;
     // The installer, which unpacks `.udeb` packages, makes directories that are missing.
     if let Some(problem) = package.unpack_problem.clone().filter(|_| path.extension() != Some("udeb")) {
         return Err(Error::Import(ImportError::NotUnpackable { file: path.to_owned(), problem }));

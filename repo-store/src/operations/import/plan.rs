@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{AddOptions, AddReport, Files, Origin, ReadFiles, add_read, read_all};
+use super::{AddError, AddOptions, AddReport, Files, Origin, ReadFiles, add_read, read_all};
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
 use crate::history::revision::Revision;
@@ -70,12 +70,13 @@ impl ImportPlan {
     /// # Errors
     /// [`ChangeError::Outdated`] when the repository has changed since the plan was made, or the files have. Otherwise those of
     /// [`Store::add`].
-    pub fn apply(&self, store: &Store, context: &Context) -> Result<AddReport, Error> {
+    pub fn apply(&self, store: &Store, context: &Context) -> Result<AddReport, AddError> {
         let ImportRequest { settings, files, options } = &self.request;
         let origin = Origin::paths(options.refuse_links);
         let files = Files::given(files, origin, context);
         let read = read_all(store, settings, &files, (origin, options, true), context)?;
-        add_read(store, settings, read, (options, Some(self)), context)
+        let report = add_read(store, settings, read, (options, Some(self)), context)?;
+        AddError::of_report(report, options)
     }
 
     /// Makes the same plan from the present state of the repository and of the files.

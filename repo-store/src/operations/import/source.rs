@@ -2,7 +2,7 @@
 
 use apt_index::IndexedFile;
 use camino::Utf8Path;
-use deb_parse::checksum::{HashSet, Hashes};
+use deb_parse::checksum::{HashKinds, Hashes};
 use deb_parse::control::{ChangesFile, Dsc, Fields as _, FileEntry, SourcesStanza};
 use deb_parse::{Limits, PackageName, SourceName, deb822};
 
@@ -61,7 +61,7 @@ pub(super) fn read_source<'a>(
 
     // An index lists a checksum of all files or of none.
     let all = |has: fn(&FileEntry) -> bool| dsc.files().iter().all(has);
-    let indexed = HashSet {
+    let indexed = HashKinds {
         md5: all(|entry| entry.md5.is_some()),
         sha1: all(|entry| entry.sha1.is_some()),
         sha512: false,
@@ -166,7 +166,7 @@ fn lists_where(record: &Record, entry: &FileEntry, is_named: impl Fn(&str) -> bo
     })
 }
 
-fn indexed_file(name: &str, hashes: &Hashes, indexed: HashSet) -> IndexedFile {
+fn indexed_file(name: &str, hashes: &Hashes, indexed: HashKinds) -> IndexedFile {
     IndexedFile {
         name: name.to_owned(),
         size: hashes.size,

@@ -58,20 +58,22 @@ impl Default for IncomingOptions {
 }
 
 /// What became of the files in a drop folder.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
+#[non_exhaustive]
 pub struct IncomingReport {
     /// What was taken and what was refused. Refused files lie in the folder `rejected`, each with a file that says why.
     pub report: AddReport,
     /// Files left alone, and why.
-    pub left: Vec<Left>,
+    pub left: Vec<SkippedFile>,
     /// Why refused files could not be moved to `rejected` and still lie in the folder: the first reason. What was taken is taken all
     /// the same.
     pub not_moved: Option<Error>,
 }
 
 /// A file left where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SkippedFile {
     /// The file.
     pub file: Utf8PathBuf,
     /// Why.
@@ -80,7 +82,7 @@ pub struct Left {
     pub is_known: bool,
 }
 
-impl Left {
+impl SkippedFile {
     fn new(file: Utf8PathBuf, why: &'static str) -> Self {
         Self { file, why, is_known: false }
     }
@@ -103,7 +105,7 @@ pub(crate) fn take_incoming(
         Found::sort(&opened, &names, repository.uploaders.is_some(), context.now.as_second());
     let no_text = opened.handle().at("").names_that_are_no_text().map_err(Error::io("list", folder))?;
     let no_text = no_text.into_iter().map(|name| opened.handle().path().join(name));
-    left.extend(no_text.map(|file| Left::new(file, "has a name that is not UTF-8")));
+    left.extend(no_text.map(|file| SkippedFile::new(file, "has a name that is not UTF-8")));
     let add = AddOptions {
         keep_going: true,
         check_data: true,
@@ -131,7 +133,7 @@ pub(crate) fn take_incoming(
         };
         if let Some(why) = why {
             arriving.insert(one.file.clone());
-            left.push(Left::new(one.file, why));
+            left.push(SkippedFile::new(one.file, why));
         } else {
             refused.push(one);
         }
@@ -171,7 +173,7 @@ struct Emptying<'a> {
     added: BTreeSet<&'a Utf8PathBuf>,
     /// What an upload lists that is not complete yet.
     others_need: BTreeSet<&'a Utf8PathBuf>,
-    left: &'a mut Vec<Left>,
+    left: &'a mut Vec<SkippedFile>,
 }
 
 impl Emptying<'_> {
@@ -203,7 +205,7 @@ impl Emptying<'_> {
                 // That keeps nothing else from being taken out, and what was taken is in the store.
                 Err(Error::Storage(StorageError::Io { path, source, .. })) if is_forbidden(&source) => {
                     let why = "was taken and may not be removed by the user who runs this";
-                    self.left.push(Left::new(path, why));
+                    self.left.push(SkippedFile::new(path, why));
                 }
                 result => result?,
             }
@@ -242,7 +244,7 @@ fn remove_taken(folder: &DropFolder, mut taken: Vec<&Seen>) -> Result<(), Error>
 struct Found {
     /// Packages and uploads to add, each with what it looked like and behind it the files that come with it.
     candidates: BTreeMap<Utf8PathBuf, Vec<Seen>>,
-    left: Vec<Left>,
+    left: Vec<SkippedFile>,
 }
 
 impl Found {
@@ -256,7 +258,7 @@ impl Found {
             let file = folder.handle().path().join(name);
             let first = look(folder, &file);
             if let Some(why) = why_left(folder, &first) {
-                found.left.push(Left::new(file, why));
+                found.left.push(SkippedFile::new(file, why));
                 continue;
             }
             let mut seen = Vec::new();
@@ -310,7 +312,7 @@ impl Found {
                 Name::Unfinished => "is still being written",
                 Name::Other => why_no_file(&look(folder, &file)).unwrap_or("is not a package or an upload"),
             };
-            found.left.push(Left::new(file, why));
+            found.left.push(SkippedFile::new(file, why));
         }
         found
     }

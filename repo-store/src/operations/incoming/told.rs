@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Left;
+use super::SkippedFile;
 use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::operations::import::DropFolder;
@@ -18,7 +18,7 @@ pub(super) fn mark_known(
     store: &Store,
     repository: &RepositoryName,
     folder: &DropFolder,
-    left: &mut [Left],
+    left: &mut [SkippedFile],
     dry_run: bool,
 ) -> Result<(), Error> {
     let status = folder.handle().status().map_err(Error::io("look at", folder.handle().path()))?;

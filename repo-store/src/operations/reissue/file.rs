@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use deb_parse::checksum::{HashSet, Hasher, Hashes};
+use deb_parse::checksum::{HashKinds, Hasher, Hashes};
 use deb_parse::control::BinaryControl;
 use deb_parse::deb822::ParagraphBuf;
 use deb_parse::{Component, deb};
@@ -65,7 +65,7 @@ pub(super) fn write<'s>(
 ) -> Result<NewFile<'s>, Error> {
     let failed = |source: deb_parse::Error| failed(good.key(), source);
     let mut staged = store.storage().objects().stage()?;
-    let hasher = Hasher::new(HashSet::default()).map_err(failed)?;
+    let hasher = Hasher::new(HashKinds::default()).map_err(failed)?;
     let mut output = HashedOutput { staged: &mut *staged, hasher };
     deb::replace_control(store.open_blob(good.blob())?, control, &mut output, store.limits())
         .map_err(failed)?;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use jiff::Timestamp;
-pub use plan::{Reason, RetentionPlan, Verdict};
+pub use plan::{RetentionPlan, RetentionReason, RetentionVerdict};
 pub use rule::RetentionRule;
 
 use crate::error::Error;
@@ -62,15 +62,15 @@ pub(crate) fn plan_retention(
             let Some(rule) = rules.iter().find(|rule| rule.class.contains(&record)) else { continue };
             let held_by = || elsewhere_holding(&elsewhere, rule, &record);
             let reason = match rule.keep_versions {
-                _ if place == 1 => Some(Reason::Newest),
-                _ if keyrings.contains(record.blob()) => Some(Reason::Keyring),
-                _ if rule.is_unlimited() => Some(Reason::Unlimited),
-                Some(keep) if place <= keep => Some(Reason::AmongNewest { place, keep }),
-                _ => held_by().map(Reason::KeptBy),
+                _ if place == 1 => Some(RetentionReason::Newest),
+                _ if keyrings.contains(record.blob()) => Some(RetentionReason::Keyring),
+                _ if rule.is_unlimited() => Some(RetentionReason::Unlimited),
+                Some(keep) if place <= keep => Some(RetentionReason::AmongNewest { place, keep }),
+                _ => held_by().map(RetentionReason::KeptBy),
             };
             let reason = match reason {
                 Some(reason) => Some(reason),
-                None => tags.holding(suite, &record)?.map(Reason::Tagged),
+                None => tags.holding(suite, &record)?.map(RetentionReason::Tagged),
             };
             let versions = rule.keep_versions.map(|keep| (place, keep));
             let reason = reason.unwrap_or_else(|| {
@@ -78,9 +78,9 @@ pub(crate) fn plan_retention(
                     ages.ask(suite, record.key(), keep_for);
                     waiting.push((suite.clone(), verdicts.len(), keep_for));
                 }
-                Reason::Beyond { versions, age: None }
+                RetentionReason::Beyond { versions, age: None }
             });
-            verdicts.push(Verdict { record, reason });
+            verdicts.push(RetentionVerdict { record, reason });
         }
         plan.verdicts.insert(suite.clone(), verdicts);
     }
@@ -88,11 +88,11 @@ pub(crate) fn plan_retention(
     let ages = ages.find(store, repository, now)?;
     for (suite, place, keep_for) in waiting {
         let verdict = plan.verdicts.get_mut(&suite).and_then(|verdicts| verdicts.get_mut(place));
-        if let Some(Verdict { record, reason }) = verdict {
+        if let Some(RetentionVerdict { record, reason }) = verdict {
             let since = ages.since(&suite, record.key()).unwrap_or(now);
             if now.duration_since(since) < keep_for {
-                *reason = Reason::Recent { since };
-            } else if let Reason::Beyond { age, .. } = reason {
+                *reason = RetentionReason::Recent { since };
+            } else if let RetentionReason::Beyond { age, .. } = reason {
                 *age = Some((since, keep_for));
             }
         }

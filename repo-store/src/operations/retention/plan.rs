@@ -29,7 +29,7 @@ pub struct RetentionPlan {
     #[serde(serialize_with = "maybe_as_text")]
     pub(super) base: Option<CommitId>,
     #[serde(serialize_with = "verdicts_as_list")]
-    pub(super) verdicts: BTreeMap<SuiteName, Vec<Verdict>>,
+    pub(super) verdicts: BTreeMap<SuiteName, Vec<RetentionVerdict>>,
     #[serde(skip)]
     pub(super) weekly: Vec<WeeklyFreeze>,
     /// How many package files each suite holds, matched or not.
@@ -52,7 +52,7 @@ impl RetentionPlan {
 
     /// Returns the verdict on every package file that a rule matches, by suite, in the order of keys.
     #[must_use]
-    pub fn verdicts(&self) -> &BTreeMap<SuiteName, Vec<Verdict>> {
+    pub fn verdicts(&self) -> &BTreeMap<SuiteName, Vec<RetentionVerdict>> {
         &self.verdicts
     }
 
@@ -77,7 +77,7 @@ impl RetentionPlan {
     }
 
     /// What would go.
-    pub fn going(&self) -> impl Iterator<Item = (&SuiteName, &Verdict)> {
+    pub fn going(&self) -> impl Iterator<Item = (&SuiteName, &RetentionVerdict)> {
         let all =
             self.verdicts.iter().flat_map(|(suite, all)| all.iter().map(move |verdict| (suite, verdict)));
         all.filter(|(_, verdict)| !verdict.stays())
@@ -111,7 +111,7 @@ struct PlannedVerdict<'a> {
 }
 
 fn verdicts_as_list<S: serde::Serializer>(
-    verdicts: &BTreeMap<SuiteName, Vec<Verdict>>,
+    verdicts: &BTreeMap<SuiteName, Vec<RetentionVerdict>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let all = verdicts.iter().flat_map(|(suite, all)| all.iter().map(move |verdict| (suite, verdict)));
@@ -125,25 +125,26 @@ fn verdicts_as_list<S: serde::Serializer>(
 
 /// What becomes of one package file in one suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+#[non_exhaustive]
+pub struct RetentionVerdict {
     /// The package file.
     pub record: Arc<Record>,
     /// Why it stays or goes.
-    pub reason: Reason,
+    pub reason: RetentionReason,
 }
 
-impl Verdict {
+impl RetentionVerdict {
     /// Whether it stays.
     #[must_use]
     pub fn stays(&self) -> bool {
-        !matches!(self.reason, Reason::Beyond { .. })
+        !matches!(self.reason, RetentionReason::Beyond { .. })
     }
 }
 
 /// Why a package file stays or goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum RetentionReason {
     /// Stays: it is the newest version, or the only one. Retention never removes that.
     Newest,
     /// Stays: it is among the newest versions that are kept.
@@ -175,7 +176,7 @@ pub enum Reason {
     },
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RetentionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let day = |time: &Timestamp| time.strftime("%Y-%m-%d").to_string();
         match self {
