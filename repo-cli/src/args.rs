@@ -1,4 +1,6 @@
 mod alone;
+#[cfg(test)]
+mod documentation;
 
 use std::ffi::OsString;
 

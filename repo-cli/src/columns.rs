@@ -1,6 +1,6 @@
 //! The columns of listings of packages, which people choose.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use deb_parse::{PackageName, SuiteName, Version};
@@ -277,7 +277,7 @@ impl PackageListing {
     }
 
     /// Returns the fields of a package that are columns, for JSON; `None` when no field is.
-    pub(crate) fn fields(&mut self, record: &Record) -> Option<serde_json::Map<String, serde_json::Value>> {
+    pub(crate) fn fields(&mut self, record: &Record) -> Option<BTreeMap<String, String>> {
         let mut fields = None;
         for (column, is_present) in self.columns.iter().zip(&mut self.present) {
             let value = match column {
@@ -286,8 +286,8 @@ impl PackageListing {
                 _ => continue,
             };
             *is_present |= value.is_some();
-            let fields: &mut serde_json::Map<_, _> = fields.get_or_insert_default();
-            fields.extend(value.map(|value| (column.name().to_owned(), value.into())));
+            let fields: &mut BTreeMap<_, _> = fields.get_or_insert_default();
+            fields.extend(value.map(|value| (column.name().to_owned(), value)));
         }
         fields
     }

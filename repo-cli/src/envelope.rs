@@ -12,19 +12,24 @@ const STATEMENT: &str = "application/vnd.in-toto+json";
 
 /// A statement with its signatures.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Envelope {
-    payload_type: &'static str,
+    /// The statement (in-toto) in base64
     payload: String,
+    /// The type of the statement
+    payload_type: &'static str,
+    /// One entry, with the signatures of all keys
     signatures: [EnvelopeSignature; 1],
 }
 
 /// The signatures of all keys: an armored OpenPGP message, as in `Release.gpg`, over the [bytes that are signed](pae).
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EnvelopeSignature {
-    /// The fingerprints of the keys, separated by blanks.
+    /// The fingerprints of the keys, separated by blanks
     keyid: String,
-    /// The armored message in base64.
+    /// The armored OpenPGP message in base64
     sig: String,
 }
 

@@ -449,16 +449,19 @@ pub(crate) enum Failure {
 
 /// A failure as it is reported: its text, and what programs decide by.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Report {
-    /// Stays the same in every later version.
+    /// The code, such as `E-CONFIG`, which stays the same in every later version
     pub(crate) code: Cow<'static, str>,
+    /// What went wrong, for people
     pub(crate) message: String,
+    /// What to do about it
     pub(crate) hint: Option<String>,
-    /// The file that is concerned, where there is one.
+    /// The file that has the error
     pub(crate) file: Option<String>,
-    /// The line in it, from 1.
+    /// The line in the file, from 1
     pub(crate) line: Option<u64>,
-    /// The character in that line, from 1, where it is known.
+    /// The character in the line, from 1; absent where it is not known
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) column: Option<u64>,
     /// The line with a mark below what is wrong, for people.

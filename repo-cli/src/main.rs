@@ -18,6 +18,9 @@ mod front;
 mod guard;
 mod hooks;
 mod journal;
+#[cfg(test)]
+mod json_schemas;
+mod json_value;
 mod key_check;
 mod moment;
 mod nearest;

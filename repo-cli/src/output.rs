@@ -12,6 +12,8 @@ use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageKind;
+
+use crate::json_value::JsonDocument;
 pub(crate) use color::{ColorChoice, Style};
 pub(crate) use escape::escape_for_terminal;
 use json::Document;
@@ -30,11 +32,33 @@ use crate::progress::{Shown, Watch};
 
 /// Something that a command went on in spite of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Warning {
-    /// Stays the same in every later version.
+    /// The code, such as `W-CLOCK`, which stays the same in every later version
     pub(crate) code: &'static str,
+    /// What the warning is about, for people
     pub(crate) message: String,
 }
+
+/// The document of `--help`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct HelpJson {
+    /// The help, for people
+    help: String,
+}
+
+impl JsonDocument for HelpJson {}
+
+/// The document of `--version`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct VersionJson<'a> {
+    /// The name of the program and its version
+    version: &'a str,
+}
+
+impl JsonDocument for VersionJson<'_> {}
 
 /// Where everything is printed. Only this module writes to the terminal.
 ///
@@ -68,10 +92,10 @@ pub(crate) fn usage(message: &clap::Error, json: bool, color: ColorChoice) -> Ex
         let output = Output::new(true, false, ColorChoice::Never);
         match message.kind() {
             UsageKind::DisplayHelp => {
-                output.result(&serde_json::json!({ "help": message.to_string() }), || {});
+                output.result(&HelpJson { help: message.to_string() }, || {});
             }
             UsageKind::DisplayVersion => {
-                output.result(&serde_json::json!({ "version": message.to_string().trim_end() }), || {});
+                output.result(&VersionJson { version: message.to_string().trim_end() }, || {});
             }
             _ => {
                 output.talk().note(usage_text(message).trim_end());
@@ -178,9 +202,15 @@ impl Output {
     /// Gives the result: the content of the JSON document, if that was asked for, or else what `text` prints.
     ///
     /// The document is printed at the end of the command. A later result replaces the one before.
-    pub(crate) fn result<T: Serialize>(&self, content: &T, text: impl FnOnce()) {
+    pub(crate) fn result<T: JsonDocument>(&self, content: &T, text: impl FnOnce()) {
         let Some(document) = &self.json else { return text() };
-        match Document::of(content) {
+        // Maps of this library are sorted.
+        let made = if T::IS_SORTED {
+            serde_json::to_value(content).and_then(|sorted| Document::of(&sorted))
+        } else {
+            Document::of(content)
+        };
+        match made {
             Ok(made) => document.borrow_mut().replace_by(made),
             Err(error) => self.cannot_write(error.into()),
         }

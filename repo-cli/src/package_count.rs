@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_store::{Difference, Record, RecordKey};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::output::count;
 
 /// How many packages there are, and how many files: a version for several architectures is one package with several files. Neither is counted
 /// once more for each suite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PackageCount {
-    packages: usize,
+    /// The number of package files
     files: usize,
+    /// The number of packages
+    packages: usize,
 }
 
 impl PackageCount {
@@ -27,6 +30,11 @@ impl PackageCount {
         let mut counter = PackageCounter::default();
         keys.into_iter().for_each(|key| counter.push(key));
         counter.count
+    }
+
+    /// Writes the packages before the files, as the documents of `add` always had them.
+    pub(crate) fn packages_first<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([("packages", self.packages), ("files", self.files)])
     }
 
     /// Returns how many packages there are.
@@ -87,9 +95,12 @@ impl PackageCounter {
 
 /// How much a change takes out and brings in.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ChangeCount {
-    pub(crate) removed: PackageCount,
+    /// How much it brings in
     pub(crate) added: PackageCount,
+    /// How much it takes out
+    pub(crate) removed: PackageCount,
 }
 
 impl ChangeCount {

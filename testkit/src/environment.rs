@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::deb::Builder;
 use tempfile::TempDir;
 
-use crate::{Output, Server};
+use crate::{Output, Schema, Server};
 
 /// A directory of its own for one test, and the program under test in it with nothing inherited from the machine.
 ///
@@ -81,7 +81,8 @@ impl Environment {
     #[must_use]
     pub fn other(&self, words: &[&str]) -> Command {
         let (program, arguments) = words.split_first().expect("a program");
-        if words.contains(&"faketime") {
+        // It may stand in a line of words that another program runs.
+        if words.iter().any(|word| word.contains("faketime")) {
             crate::faketime::remove_leftovers();
         }
         let mut command = Command::new(program);
@@ -107,12 +108,15 @@ impl Environment {
         self.finish(&mut command)
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to its end. What the program prints with `--json` must be what its schema says.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// When it cannot be started, or its document does not fit the schema.
     pub fn finish(&self, command: &mut Command) -> Output {
         let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        if command.get_program() == self.binary.as_str() {
+            check_document(command, &output.stdout);
+        }
         Output::new(
             output.status,
             &output.stdout,
@@ -180,5 +184,22 @@ impl Environment {
     #[must_use]
     pub fn serve(&self) -> Server {
         Server::start(self.command().args(["serve", "--listen", "127.0.0.1:0"]))
+    }
+}
+
+/// Checks a document against its schema. A server that is asked has a schema of its own, and help and versions have none.
+fn check_document(command: &Command, stdout: &[u8]) {
+    let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    let is_remote = arguments.iter().any(|argument| argument == "--remote")
+        || command.get_envs().any(|(name, _)| name == "REPO_REMOTE");
+    let Ok(document) = serde_json::from_slice::<serde_json::Value>(stdout) else { return };
+    let is_text = ["help", "version"].iter().any(|field| document[field].is_string());
+    if is_remote || is_text || document["format"] != 1 {
+        return;
+    }
+    if let Some(schema) = Schema::of(&arguments)
+        && let Err(fault) = schema.check(&document)
+    {
+        panic!("{arguments:?}: {fault}: {document}");
     }
 }

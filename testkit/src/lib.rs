@@ -1,17 +1,19 @@
 //! What the tests of this workspace share: a place of their own to run in, small packages, a server, a real apt.
 //!
 //! Everything here panics when it fails: it is called by tests only.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod apt;
 pub mod builders;
 mod environment;
 mod faketime;
 mod machine;
+mod one_day;
 mod output;
 pub mod package;
 mod port;
 pub mod receiver;
+mod schema;
 mod script;
 mod server;
 mod source;
@@ -20,9 +22,11 @@ mod tree;
 pub use apt::Apt;
 pub use environment::Environment;
 pub use machine::Machine;
+pub use one_day::on_one_day;
 pub use output::Output;
 pub use port::Port;
 pub use rustix::process::Signal;
+pub use schema::Schema;
 pub use script::script;
 pub use server::Server;
 pub use source::Source;

@@ -223,3 +223,20 @@ fn families_of_errors_are_small() {
     }
     assert!(large.is_empty(), "{large:?}");
 }
+
+#[test]
+fn every_document_has_a_type() {
+    let source = root().join("repo-cli/src");
+    let mut seen = 0;
+    for path in sources(&source) {
+        let relative = path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
+        // Only tests have schemas, and what schemars does not derive of them is written by hand.
+        if relative.starts_with("json_schemas") || relative == "json_value/schema.rs" {
+            continue;
+        }
+        let code = code(&fs::read_to_string(&path).unwrap());
+        assert!(!code.contains("json!("), "{relative} makes JSON without a type");
+        seen += code.matches("JsonDocument for ").count();
+    }
+    assert!(seen > 60, "only {seen} types of documents were found");
+}

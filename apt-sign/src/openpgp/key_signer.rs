@@ -63,7 +63,7 @@ pub trait KeySigner: Send + Sync {
     /// Whatever keeps the key from signing.
     fn sign(&self, text: &[u8], form: SignatureForm, time: SystemTime) -> Result<KeySignatures, Error>;
 
-    /// Returns how far ahead of `time` the signatures may be dated: a program goes by its own clock.
+    /// Returns how far ahead of the clock of this machine the signatures may be dated: a program goes by its own clock.
     fn clock_tolerance(&self) -> Duration {
         Duration::ZERO
     }

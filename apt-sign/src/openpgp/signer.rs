@@ -8,7 +8,7 @@ use crate::{Error, Fingerprint, KeyProblem, PublicKeys, Signed, Signer, check_te
 use std::{
     collections::BTreeSet,
     fmt,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 /// Signs with one or more keys.
@@ -160,7 +160,7 @@ impl Signer for OpenPgpSigner {
     }
 
     /// Signs as [`Signer::sign`] has it, but that a program goes by its own clock, which may be ahead of
-    /// `time` by no more than what the call takes and ten seconds.
+    /// `time`, or of the clock of this machine when it has signed, by no more than ten seconds.
     fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error> {
         check_text(text)?;
         // Before any program runs: clients would refuse what it returns.
@@ -169,15 +169,15 @@ impl Signer for OpenPgpSigner {
                 return Err(Error::Key { fingerprint: key.certificate().fingerprint(), problem });
             }
         }
-        let start = Instant::now();
         // The newline before the signature belongs to the frame. With our own as well, gpgv would give back one
         // too many.
         let framed = text.strip_suffix(b"\n").unwrap_or(text);
         let inline = inline(framed, &self.signatures(framed, SignatureForm::Text, time)?)?;
         let detached = self.signatures(text, SignatureForm::Binary, time)?.armored()?;
         let tolerance = self.keys.iter().map(|key| key.clock_tolerance()).max().unwrap_or_default();
-        let passed = if tolerance == Duration::ZERO { tolerance } else { start.elapsed() + tolerance };
-        let verified_at = time.checked_add(passed).unwrap_or(time);
+        // It may have taken long to come here from `time`, to wait for others and to make the text.
+        let latest = if tolerance == Duration::ZERO { time } else { time.max(SystemTime::now()) };
+        let verified_at = latest.checked_add(tolerance).unwrap_or(latest);
         Signed::verify(text.to_vec(), inline, detached, &self.keyring, verified_at)
     }
 

@@ -6,11 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use repo_config::{FromText as _, InvalidValue, Url};
 use repo_serve::hashes_for_other_servers;
 use repo_store::{HolderName, NewToken, RepositoryName, RepositorySettings, TokenEntry, TokenScope};
+use serde::Serialize;
 
 use super::client_config::{Setup, address, paste};
 use crate::args::{RowArguments, RowLimits as _, argument};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output, count, joined};
 use crate::session::Session;
 
@@ -213,19 +215,19 @@ fn add(
     let auth = setup.auth_entry(login.0, login.1);
     let line = invited_to.map(|_| paste::line(session, arguments.url.as_ref(), &script, Some(login)));
     let line = line.transpose()?;
-    let document = serde_json::json!({
-        "repository": repository.name.as_str(),
-        "holder": holder.as_str(),
-        "id": token.id(),
-        "token": token.expose(),
-        "expires": new.expires.map(clock::rfc_3339),
-        "groups": groups.iter().map(HolderName::as_str).collect::<Vec<_>>(),
-        "scopes": scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "auth_path": reads.then(|| setup.auth_path()),
-        "auth": reads.then_some(&auth),
-        "line": line,
-        "dry_run": false,
-    });
+    let document = NewTokenJson {
+        auth: reads.then_some(&auth),
+        auth_path: reads.then(|| setup.auth_path()),
+        dry_run: false,
+        expires: new.expires.map(Time),
+        groups: Text::all(groups),
+        holder: Text(holder),
+        id: token.id(),
+        line: line.as_deref(),
+        repository: Text(&repository.name),
+        scopes: scopes.iter().map(ToString::to_string).collect(),
+        token: token.expose(),
+    };
     if is_plain {
         output.warn(
             "W-PLAIN-LOGIN",
@@ -261,11 +263,103 @@ fn add(
     Ok(Outcome::Done)
 }
 
+/// The document of `access add` and `access invite`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct NewTokenJson<'a> {
+    /// The content of the file with the login; null for a token that does not read
+    auth: Option<&'a String>,
+    /// The path of the file with the login; null for a token that does not read
+    auth_path: Option<String>,
+    /// Whether nothing was changed: false
+    dry_run: bool,
+    /// When the token expires; null when it never does
+    expires: Option<Time>,
+    /// The groups of the holder
+    groups: Vec<Text<&'a HolderName>>,
+    /// The holder of the token
+    holder: Text<&'a HolderName>,
+    /// The id of the token, which is not secret
+    id: &'a str,
+    /// A command line that sets up the machine of the holder; null for `add`
+    line: Option<&'a str>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// What the token may do in the interface for programs; empty for a token that reads
+    scopes: Vec<String>,
+    /// The token itself, which is secret and is not shown again
+    token: &'a str,
+}
+
+impl JsonDocument for NewTokenJson<'_> {}
+
+/// The document of `access revoke`, and of `access add` and `access invite` with `--dry-run`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct HolderJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The holder of the token
+    holder: Text<&'a HolderName>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+}
+
+impl JsonDocument for HolderJson<'_> {}
+
+/// The document of `access rename`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RenamedHolderJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The holder's name before
+    from: Text<&'a HolderName>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// The holder's new name
+    to: Text<&'a HolderName>,
+}
+
+impl JsonDocument for RenamedHolderJson<'_> {}
+
+/// The document of `access list`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct TokensJson<'a> {
+    /// The tokens
+    tokens: Vec<TokenJson<'a>>,
+}
+
+impl JsonDocument for TokensJson<'_> {}
+
+/// A token, without what is secret.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct TokenJson<'a> {
+    /// Whether it has expired
+    expired: bool,
+    /// When it expires; null when it never does
+    expires: Option<Time>,
+    /// The groups of the holder
+    groups: Vec<String>,
+    /// The holder of the token
+    holder: Text<HolderName>,
+    /// The id of the token, which is not secret
+    id: String,
+    /// When it was made
+    made: Time,
+    /// Who made it
+    made_by: String,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// What the token may do in the interface for programs; empty for a token that reads
+    scopes: Vec<String>,
+}
+
 /// Prints for whom a token would be made, and what for.
 fn say_dry_run((repository, holder): (&RepositoryName, &HolderName), scopes: &[TokenScope], output: &Output) {
-    let document = serde_json::json!({
-        "repository": repository.as_str(), "holder": holder.as_str(), "dry_run": true,
-    });
+    let document = HolderJson { dry_run: true, holder: Text(holder), repository: Text(repository) };
     output.result(&document, || {});
     output.say(&format!("would make a token for {holder} to {} {repository}", purpose(scopes)));
 }
@@ -291,17 +385,17 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
         for entry in session.store.tokens(name)?.entries() {
             let TokenEntry { id, holder, made, made_by, expires, groups, scopes, .. } = entry;
             let groups: Vec<&str> = groups.iter().map(HolderName::as_str).collect();
-            documents.push(serde_json::json!({
-                "repository": name.as_str(),
-                "holder": holder.as_str(),
-                "id": id,
-                "made": clock::rfc_3339(*made),
-                "made_by": made_by,
-                "expires": expires.map(clock::rfc_3339),
-                "expired": !entry.counts_at(now),
-                "groups": groups,
-                "scopes": scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            }));
+            documents.push(TokenJson {
+                expired: !entry.counts_at(now),
+                expires: expires.map(Time),
+                groups: groups.iter().map(ToString::to_string).collect(),
+                holder: Text(holder.clone()),
+                id: id.clone(),
+                made: Time(*made),
+                made_by: made_by.clone(),
+                repository: Text(name),
+                scopes: scopes.iter().map(ToString::to_string).collect(),
+            });
             let end = match expires {
                 None => "never".to_owned(),
                 Some(end) if entry.counts_at(now) => clock::minute(*end),
@@ -320,7 +414,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
             ]);
         }
     }
-    output.result(&serde_json::json!({ "tokens": documents }), || {
+    output.result(&TokensJson { tokens: documents }, || {
         let head = [
             Column::text("REPOSITORY"),
             Column::text("HOLDER"),
@@ -348,7 +442,7 @@ fn revoke(arguments: &RevokeArguments, session: &Session, output: &Output) -> Re
     } else {
         session.store.revoke_token(name, holder, &session.context())?;
     }
-    let document = serde_json::json!({ "repository": name.as_str(), "holder": holder.as_str(), "dry_run": arguments.dry_run });
+    let document = HolderJson { dry_run: arguments.dry_run, holder: Text(holder), repository: Text(name) };
     output.result(&document, || {});
     let verb = if arguments.dry_run { "would revoke" } else { "revoked" };
     output.say(&format!("{verb} the token of {holder} for {name}"));
@@ -368,12 +462,8 @@ fn rename(arguments: &RenameArguments, session: &Session, output: &Output) -> Re
         session.store.rename_token(name, (holder, to), &session.context())?;
         session.store.rename_approver(name, (holder, to))?;
     }
-    let document = serde_json::json!({
-        "repository": name.as_str(),
-        "from": holder.as_str(),
-        "to": to.as_str(),
-        "dry_run": dry_run,
-    });
+    let document =
+        RenamedHolderJson { dry_run: *dry_run, from: Text(holder), repository: Text(name), to: Text(to) };
     output.result(&document, || {});
     let verb = if *dry_run { "would rename" } else { "renamed" };
     output.say(&format!("{verb} {holder} to {to} among the tokens for {name}"));

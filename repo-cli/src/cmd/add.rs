@@ -1,18 +1,21 @@
 pub(crate) mod directories;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::{Component, SuiteName};
+use deb_parse::{Component, PackageName, SuiteName, Version};
+use jiff::Timestamp;
 use repo_store::{
-    AddError, AddOptions, AddReport, Added, Error, Inserted, RecordKey, Refused, RepositorySettings, Route,
-    RuleError, SkippedFile,
+    AddError, AddOptions, AddReport, Added, Build, CommitId, Error, Inserted, Operation, RecordKey, Refused,
+    RepositoryName, RepositorySettings, Route, RuleError, SkippedFile,
 };
 use serde::Serialize;
 
 use super::client_config::quoted;
+use super::freeze::FreezeJson;
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::clock;
 use crate::confinement::Places;
 use crate::error::{self, Failure, Outcome, Report};
+use crate::json_value::{JsonDocument, Text};
 use crate::only_names::OnlyNames;
 use crate::output::{Output, RowLimit, Style, count, suite_list, suites_in_order};
 use crate::package_count::PackageCount;
@@ -125,66 +128,100 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     Ok(Outcome::of(report.refused.is_empty()))
 }
 
+/// A package file that was given and is in the repository now.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AddedJson<'a> {
-    architecture: &'a str,
-    component: &'a str,
+    /// What the file is built for
+    architecture: Text<&'a Build>,
+    /// The component that it went to
+    component: Text<&'a Component>,
+    /// The file, as it was given
     file: &'a str,
+    /// Whether it is new to one of the suites
     new: bool,
-    /// The hold that ends because the version is in the repository again.
+    /// The hold that ends because the version is in the repository again; absent when there is none
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_hold: Option<EndedHoldJson<'a>>,
-    package: &'a str,
+    /// The name of the package
+    package: Text<&'a PackageName>,
+    /// What chose the suites: `chosen` (by `--suite`), `rule`, `distribution` (of the upload), `release` (in the version) or `everywhere`
     route: &'static str,
+    /// The number of the rule in the configuration that chose the component or the suites
     rule: Option<usize>,
-    suites: Vec<&'a str>,
-    /// What in the version names a release without a suite.
+    /// The suites that it went to
+    suites: Vec<Text<&'a SuiteName>>,
+    /// The release without a suite that the version or the upload names; absent when there is none
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_release: Option<&'a str>,
-    version: &'a str,
+    /// The version of the package
+    version: Text<&'a Version>,
 }
 
+/// A hold that ends.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EndedHoldJson<'a> {
-    since: String,
+    /// When the version was held
+    since: Text<Timestamp>,
+    /// Who held it
     actor: &'a str,
-    operation: String,
+    /// What was done when it was held
+    operation: Text<&'a Operation>,
 }
 
-/// What was added and what was refused.
+/// The document of `add` and `incoming`, and of `quickstart` when a file was refused.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct AddJson<'a> {
+    /// The files that were added, also those that were there before; empty when one was refused and the others were not taken
     added: Vec<AddedJson<'a>>,
-    /// How many of them are new.
+    /// How many of them are new
+    #[serde(serialize_with = "PackageCount::packages_first")]
     count: PackageCount,
-    commit: Option<String>,
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<CommitId>>,
+    /// Whether nothing was changed
     dry_run: bool,
+    /// The files that were refused
     refused: Vec<RefusedJson<'a>>,
-    /// What `incoming` left in the folders.
+    /// What `incoming` left in the folders; absent for `add`
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<Vec<LeftJson<'a>>>,
-    /// The repositories whose folders `incoming` did not look into.
+    /// The repositories whose folders `incoming` did not look into; absent when there are none
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    frozen: Vec<FrozenJson<'a>>,
+    frozen: Vec<FrozenRepositoryJson<'a>>,
 }
+
+impl JsonDocument for AddJson<'_> {}
 
 /// A repository that takes nothing for a while.
 #[derive(Serialize)]
-pub(crate) struct FrozenJson<'a> {
-    pub(crate) repository: &'a str,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct FrozenRepositoryJson<'a> {
+    /// The repository
+    pub(crate) repository: Text<&'a RepositoryName>,
     #[serde(flatten)]
-    pub(crate) freeze: serde_json::Value,
+    pub(crate) freeze: FreezeJson,
 }
 
+/// A file that stays in a folder.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LeftJson<'a> {
+    /// The file
     file: &'a str,
+    /// Why it stays
     reason: &'a str,
 }
 
+/// A file that was refused.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RefusedJson<'a> {
+    /// Why it was refused
     error: String,
+    /// The file, as it was given
     file: &'a str,
 }
 
@@ -220,11 +257,11 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
         .filter(|_| complete)
         .map(|added| AddedJson {
             file: added.file.as_str(),
-            package: added.key.package.as_str(),
-            version: added.key.version.as_str(),
-            architecture: added.key.architecture.as_str(),
-            component: added.component.as_str(),
-            suites: suites_in_order(added.route.suites()).into_iter().map(SuiteName::as_str).collect(),
+            package: Text(&added.key.package),
+            version: Text(&added.key.version),
+            architecture: Text(&added.key.architecture),
+            component: Text(&added.component),
+            suites: Text::all(suites_in_order(added.route.suites())),
             route: match added.route {
                 Route::Everywhere { .. } => "everywhere",
                 Route::Release { .. } => "release",
@@ -236,9 +273,9 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
             unknown_release: added.route.foreign(),
             new: is_new(added),
             ended_hold: added.ended_hold.as_ref().map(|hold| EndedHoldJson {
-                since: hold.cause.date.to_string(),
+                since: Text(hold.cause.date),
                 actor: &hold.cause.actor,
-                operation: hold.cause.operation.to_string(),
+                operation: Text(&hold.cause.operation),
             }),
         })
         .collect();
@@ -251,7 +288,7 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
     AddJson {
         added,
         count,
-        commit: report.committed.commit.map(|id| id.to_string()),
+        commit: report.committed.commit.map(Text),
         dry_run,
         refused,
         left: None,
@@ -279,7 +316,7 @@ fn incoming_json<'a>(report: &'a AddReport, left: &'a [SkippedFile], dry_run: bo
 pub(crate) fn give_incoming(
     report: &AddReport,
     left: &[SkippedFile],
-    frozen: Vec<FrozenJson<'_>>,
+    frozen: Vec<FrozenRepositoryJson<'_>>,
     dry_run: bool,
     output: &Output,
 ) {
@@ -293,7 +330,7 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, limit: Ro
 
 /// Prints what was added and what was refused, and gives programs a document. `is_counted`: what is known already is only counted.
 pub(super) fn print_document(
-    document: &impl Serialize,
+    document: &impl JsonDocument,
     report: &AddReport,
     (complete, dry_run, is_counted): (bool, bool, bool),
     limit: RowLimit,

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use deb_parse::{PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use repo_store::{
-    Approval, Approver, ApproverId, Build, PackageSummary, RepositorySettings, Revision, Selector,
+    Approval, Approver, ApproverId, BlobId, Build, PackageSummary, RepositorySettings, Revision, Selector,
     SelectorError,
 };
+use serde::Serialize;
 
 use super::promote::check_matched;
 use crate::approver::approver;
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::only_names::OnlyNames;
 use crate::output::{Column, Output, count, joined};
 use crate::session::Session;
@@ -83,7 +85,8 @@ pub(crate) fn run(
         true => plan.new_approvals(store, &approver, &context)?,
         false => plan.apply(store, &approver, &context)?,
     };
-    print("approved", &approved, arguments.dry_run, output);
+    let list = approved.iter().map(ApprovalJson::new).collect();
+    output.result(&ApprovedJson { approved: list, dry_run: arguments.dry_run }, || {});
     let names = names(&approved);
     let summary = PackageSummary::new(&names);
     let versions = count(names.len(), "version");
@@ -120,7 +123,8 @@ fn withdraw(
         true => given(&arguments.versions),
         false => store.withdraw_approvals(&repository.name, &arguments.versions, approver, &context)?,
     };
-    print("withdrawn", &withdrawn, arguments.dry_run, output);
+    let list = withdrawn.iter().map(ApprovalJson::new).collect();
+    output.result(&WithdrawnApprovalsJson { dry_run: arguments.dry_run, withdrawn: list }, || {});
     let verb = if arguments.dry_run { "would withdraw" } else { "withdrew" };
     let summary = PackageSummary::new(names(&withdrawn));
     output.say(&format!("{approver} {verb} the approval of {summary} in {}", repository.name));
@@ -135,22 +139,77 @@ fn names(approvals: &[Approval]) -> Vec<String> {
     names
 }
 
-fn print(what: &str, approvals: &[Approval], dry_run: bool, output: &Output) {
-    let list: Vec<_> = approvals.iter().map(approval_json).collect();
-    output.result(&serde_json::json!({ what: list, "dry_run": dry_run }), || {});
+/// The document of `approve`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ApprovedJson<'a> {
+    /// The package files that were approved now
+    approved: Vec<ApprovalJson<'a>>,
+    /// Whether nothing was changed
+    dry_run: bool,
 }
 
-fn approval_json(approval: &Approval) -> serde_json::Value {
-    let Approval { approver, time, key, blob, .. } = approval;
-    serde_json::json!({
-        "package": key.package.as_str(),
-        "version": key.version.as_str(),
-        "architecture": key.architecture.to_string(),
-        "content": blob.to_string(),
-        "approver": approver.id.to_string(),
-        "name": approver.name,
-        "date": clock::rfc_3339(*time),
-    })
+impl JsonDocument for ApprovedJson<'_> {}
+
+/// The document of `approve --withdraw`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct WithdrawnApprovalsJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The approvals that were withdrawn
+    withdrawn: Vec<ApprovalJson<'a>>,
+}
+
+impl JsonDocument for WithdrawnApprovalsJson<'_> {}
+
+/// The document of `approvals`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ApprovalsJson<'a> {
+    /// The approvals
+    approvals: Vec<ApprovalJson<'a>>,
+}
+
+impl JsonDocument for ApprovalsJson<'_> {}
+
+/// The approval of a package file.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ApprovalJson<'a> {
+    /// Who approved it
+    approver: Text<&'a ApproverId>,
+    /// What the file is built for
+    architecture: Text<&'a Build>,
+    /// The id of the package file, or of the .dsc file of a source package
+    content: Text<BlobId>,
+    /// When it was approved
+    date: Time,
+    /// The name of the approver
+    name: &'a str,
+    /// The name of the package
+    package: Text<&'a PackageName>,
+    /// `present`, `replaced` when the repository has another content of that version, or `gone`; absent for `approve`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    /// The version of the package
+    version: Text<&'a Version>,
+}
+
+impl<'a> ApprovalJson<'a> {
+    fn new(approval: &'a Approval) -> Self {
+        let Approval { approver, time, key, blob, .. } = approval;
+        Self {
+            approver: Text(&approver.id),
+            architecture: Text(&key.architecture),
+            content: Text(*blob),
+            date: Time(*time),
+            name: &approver.name,
+            package: Text(&key.package),
+            state: None,
+            version: Text(&key.version),
+        }
+    }
 }
 
 /// Whether the repository still has what was approved.
@@ -199,14 +258,10 @@ pub(crate) fn list(
     for approval in approvals.all() {
         all.push((approval, State::of(approval, head.as_ref())?));
     }
-    let json = |(approval, state): &(&Approval, State)| {
-        let mut json = approval_json(approval);
-        if let Some(fields) = json.as_object_mut() {
-            fields.insert("state".to_owned(), state.as_str().into());
-        }
-        json
-    };
-    output.result(&serde_json::json!({ "approvals": all.iter().map(json).collect::<Vec<_>>() }), || {
+    let approvals = all
+        .iter()
+        .map(|(approval, state)| ApprovalJson { state: Some(state.as_str()), ..ApprovalJson::new(approval) });
+    output.result(&ApprovalsJson { approvals: approvals.collect() }, || {
         let rows = rows(&all);
         let head = [
             Column::names("PACKAGE"),

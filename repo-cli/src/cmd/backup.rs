@@ -3,10 +3,11 @@ use repo_config::{Config, KeyDirectory};
 use repo_store::{
     BackupReport, NamedFile, NamedFileKind, Obstacle, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::output::{Column, Output, bytes, count};
 use crate::session;
 
@@ -49,7 +50,11 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
             named.into_iter().filter(|file| file.kind == NamedFileKind::NamedOnly).collect();
         let mut damaged = store.lost_references()?;
         damaged.extend(spoiled.into_iter().map(|file| file.path));
-        let document = json!({ "files": files, "damaged": damaged, "not_saved": named_json(&named_only) });
+        let document = BackupListJson {
+            damaged: &damaged,
+            files: &files,
+            not_saved: named_only.iter().map(NotSavedJson::new).collect(),
+        };
         output.result(&document, || files.iter().for_each(|file| output.line(file.as_str())));
         note_named_only(&named_only, output);
         note_damaged(&besides(mistake.as_ref(), &damaged), &root, output);
@@ -58,14 +63,14 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     let named: Vec<NamedFile> = named.into_iter().chain(spoiled).collect();
     if arguments.dry_run {
         let plan = store.plan_backup(directory, &named)?;
-        let json = json!({
-            "copied": plan.copies().len(),
-            "bytes": plan.bytes(),
-            "kept": plan.kept(),
-            "damaged": plan.damaged(),
-            "copies": plan.copies(),
-            "dry_run": true,
-        });
+        let json = BackupPlanJson {
+            bytes: plan.bytes(),
+            copied: plan.copies().len(),
+            copies: plan.copies().iter().map(CopyJson::new).collect(),
+            damaged: plan.damaged(),
+            dry_run: true,
+            kept: plan.kept(),
+        };
         output.result(&json, || print_copies(plan.copies(), arguments.rows, output));
         let (files, size) = (count(plan.copies().len(), "file"), bytes(plan.bytes()));
         output.say(&format!("would copy {files} ({size}) to {directory}{}", already_there(plan.kept())));
@@ -79,14 +84,14 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     let run = UpkeepRun::now(&context, unsaved).to(&place);
     session::note_upkeep(&store, UpkeepKind::Backup, &run, output);
     let are_gone = warn_of_keys(&store, &root, output);
-    let json = json!({
-        "copied": report.copied,
-        "bytes": report.bytes,
-        "kept": report.kept,
-        "damaged": report.damaged,
-        "outside": report.outside.iter().map(outside_json).collect::<Vec<_>>(),
-        "not_saved": named_json(&report.named_only),
-    });
+    let json = BackupJson {
+        bytes: report.bytes,
+        copied: report.copied,
+        damaged: &report.damaged,
+        kept: report.kept,
+        not_saved: report.named_only.iter().map(NotSavedJson::new).collect(),
+        outside: report.outside.iter().map(OutsideJson::new).collect(),
+    };
     output.result(&json, || {});
     say_what_was_saved(&report, directory, &besides(mistake.as_ref(), &report.damaged), &root, output);
     // One that a file that could not be saved explains was told with that.
@@ -191,11 +196,108 @@ fn note_named_only(named_only: &[NamedFile], output: &Output) {
     }
 }
 
-fn named_json(files: &[NamedFile]) -> Vec<Value> {
-    files.iter().map(|file| json!({ "setting": file.setting, "path": file.path })).collect()
+/// The document of `backup --list`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct BackupListJson<'a> {
+    /// The files that are lost or damaged
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    damaged: &'a [Utf8PathBuf],
+    /// The files that a backup has, below the root of the store
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    files: &'a [Utf8PathBuf],
+    /// The files that the configuration names and that no backup has
+    not_saved: Vec<NotSavedJson<'a>>,
 }
 
-/// Returns a file from outside the root, in JSON: where it belongs, and where it is in a backup or a restored store.
-pub(super) fn outside_json(file: &OutsideFile) -> Value {
-    json!({ "path": file.path, "saved_as": file.saved_as })
+impl JsonDocument for BackupListJson<'_> {}
+
+/// The document of `backup --dry-run`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct BackupPlanJson<'a> {
+    /// How many bytes would be copied
+    bytes: u64,
+    /// How many files would be copied
+    copied: usize,
+    /// The files that would be copied
+    copies: Vec<CopyJson<'a>>,
+    /// The files that are lost or damaged
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    damaged: &'a [Utf8PathBuf],
+    /// Whether nothing was changed: true
+    dry_run: bool,
+    /// How many files the backup has already
+    kept: u64,
+}
+
+impl JsonDocument for BackupPlanJson<'_> {}
+
+/// The document of `backup`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct BackupJson<'a> {
+    /// How many bytes were copied
+    bytes: u64,
+    /// How many files were copied
+    copied: u64,
+    /// The files that are lost or damaged
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    damaged: &'a [Utf8PathBuf],
+    /// How many files the backup had already
+    kept: u64,
+    /// The files that the configuration names and that no backup has
+    not_saved: Vec<NotSavedJson<'a>>,
+    /// The files from outside the root that the backup has
+    outside: Vec<OutsideJson<'a>>,
+}
+
+impl JsonDocument for BackupJson<'_> {}
+
+/// A file that would be copied.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct CopyJson<'a> {
+    /// The path in the backup or in the restored store
+    path: &'a str,
+    /// The size in bytes
+    size: u64,
+}
+
+impl<'a> CopyJson<'a> {
+    pub(super) fn new(copy: &'a PlannedCopy) -> Self {
+        Self { path: copy.path.as_str(), size: copy.size }
+    }
+}
+
+/// A file that the configuration names and that no backup has.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct NotSavedJson<'a> {
+    /// The path, as the configuration has it
+    path: &'a str,
+    /// The setting that names the file
+    setting: &'a str,
+}
+
+impl<'a> NotSavedJson<'a> {
+    fn new(file: &'a NamedFile) -> Self {
+        Self { path: file.path.as_str(), setting: &file.setting }
+    }
+}
+
+/// A file from outside the root.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct OutsideJson<'a> {
+    /// The absolute path at which it belongs
+    path: &'a str,
+    /// The path in the backup or in the restored store
+    saved_as: &'a str,
+}
+
+impl<'a> OutsideJson<'a> {
+    pub(super) fn new(file: &'a OutsideFile) -> Self {
+        Self { path: file.path.as_str(), saved_as: file.saved_as.as_str() }
+    }
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::output::{Column, Output, count, joined};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -46,30 +47,53 @@ pub(crate) struct CheckArguments {
 
 /// What is checked for one suite and one kind of machine.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CheckedJson {
-    suite: String,
+    /// The architecture of the machines
     architecture: String,
-    /// How many packages can be installed.
-    installable: usize,
-    /// How many were not checked, because a newer version is there.
-    superseded: usize,
-    /// Why the essential packages cannot be installed together, if they cannot; the others were then checked without them.
+    /// Why the essential packages cannot be installed together: the others were then checked without them; null when they can
     essential: Option<String>,
+    /// How many packages can be installed
+    installable: usize,
+    /// The suite
+    suite: String,
+    /// How many package files were not checked, because a newer version is there
+    superseded: usize,
 }
 
 /// A package that was not found to be installable.
 #[derive(Serialize)]
-struct FindingJson {
-    package: String,
-    version: String,
-    /// The architecture of the machines.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct UninstallableJson {
+    /// The architecture of the machines
     architecture: String,
-    suites: Vec<String>,
-    /// `broken`, or `not-decided`.
-    verdict: &'static str,
-    /// Why; nothing if it is not decided.
+    /// The name of the package
+    package: String,
+    /// Why it cannot be installed, in words; null when that is not decided
     reason: Option<String>,
+    /// The suites in which that is so
+    suites: Vec<String>,
+    /// `broken` or `not-decided`
+    verdict: &'static str,
+    /// The version of the package
+    version: String,
 }
+
+/// The document of `check`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct CheckJson<'a> {
+    /// What was checked
+    checked: &'a [CheckedJson],
+    /// The packages that were not found to be installable
+    findings: &'a [UninstallableJson],
+    /// The state of the repository, as it was given
+    state: &'a str,
+    /// `newest` or `all-versions`: which versions may meet dependencies
+    view: &'static str,
+}
+
+impl JsonDocument for CheckJson<'_> {}
 
 /// Package, version, architecture of the machines, and the reason if there is one.
 type Key = (String, deb_parse::Version, String, Option<String>);
@@ -276,10 +300,10 @@ const NOT_DECIDED: &str = "not decided: too many possibilities";
 
 fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &Output) {
     let state = arguments.state.text.as_str();
-    let found: Vec<FindingJson> = findings
+    let found: Vec<UninstallableJson> = findings
         .suites
         .iter()
-        .map(|((package, version, architecture, reason), suites)| FindingJson {
+        .map(|((package, version, architecture, reason), suites)| UninstallableJson {
             package: package.clone(),
             version: version.to_string(),
             architecture: architecture.clone(),
@@ -289,11 +313,9 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
         })
         .collect();
     let view_name = if view == View::Newest { "newest" } else { "all-versions" };
-    let json = serde_json::json!({
-        "state": state, "view": view_name, "checked": findings.checked, "findings": found,
-    });
+    let json = CheckJson { checked: &findings.checked, findings: &found, state, view: view_name };
     output.result(&json, || {
-        let row = |one: &FindingJson| {
+        let row = |one: &UninstallableJson| {
             let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED);
             [one.package.as_str(), &one.version, &one.architecture, &joined(&one.suites), reason]
                 .map(str::to_owned)

@@ -1,7 +1,7 @@
 //! What a machine needs to install from a repository.
 
 pub(crate) mod paste;
-mod pins;
+pub(crate) mod pins;
 mod script;
 pub(crate) mod setup;
 
@@ -11,6 +11,8 @@ use deb_parse::checksum::Sha256;
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_config::Url;
 use repo_store::{RepositorySettings, TagName};
+
+use crate::json_value::JsonDocument;
 pub(crate) use script::quoted;
 use serde::Serialize;
 use setup::Block;
@@ -142,47 +144,64 @@ pub(super) fn address(
     url
 }
 
-/// Everything that a client needs, in parts.
+/// The document of `client-config`: everything that a client needs, in parts.
 #[derive(Serialize)]
-struct ClientConfigJson {
-    /// The address of the repository.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ClientConfigJson {
+    /// The address of the repository
     url: String,
-    /// Sets up the machine. With several suites, the release of the machine decides.
+    /// A script that sets up the machine. With several suites, the release of the machine decides
     script: String,
-    /// Fetches and runs the script, where that was asked for.
+    /// A command line that fetches and runs the script; absent without `--script`
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<String>,
-    keyring: KeyringJson,
-    /// Where the entry for the login goes, on a client that needs a password.
+    /// The keys
+    keyring: KeyringFileJson,
+    /// The path of the file for the login, on a client that needs a password
     auth_path: String,
+    /// The content of that file
     auth: String,
+    /// Whether a client needs a password
     needs_password: bool,
+    /// The path of the file for the source entry
     sources_path: String,
+    /// What goes there, for each kind of machine
     clients: Vec<ClientJson>,
 }
 
+impl JsonDocument for ClientConfigJson {}
+
+/// The file with the keys.
 #[derive(Serialize)]
-struct KeyringJson {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct KeyringFileJson {
+    /// The path of the file
     path: String,
-    /// The content of the file.
+    /// The content of the file in base64
     base64: String,
+    /// The SHA-256 digest of the content in hexadecimal digits
     sha256: String,
+    /// The same keys, armored
     armored: String,
+    /// The fingerprints of the keys
     fingerprints: Vec<String>,
 }
 
 /// For one machine.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ClientJson {
-    /// None for the flat form.
+    /// The suites of the machine; empty for the flat form
     suites: Vec<String>,
+    /// The architectures of the machine
     architectures: Vec<String>,
-    /// The source entry that names the file of the key.
+    /// The source entry that names the file of the key
     sources: String,
-    /// The source entry with the key in it.
+    /// The source entry with the key in it
     inline: String,
-    /// The source entry in one-line style, which names the file of the key.
+    /// The source entry in one-line style, which names the file of the key
     one_line: String,
+    /// A script that sets up the machine
     script: String,
 }
 
@@ -203,7 +222,7 @@ impl Setup {
             url: self.source_url().to_string(),
             script: self.whole_script()?,
             line: None,
-            keyring: KeyringJson {
+            keyring: KeyringFileJson {
                 path: self.keyring_path.clone(),
                 sha256: Sha256::of(&key).to_string(),
                 base64: STANDARD.encode(&key),

@@ -1,6 +1,6 @@
 //! What `repo.toml` and its drop-ins say.
 
-mod proxy;
+pub(crate) mod proxy;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,6 +13,7 @@ use repo_hooks::DeliveryError;
 use repo_serve::{Certificate, UserFile};
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
+use serde::Serialize;
 
 use super::configured::{self, EditArguments};
 use super::incoming::user_id;
@@ -20,6 +21,7 @@ use crate::access;
 use crate::args::Global;
 use crate::error::{Failure, Outcome, Report};
 use crate::hooks;
+use crate::json_value::{ForeignJson, JsonDocument};
 use crate::output::{Column, Output, RowLimit, count};
 use crate::session;
 
@@ -113,10 +115,61 @@ pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output)
         ConfigCommand::Schema => {
             let schema = repo_config::schema();
             // The same in both: it is JSON.
-            output.result(&schema, || output.line(&format!("{schema:#}")));
+            output.result(&ForeignJson(&schema), || output.line(&format!("{schema:#}")));
             Ok(Outcome::Done)
         }
     }
+}
+
+/// The document of `config check`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct CheckedConfigurationJson<'a> {
+    /// The files that were read
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    files: &'a [&'a Utf8Path],
+    /// The mistakes
+    mistakes: &'a [Report],
+    /// The repositories
+    repositories: &'a [&'a str],
+}
+
+impl JsonDocument for CheckedConfigurationJson<'_> {
+    const IS_SORTED: bool = true;
+}
+
+/// The document of `config show`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct SettingsJson<'a> {
+    /// The settings
+    settings: Vec<SettingJson<'a>>,
+}
+
+impl JsonDocument for SettingsJson<'_> {}
+
+/// A setting.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SettingJson<'a> {
+    /// Whether it is set nowhere, so that the default counts
+    default: bool,
+    /// Where it is set: several places for a list that several files add to
+    places: Vec<PlaceJson<'a>>,
+    /// The keys that lead to it, with dots between them; tables of a list have their number, from 1
+    setting: &'a str,
+    /// The value, of whatever type the setting has; null when nothing is set
+    value: Option<serde_json::Value>,
+}
+
+/// A place in the configuration.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PlaceJson<'a> {
+    /// The file
+    file: &'a str,
+    /// The line, from 1; null when it is not known
+    line: Option<usize>,
 }
 
 fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
@@ -142,8 +195,10 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
     problems.extend(named.map(|failure| failure.report()));
     let files: Vec<&Utf8Path> = config.files().collect();
     let repositories: Vec<&str> = config.repositories().map(|repository| repository.name.as_str()).collect();
-    let document = serde_json::json!({ "files": files, "repositories": repositories, "mistakes": problems });
-    output.result(&document, || {});
+    output.result(
+        &CheckedConfigurationJson { files: &files, mistakes: &problems, repositories: &repositories },
+        || {},
+    );
     let is_right = problems.is_empty();
     if is_right {
         let (files, repositories) = (count(files.len(), "file"), repositories.len());
@@ -177,16 +232,16 @@ fn show(name: Option<&str>, global: &Global, output: &Output) -> Result<Outcome,
         .iter()
         .map(|shown| {
             let places = shown.places.iter();
-            let places = places.map(|(path, line)| serde_json::json!({ "file": path, "line": line }));
-            serde_json::json!({
-                "setting": shown.key,
-                "value": shown.value,
-                "default": shown.places.is_empty(),
-                "places": places.collect::<Vec<_>>(),
-            })
+            let places = places.map(|(path, line)| PlaceJson { file: path.as_str(), line: *line });
+            SettingJson {
+                default: shown.places.is_empty(),
+                places: places.collect(),
+                setting: &shown.key,
+                value: shown.value.as_ref().and_then(|value| serde_json::to_value(value).ok()),
+            }
         })
         .collect();
-    output.result(&serde_json::json!({ "settings": settings }), || {
+    output.result(&SettingsJson { settings }, || {
         let rows: Vec<[String; 3]> = chosen
             .iter()
             .map(|shown| {

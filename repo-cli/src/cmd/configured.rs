@@ -4,9 +4,11 @@ use camino::Utf8Path;
 use deb_parse::SuiteName;
 use repo_config::{Config, Edit, FileChange};
 use repo_store::{RepositoryName, Store};
+use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
+use crate::json_value::JsonDocument;
 use crate::output::{Output, joined};
 
 /// Shared by all verbs that change the configuration.
@@ -22,6 +24,21 @@ impl EditArguments {
         self.dry_run
     }
 }
+
+/// The document of a verb that changes the configuration.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ConfiguredJson<'a> {
+    /// What changed, as `diff -u` prints it
+    diff: String,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The files that were changed
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    files: &'a [&'a Utf8Path],
+}
+
+impl JsonDocument for ConfiguredJson<'_> {}
 
 /// Makes a change of the configuration, or shows it, and says so.
 pub(super) fn carry_out(
@@ -39,11 +56,7 @@ pub(super) fn carry_out(
     };
     let files: Vec<&Utf8Path> = changes.iter().map(|change| change.path.as_path()).collect();
     let differences: Vec<String> = changes.iter().map(|change| difference(change, root)).collect();
-    let document = serde_json::json!({
-        "files": files,
-        "diff": differences.concat(),
-        "dry_run": arguments.dry_run,
-    });
+    let document = ConfiguredJson { diff: differences.concat(), dry_run: arguments.dry_run, files: &files };
     output.result(&document, || {
         if arguments.dry_run {
             differences.iter().flat_map(|text| text.lines()).for_each(|line| output.line(line));

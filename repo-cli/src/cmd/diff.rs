@@ -1,18 +1,19 @@
 mod details;
 mod html;
-mod json;
+pub(crate) mod json;
 mod text;
 
 use std::collections::BTreeMap;
 
 use deb_parse::{PackageName, SuiteName, Version};
 use details::Report;
-use json::ReportJson;
+use json::DetailedDiffJson;
 use repo_store::{Build, Difference, Record, Revision, Snapshot};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Grouped, Output, RowLimit, Style, count, grouped, joined};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -73,13 +74,33 @@ struct Sides<'a> {
 
 /// A package file that only one of two states has.
 #[derive(Serialize)]
-pub(crate) struct DifferenceJson {
-    suite: String,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DifferenceJson<'a> {
+    /// What the file is built for
+    architecture: Text<&'a Build>,
+    /// `a` or `b`: the state that has it; in a change, `a` is the state before and `b` the one after
     only_in: &'static str,
-    package: String,
-    version: String,
-    architecture: String,
+    /// The name of the package
+    package: Text<&'a PackageName>,
+    /// The suite
+    suite: Text<&'a SuiteName>,
+    /// The version of the package
+    version: Text<&'a Version>,
 }
+
+/// The document of `diff`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DiffJson<'a> {
+    /// The first state, as it was given
+    a: &'a str,
+    /// The second state, as it was given
+    b: &'a str,
+    /// The package files that only one of them has
+    differences: Vec<DifferenceJson<'a>>,
+}
+
+impl JsonDocument for DiffJson<'_> {}
 
 pub(crate) fn run(arguments: &DiffArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let (first, second) = (&arguments.first, &arguments.second);
@@ -121,7 +142,7 @@ fn print_details(
     let report = Report::of(sides, session)?;
     match format {
         Format::Html => output.bytes(html::page(&report).as_bytes()),
-        Format::Json | Format::Text => output.result(&ReportJson::from(&report), || {
+        Format::Json | Format::Text => output.result(&DetailedDiffJson::from(&report), || {
             text::text(&report, limit).lines().for_each(|line| output.line(line));
         }),
     }
@@ -141,12 +162,10 @@ fn list(sides: Sides<'_>, limit: RowLimit, session: &Session, output: &Output) -
             differences.insert(a, difference);
         }
     }
-    output.result(
-        &serde_json::json!({ "a": sides[0], "b": sides[1], "differences": json(&differences) }),
-        || {
-            print(&differences, sides, limit, output);
-        },
-    );
+    let [a, b] = sides;
+    output.result(&DiffJson { a, b, differences: json(&differences) }, || {
+        print(&differences, sides, limit, output);
+    });
     if differences.is_empty() {
         no_differences(sides, output);
     }
@@ -172,14 +191,14 @@ pub(crate) fn each(
 }
 
 /// The differences as programs read them.
-pub(crate) fn json(differences: &BTreeMap<SuiteName, Difference>) -> Vec<DifferenceJson> {
+pub(crate) fn json(differences: &BTreeMap<SuiteName, Difference>) -> Vec<DifferenceJson<'_>> {
     each(differences)
         .map(|(suite, first, record)| DifferenceJson {
-            suite: suite.to_string(),
+            suite: Text(suite),
             only_in: if first { "a" } else { "b" },
-            package: record.key().package.to_string(),
-            version: record.key().version.to_string(),
-            architecture: record.key().architecture.to_string(),
+            package: Text(&record.key().package),
+            version: Text(&record.key().version),
+            architecture: Text(&record.key().architecture),
         })
         .collect()
 }

@@ -1,10 +1,12 @@
 //! Nothing changes in a repository for a while: `freeze` and `thaw`.
 
 use jiff::Timestamp;
-use repo_store::{Freeze, RepositorySettings};
+use repo_store::{Freeze, RepositoryName, RepositorySettings};
+use serde::Serialize;
 
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::moment;
 use crate::output::Output;
 use crate::session::Session;
@@ -67,13 +69,13 @@ pub(crate) fn freeze(
     if !arguments.dry_run {
         let _ = session.store.freeze(repository, until, &arguments.reason, &context)?;
     }
-    let document = serde_json::json!({
-        "repository": repository.as_str(),
-        "until": clock::rfc_3339(until),
-        "reason": arguments.reason,
-        "before": before.as_ref().map(freeze_json),
-        "dry_run": arguments.dry_run,
-    });
+    let document = FrozenJson {
+        before: before.as_ref().map(FreezeJson::new),
+        dry_run: arguments.dry_run,
+        reason: &arguments.reason,
+        repository: Text(repository),
+        until: Time(until),
+    };
     output.result(&document, || {});
     let verb = if arguments.dry_run { "would freeze" } else { "froze" };
     let before = before.map(|before| format!(" (it was {})", words(&before)));
@@ -92,11 +94,11 @@ pub(crate) fn thaw(
         true => session.store.decided_freeze(repository, context.now)?,
         false => session.store.thaw(repository, &context)?,
     };
-    let document = serde_json::json!({
-        "repository": repository.as_str(),
-        "ended": ended.as_ref().map(freeze_json),
-        "dry_run": arguments.dry_run,
-    });
+    let document = ThawedJson {
+        dry_run: arguments.dry_run,
+        ended: ended.as_ref().map(FreezeJson::new),
+        repository: Text(repository),
+    };
     output.result(&document, || {});
     let weekly = settings.freezes.iter().find_map(|weekly| weekly.in_force(context.now));
     output.say(&match (&ended, arguments.dry_run) {
@@ -116,12 +118,58 @@ pub(super) fn words(freeze: &Freeze) -> String {
     format!("frozen until {} by {}: {}", clock::minute(freeze.until), freeze.actor, freeze.reason)
 }
 
-pub(super) fn freeze_json(freeze: &Freeze) -> serde_json::Value {
-    let Freeze { since, until, actor, reason, .. } = freeze;
-    serde_json::json!({
-        "since": clock::rfc_3339(*since), "until": clock::rfc_3339(*until), "actor": actor, "reason": reason,
-    })
+/// A freeze of a repository.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct FreezeJson {
+    /// Who froze it
+    actor: String,
+    /// Why it is frozen
+    reason: String,
+    /// When the freeze began
+    since: Time,
+    /// When the freeze ends
+    until: Time,
 }
+
+impl FreezeJson {
+    pub(super) fn new(freeze: &Freeze) -> Self {
+        let Freeze { since, until, actor, reason, .. } = freeze;
+        Self { actor: actor.clone(), reason: reason.clone(), since: Time(*since), until: Time(*until) }
+    }
+}
+
+/// The document of `freeze`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct FrozenJson<'a> {
+    /// The freeze that this one replaces
+    before: Option<FreezeJson>,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// Why it is frozen
+    reason: &'a str,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// When the freeze ends
+    until: Time,
+}
+
+impl JsonDocument for FrozenJson<'_> {}
+
+/// The document of `thaw`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ThawedJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The freeze that ended; null when the repository had none
+    ended: Option<FreezeJson>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+}
+
+impl JsonDocument for ThawedJson<'_> {}
 
 /// Returns the freeze of a repository now, if there is one.
 pub(super) fn of(repository: &RepositorySettings, session: &Session) -> Result<Option<Freeze>, Failure> {

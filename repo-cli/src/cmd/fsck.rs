@@ -1,13 +1,17 @@
+pub(crate) mod problems;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
+use self::problems::{
+    CheckedStoreJson, ProblemJson, RepairPlanJson, RepairStepJson, UnhelpfulJson, WithdrawnJson,
+};
 use camino::Utf8PathBuf;
 use repo_config::KeyDirectory;
 use repo_store::{
     CopySource, FailedSource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairPlan,
     RepairReport, RepairStep, RepositoryName, SignedSuite, TagName, UpkeepKind, UpkeepRun, Withdrawn,
 };
-use serde_json::{Value, json};
 
 use crate::access;
 use crate::args::{RowArguments, RowLimits as _};
@@ -149,7 +153,11 @@ fn check_owner(session: &Session) -> Result<(), Failure> {
 
 /// Prints what a repair would do.
 fn print_plan(plan: &RepairPlan, limit: RowLimit, output: &Output) {
-    let json = json!({ "dry_run": true, "steps": plan.steps(), "left": plan.left() });
+    let json = RepairPlanJson {
+        dry_run: true,
+        left: plan.left().iter().map(ProblemJson::new).collect(),
+        steps: plan.steps().iter().map(RepairStepJson::new).collect(),
+    };
     let (steps, left) = (plan.steps(), plan.left());
     output.result(&json, || {
         for RepairStep { problem, means, .. } in steps.iter().take(limit.of(steps.len())) {
@@ -188,21 +196,18 @@ pub(crate) fn print(
     for note in &report.notes {
         output.note(&format!("note: {note}"));
     }
-    let json = json!({
-        "clean": report.is_clean(),
-        "notes": report.notes,
-        "problems": report.problems,
-        "repaired": repaired,
-        "withdrawn": withdrawn.iter().map(withdrawn_json).collect::<Vec<_>>(),
-        "unhelpful": unhelpful
-            .iter()
-            .map(|FailedSource { place, what, .. }| json!({ "place": place, "what": what }))
-            .collect::<Vec<_>>(),
-        "blobs": report.blobs,
-        "objects": report.objects,
-        "published": report.published,
-        "bytes": report.bytes,
-    });
+    let json = CheckedStoreJson {
+        blobs: report.blobs,
+        bytes: report.bytes,
+        clean: report.is_clean(),
+        notes: &report.notes,
+        objects: report.objects,
+        problems: report.problems.iter().map(ProblemJson::new).collect(),
+        published: report.published,
+        repaired: repaired.iter().map(ProblemJson::new).collect(),
+        unhelpful: unhelpful.iter().map(UnhelpfulJson::new).collect(),
+        withdrawn: withdrawn.iter().map(WithdrawnJson::new).collect(),
+    };
     output.result(&json, || {
         for problem in repaired.iter().take(limit.of(repaired.len())) {
             output.line(&format!("repaired: {problem}"));
@@ -263,17 +268,6 @@ fn say_withdrawn(Withdrawn { repository, publication, tags, .. }: &Withdrawn, ou
             )),
         }
     }
-}
-
-fn withdrawn_json(Withdrawn { repository, publication, tags, .. }: &Withdrawn) -> Value {
-    let tags = tags.iter().map(
-        |(tag, leads_to)| json!({ "tag": tag.as_str(), "publication": leads_to.map(|id| id.to_string()) }),
-    );
-    json!({
-        "repository": repository.as_str(),
-        "publication": publication.to_string(),
-        "tags": tags.collect::<Vec<_>>(),
-    })
 }
 
 /// Returns how many problems there are of each kind.

@@ -2,24 +2,32 @@
 
 use std::sync::Arc;
 
-use repo_store::{GateViolation, PromotionPlan, Record, RuleError};
+use deb_parse::{PackageName, Version};
+use repo_store::{Build, GateViolation, PromotionPlan, Record, RuleError};
 use serde::Serialize;
 
 use crate::error::Failure;
+use crate::json_value::Text;
 use crate::output::{Column, Output, RowLimit};
 
 /// A rule that a version does not meet, and what becomes of the version.
 #[derive(Serialize)]
-pub(super) struct GateJson {
-    package: String,
-    version: String,
-    architecture: String,
-    /// The number of the gate in the configuration; null for a freeze or a reissue.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct GateJson {
+    /// What the file is built for
+    architecture: Text<Build>,
+    /// The number of the gate in the configuration; null for a freeze or a reissue
     gate: Option<usize>,
-    rule: &'static str,
+    /// The name of the package
+    package: Text<PackageName>,
+    /// Why the version does not meet the rule
     reason: String,
-    /// `refused` for what was named, `skipped` for what a pattern means, `overridden` for what comes all the same.
+    /// `refused` for what was named, `skipped` for what a pattern means, `overridden` for what comes all the same
     result: &'static str,
+    /// The name of the rule, `freeze` or `reissue`
+    rule: &'static str,
+    /// The version of the package
+    version: Text<Version>,
 }
 
 /// Returns every rule that a version of a promotion does not meet.
@@ -32,9 +40,9 @@ pub(super) fn violations(plan: &PromotionPlan) -> Vec<GateJson> {
         };
         let key = record.key().clone();
         let json = move |violation: &GateViolation| GateJson {
-            package: key.package.to_string(),
-            version: key.version.to_string(),
-            architecture: key.architecture.to_string(),
+            package: Text(key.package.clone()),
+            version: Text(key.version.clone()),
+            architecture: Text(key.architecture.clone()),
             gate: violation.gate,
             rule: violation.rule.as_str(),
             reason: violation.reason.clone(),
@@ -51,7 +59,9 @@ pub(super) fn print(plan: &PromotionPlan, dry_run: bool, limit: RowLimit, output
     let all = violations(plan);
     if !all.is_empty() && output.shows_change(dry_run) {
         let row = |one: &GateJson| {
-            [one.package.as_str(), &one.version, &one.architecture, one.result, one.rule, &one.reason]
+            let Text(package) = &one.package;
+            let (Text(version), Text(architecture)) = (&one.version, &one.architecture);
+            [package.as_str(), version.as_str(), architecture.as_str(), one.result, one.rule, &one.reason]
                 .map(str::to_owned)
         };
         let rows: Vec<[String; 6]> = all.iter().map(row).collect();

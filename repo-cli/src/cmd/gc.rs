@@ -4,11 +4,13 @@ use camino::Utf8Path;
 use jiff::SignedDuration;
 use repo_config::InvalidValue;
 use repo_store::{Garbage, GcOptions, GcPlan, GcReport, RepositoryName, UpkeepKind, UpkeepRun};
+use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _, argument};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::guard;
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, bytes, count};
 use crate::session::{self, Session};
 
@@ -96,14 +98,62 @@ fn give_report(report: &GcReport, output: &Output) {
     say_what_goes(("begins", "removed", "freed"), (&report.removed, report.freed), &report.shortened, output);
 }
 
-fn document(
-    (files, size): (&[Garbage], u64),
-    shortened: &BTreeMap<RepositoryName, u64>,
+/// The document of `gc`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct CollectedJson<'a> {
+    /// Whether nothing was changed
     dry_run: bool,
-) -> serde_json::Value {
-    let history = |(name, oldest): (&RepositoryName, &u64)| serde_json::json!({ "repository": name.as_str(), "oldest": oldest });
-    let shortened: Vec<_> = shortened.iter().map(history).collect();
-    serde_json::json!({ "removed": files, "freed": size, "shortened": shortened, "dry_run": dry_run })
+    /// How many bytes became free: a file with several names counts when its last name goes
+    freed: u64,
+    /// The files that were removed
+    removed: Vec<GarbageJson<'a>>,
+    /// The histories that became shorter
+    shortened: Vec<ShortenedJson<'a>>,
+}
+
+impl JsonDocument for CollectedJson<'_> {}
+
+/// A file that was removed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct GarbageJson<'a> {
+    /// The path below the root of the store
+    path: &'a str,
+    /// The size in bytes
+    size: u64,
+    /// Why it could go, in words
+    why: String,
+}
+
+/// A history that became shorter.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ShortenedJson<'a> {
+    /// The number of the oldest state that is left
+    oldest: u64,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+}
+
+fn document<'a>(
+    (files, freed): (&'a [Garbage], u64),
+    shortened: &'a BTreeMap<RepositoryName, u64>,
+    dry_run: bool,
+) -> CollectedJson<'a> {
+    let file = |Garbage { path, size, why, .. }: &'a Garbage| GarbageJson {
+        path: path.as_str(),
+        size: *size,
+        why: why.to_string(),
+    };
+    let shortened = shortened.iter();
+    let shortened = shortened.map(|(name, oldest)| ShortenedJson { oldest: *oldest, repository: Text(name) });
+    CollectedJson {
+        dry_run,
+        freed,
+        removed: files.iter().map(file).collect(),
+        shortened: shortened.collect(),
+    }
 }
 
 fn say_what_goes(

@@ -1,17 +1,17 @@
-mod verification;
+pub(crate) mod verification;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use deb_parse::SuiteName;
-use jiff::Timestamp;
-use repo_store::{Approved, Record, Revision, Selector};
+use deb_parse::{PackageName, SuiteName, Version};
+use repo_store::{Approved, ApproverId, Build, CommitId, Operation, Record, Revision, Selector};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output, RowLimit, joined, package_rows};
 use crate::package_count::ChangeCount;
 use crate::package_names;
@@ -38,29 +38,37 @@ pub(crate) struct HistoryArguments {
     rows: RowArguments,
 }
 
+/// A change of a repository.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CommitJson {
-    sequence: u64,
-    commit: String,
-    date: String,
-    #[serde(skip)]
-    time: Timestamp,
+    /// Who made the change
     actor: String,
-    operation: String,
-    /// The rules of gates that did not count, and why.
-    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
-    gate_override: Option<String>,
-    /// Who had approved what came in.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    approved: Vec<ApprovedJson>,
+    /// How many package files were added to suites
     added: usize,
-    removed: usize,
-    /// The state before it is not kept any more, so nobody knows what changed.
+    /// Who had approved what came in; absent where no gate asked for approvals
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approved: Vec<ApprovedPackagesJson>,
+    /// The package files that were added and removed
+    changes: Vec<ChangeJson>,
+    /// The state that the change made
+    commit: Text<CommitId>,
+    /// The same in packages, each counted once, whatever the number of its suites and architectures
+    count: ChangeCount,
+    /// Whether the state before it is not kept any more, so that nobody knows what changed: true, or absent
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut_off: bool,
-    /// The same in packages, each counted once, whatever the number of its suites and architectures.
-    count: ChangeCount,
-    changes: Vec<ChangeJson>,
+    /// When the change was made
+    date: Time,
+    /// What was done
+    operation: Text<Operation>,
+    /// The rules of gates that did not count, and why; absent when all counted
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    gate_override: Option<String>,
+    /// How many package files were removed from suites
+    removed: usize,
+    /// The number of the state
+    sequence: u64,
     /// The changes of the package asked for, with a sign for what was done: rows of a table.
     #[serde(skip)]
     rows: Vec<([String; 4], char)>,
@@ -68,21 +76,43 @@ struct CommitJson {
 
 /// What one approver approved at one time.
 #[derive(Serialize)]
-struct ApprovedJson {
-    approver: String,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ApprovedPackagesJson {
+    /// Who approved it
+    approver: Text<ApproverId>,
+    /// When it was approved
+    date: Time,
+    /// The name of the approver
     name: String,
-    date: String,
+    /// The packages, each with its version
     packages: Vec<String>,
 }
 
+/// A package file that a change added or removed.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ChangeJson {
-    suite: String,
-    package: String,
+    /// What the file is built for
+    architecture: Text<Build>,
+    /// `added` or `removed`
     change: &'static str,
-    version: String,
-    architecture: String,
+    /// The name of the package
+    package: Text<PackageName>,
+    /// The suite
+    suite: Text<SuiteName>,
+    /// The version of the package
+    version: Text<Version>,
 }
+
+/// The document of `history`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct HistoryJson<'a> {
+    /// The changes, the newest first
+    history: &'a [CommitJson],
+}
+
+impl JsonDocument for HistoryJson<'_> {}
 
 pub(crate) fn run(
     arguments: &HistoryArguments,
@@ -111,7 +141,7 @@ pub(crate) fn run(
     // A suite that was taken out of the configuration still has its history.
     let unknown: Vec<_> = arguments.suites.iter().filter(|suite| !known.contains(*suite)).cloned().collect();
     repository.check_suites(&unknown)?;
-    output.result(&serde_json::json!({ "history": entries }), || {
+    output.result(&HistoryJson { history: &entries }, || {
         if let Some(package) = &arguments.package {
             print_changes(&entries, package.is_pattern(), output);
         } else {
@@ -138,8 +168,8 @@ pub(crate) fn run(
 impl CommitJson {
     /// The first cells of a row: which change it was, when, and by whom.
     fn cells(&self) -> [String; 4] {
-        let commit = self.commit.chars().take(12).collect();
-        [self.sequence.to_string(), commit, clock::minute(self.time), self.actor.clone()]
+        let (Text(commit), Time(time)) = (&self.commit, self.date);
+        [self.sequence.to_string(), commit.short(), clock::minute(time), self.actor.clone()]
     }
 }
 
@@ -153,7 +183,7 @@ fn print(entries: &[CommitJson], output: &Output) {
         names.dedup();
         let approved = (!names.is_empty()).then(|| format!(" (approved by {})", joined(&names)));
         let more = approved.into_iter().chain(lifted).collect::<String>();
-        [number, commit, time, actor, changes, entry.operation.clone() + &more]
+        [number, commit, time, actor, changes, format!("{}{more}", entry.operation.0)]
     };
     let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
     output.table(
@@ -179,7 +209,7 @@ fn print_changes(entries: &[CommitJson], names_packages: bool, output: &Output) 
             let [number, _, time, actor] = entry.cells();
             let package = if names_packages { format!("{package} ") } else { String::new() };
             let change = format!("{sign}{package}{version} {architectures}");
-            [number, time, actor, change, suites.clone(), entry.operation.to_string()]
+            [number, time, actor, change, suites.clone(), entry.operation.0.to_string()]
         })
         .collect();
     output.table(
@@ -197,11 +227,11 @@ fn print_changes(entries: &[CommitJson], names_packages: bool, output: &Output) 
     );
 }
 
-fn approved_json(approved: &Approved) -> ApprovedJson {
-    ApprovedJson {
-        approver: approved.approver.id.to_string(),
+fn approved_json(approved: &Approved) -> ApprovedPackagesJson {
+    ApprovedPackagesJson {
+        approver: Text(approved.approver.id.clone()),
         name: approved.approver.to_string(),
-        date: clock::rfc_3339(approved.time),
+        date: Time(approved.time),
         packages: approved.packages.clone(),
     }
 }
@@ -211,11 +241,10 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
     let commit = revision.commit();
     let mut entry = CommitJson {
         sequence: commit.sequence,
-        commit: revision.id().to_string(),
-        date: clock::rfc_3339(commit.date),
-        time: commit.date,
+        commit: Text(revision.id()),
+        date: Time(commit.date),
         actor: commit.actor.clone(),
-        operation: commit.operation.to_string(),
+        operation: Text(commit.operation.clone()),
         gate_override: commit.gate_override.as_ref().map(ToString::to_string),
         approved: commit.approved.iter().map(approved_json).collect(),
         added: 0,
@@ -234,11 +263,11 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         entry.added += difference.only_second.len();
         entry.removed += difference.only_first.len();
         let change = |record: &Record, change| ChangeJson {
-            suite: suite.to_string(),
-            package: record.key().package.to_string(),
+            suite: Text(suite.clone()),
+            package: Text(record.key().package.clone()),
             change,
-            version: record.key().version.to_string(),
-            architecture: record.key().architecture.to_string(),
+            version: Text(record.key().version.clone()),
+            architecture: Text(record.key().architecture.clone()),
         };
         let concerns = |record: &&Arc<Record>| package.is_none_or(|package| package.matches(record));
         let removed = difference.only_first.iter().filter(concerns).map(|record| change(record, "removed"));

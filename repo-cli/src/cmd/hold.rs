@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deb_parse::{PackageName, Version};
+use deb_parse::{PackageName, SuiteName, Version};
+use jiff::Timestamp;
 use repo_store::{
-    CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName,
+    Build, CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName,
     RepositorySettings, Revision, Selector, Transaction,
 };
+use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::nearest;
 use crate::only_names::OnlyNames;
 use crate::output::{Column, Output, RowLimit, count, joined, suite_list};
@@ -209,8 +212,8 @@ fn warn_of_unknown(
 }
 
 fn print(names: &[String], commit: Option<CommitId>, dry_run: bool, output: &Output) {
-    let commit = commit.map(|id| id.to_string());
-    output.result(&serde_json::json!({ "versions": names, "commit": commit, "dry_run": dry_run }), || {});
+    let document = ChangedHoldsJson { commit: commit.map(Text), dry_run, versions: names };
+    output.result(&document, || {});
 }
 
 /// The version, with its architecture if the hold is for that one alone.
@@ -228,8 +231,7 @@ pub(crate) fn holds(
     let head = session.store.head(&repository.name)?;
     let holds = head.as_ref().map(Revision::holds).transpose()?.unwrap_or_default();
     let there = versions_there(head.as_ref(), &holds)?;
-    let json: Vec<_> = holds.iter().map(hold_json).collect();
-    output.result(&serde_json::json!({ "holds": json }), || {
+    output.result(&HoldsJson { holds: holds.iter().map(HoldJson::new).collect() }, || {
         let rows = rows(&holds, &there);
         output.table(
             &[
@@ -360,15 +362,61 @@ pub(crate) fn held_since(cause: &HoldCause) -> String {
     format!("held since {}: {}", clock::minute(cause.date), cause.operation)
 }
 
-pub(crate) fn hold_json(hold: &Hold) -> serde_json::Value {
-    let Hold { key, suites, cause, .. } = hold;
-    serde_json::json!({
-        "package": key.package.as_str(),
-        "version": key.version.as_str(),
-        "architecture": key.architecture.as_ref().map(ToString::to_string),
-        "suites": suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "since": cause.date.to_string(),
-        "actor": cause.actor,
-        "operation": cause.operation.to_string(),
-    })
+/// A version that a repository does not take.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct HoldJson<'a> {
+    /// Who held it
+    actor: &'a str,
+    /// The architecture that is held; null for every one
+    architecture: Option<Text<&'a Build>>,
+    /// What was done when it was held
+    operation: Text<&'a Operation>,
+    /// The package
+    package: Text<&'a PackageName>,
+    /// When it was held
+    since: Text<Timestamp>,
+    /// The suites that do not take it; empty for every one
+    suites: Vec<Text<&'a SuiteName>>,
+    /// The version
+    version: Text<&'a Version>,
 }
+
+impl<'a> HoldJson<'a> {
+    pub(crate) fn new(hold: &'a Hold) -> Self {
+        let Hold { key, suites, cause, .. } = hold;
+        Self {
+            actor: &cause.actor,
+            architecture: key.architecture.as_ref().map(Text),
+            operation: Text(&cause.operation),
+            package: Text(&key.package),
+            since: Text(cause.date),
+            suites: Text::all(suites),
+            version: Text(&key.version),
+        }
+    }
+}
+
+/// The document of `holds`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct HoldsJson<'a> {
+    /// The held versions
+    holds: Vec<HoldJson<'a>>,
+}
+
+impl JsonDocument for HoldsJson<'_> {}
+
+/// The document of `hold` and `unhold`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ChangedHoldsJson<'a> {
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<CommitId>>,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The versions, each as the name of the package and the version, with the architecture if it is held for that one alone
+    versions: &'a [String],
+}
+
+impl JsonDocument for ChangedHoldsJson<'_> {}

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::hooks::{Attempts, Deliverer, deliver_until_done, new_id};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output, RowLimit, count, joined};
 use crate::session::Session;
 
@@ -81,40 +82,73 @@ fn find<'a>(name: &str, deliverer: &'a Deliverer<'_>) -> Result<&'a Hook, Failur
 
 /// A hook, with what waits for it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct HookJson {
+    /// The name of the hook
     name: String,
+    /// The events that it is told of
     on: Vec<String>,
+    /// Who is told: an address, a command or a mail address
     receiver: String,
+    /// The format of what is sent to an address; null for others
     format: Option<&'static str>,
+    /// The repositories whose events it is told of; empty for all
     repositories: Vec<String>,
-    /// Whether it stands in the configuration. What waits for one that does not is forgotten after some days.
+    /// Whether it stands in the configuration. What waits for one that does not is forgotten after some days
     configured: bool,
+    /// How many events wait for delivery
     waiting: usize,
+    /// How many events could not be delivered
     failed: usize,
-    oldest: Option<String>,
+    /// When the oldest event that is not delivered happened; null when all are
+    oldest: Option<Time>,
+    /// Why the last attempt failed; null when none did
     error: Option<String>,
 }
 
-/// What is known of several hooks.
+/// The document of `hooks list`.
 #[derive(Serialize)]
-struct HooksJson<'a, T> {
-    hooks: &'a [T],
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct HooksJson<'a> {
+    /// The hooks
+    hooks: &'a [HookJson],
 }
 
-/// A hook that took a test event.
+impl JsonDocument for HooksJson<'_> {}
+
+/// The document of `hooks test`.
 #[derive(Serialize)]
-struct TestJson<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct TestedHookJson<'a> {
+    /// The hook
     hook: &'a str,
+    /// The id of the event that it took
     id: &'a str,
 }
 
+impl JsonDocument for TestedHookJson<'_> {}
+
 /// How many events a hook took, and how many are left.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RetriedJson {
-    hook: String,
+    /// The hook
+    hook: Text<HookName>,
+    /// How many events were delivered
     delivered: usize,
+    /// How many events are left
     left: usize,
 }
+
+/// The document of `hooks retry`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RetriedHooksJson {
+    /// The hooks
+    hooks: Vec<RetriedJson>,
+}
+
+impl JsonDocument for RetriedHooksJson {}
 
 impl HookJson {
     fn of(name: &HookName, hook: Option<&Hook>, deliveries: &[HookDelivery]) -> Self {
@@ -134,7 +168,7 @@ impl HookJson {
             configured: hook.is_some(),
             waiting: number(DeliveryState::Waiting),
             failed: number(DeliveryState::GivenUp),
-            oldest: undelivered().map(|delivery| delivery.date).min().map(clock::rfc_3339),
+            oldest: undelivered().map(|delivery| delivery.date).min().map(Time),
             error: undelivered().filter_map(|delivery| delivery.error.clone()).next_back(),
         }
     }
@@ -200,7 +234,7 @@ fn test(
     let text = format!("test of hook {name} by {actor}");
     let payload = Payload::new("test", &new_id(now), &clock::rfc_3339(now), &actor, &text);
     deliverer.tell(hook, &payload.to_json())?;
-    output.result(&TestJson { hook: name, id: &payload.id }, || {});
+    output.result(&TestedHookJson { hook: name, id: &payload.id }, || {});
     output.say(&format!("{name} took the test event"));
     Ok(Outcome::Done)
 }
@@ -228,10 +262,9 @@ fn retry(
     };
     let result = |name: &HookName| {
         let delivered = delivered.get(name).copied().unwrap_or_default();
-        RetriedJson { hook: name.to_string(), delivered, left: left(name) }
+        RetriedJson { hook: Text(name.clone()), delivered, left: left(name) }
     };
-    let results: Vec<RetriedJson> = hooks.iter().map(result).collect();
-    output.result(&HooksJson { hooks: &results }, || {});
+    output.result(&RetriedHooksJson { hooks: hooks.iter().map(result).collect() }, || {});
     let total: usize = delivered.values().sum();
     if total == 0 && failed.is_empty() {
         output.say("nothing waits for delivery");

@@ -12,11 +12,12 @@ use repo_store::{
     SkippedFile, Store,
 };
 
-use super::add::{self, FrozenJson, PlacementArguments};
-use super::freeze;
+use super::add::{self, FrozenRepositoryJson, PlacementArguments};
+use super::freeze::{self, FreezeJson};
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::confinement::Places;
 use crate::error::{Failure, Outcome};
+use crate::json_value::Text;
 use crate::output::Output;
 use crate::package_readers;
 use crate::session::Session;
@@ -186,8 +187,8 @@ fn take(
                     freeze::words(&frozen)
                 ));
             }
-            let (repository, freeze) = (batch.repository.as_str(), freeze::freeze_json(&frozen));
-            all_frozen.push(FrozenJson { repository, freeze });
+            let (repository, freeze) = (Text(&batch.repository), FreezeJson::new(&frozen));
+            all_frozen.push(FrozenRepositoryJson { repository, freeze });
             continue;
         }
         let repository = &session.repository_to_add_to(batch.repository.as_str(), arguments.change)?;

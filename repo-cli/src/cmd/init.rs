@@ -8,11 +8,13 @@ use repo_config::{
     Config, EditError, FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, RESERVED,
     Template, Url,
 };
-use repo_store::{RepositoryName, StorageError, Store};
+use repo_store::{RepositoryName, RepositorySettings, StorageError, Store, SuiteSettings};
+use serde::Serialize;
 
 use crate::args::{Global, argument};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Output, joined};
 use crate::session::{Publishing, Session, has_repositories};
 
@@ -98,8 +100,68 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
         let (_, report) = published?;
         failed += usize::from(report.is_none());
     }
-    output.result(&serde_json::json!({ "root": session.root }), || {});
+    output.result(&NewStoreJson { root: &session.root }, || {});
     Ok(Outcome::of(failed == 0))
+}
+
+/// The document of `init`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct NewStoreJson<'a> {
+    /// The directory of the store
+    #[cfg_attr(test, schemars(with = "String"))]
+    root: &'a Utf8Path,
+}
+
+impl JsonDocument for NewStoreJson<'_> {}
+
+/// The document of `init --dry-run`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct StorePlanJson<'a> {
+    /// Whether nothing was changed: true
+    dry_run: bool,
+    /// The files and directories that would be made, below the directory of the store
+    files: Vec<&'static str>,
+    /// The name of the signing key that would be made
+    key: String,
+    /// The repositories that would be made
+    repositories: Vec<NewRepositoryJson<'a>>,
+    /// The directory of the store
+    #[cfg_attr(test, schemars(with = "String"))]
+    root: &'a Utf8Path,
+}
+
+impl JsonDocument for StorePlanJson<'_> {}
+
+/// A repository that would be made.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct NewRepositoryJson<'a> {
+    /// The name of the repository
+    repository: Text<&'a RepositoryName>,
+    /// The suites of the repository
+    suites: Vec<NewSuiteJson<'a>>,
+}
+
+impl<'a> NewRepositoryJson<'a> {
+    fn new(repository: &'a RepositorySettings) -> Self {
+        let suite = |suite: &'a SuiteSettings| NewSuiteJson {
+            architectures: Text::all(&suite.architectures),
+            suite: Text(&suite.name),
+        };
+        Self { repository: Text(&repository.name), suites: repository.suites.iter().map(suite).collect() }
+    }
+}
+
+/// A suite that would be made.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct NewSuiteJson<'a> {
+    /// The architectures of the suite
+    architectures: Vec<Text<&'a Architecture>>,
+    /// The name of the suite
+    suite: Text<&'a SuiteName>,
 }
 
 /// A store that is to be made.
@@ -165,22 +227,14 @@ impl<'a> StorePlan<'a> {
     }
 
     /// Returns what would be made, for programs.
-    pub(crate) fn document(&self) -> serde_json::Value {
-        let repositories = self.config.repositories().map(|repository| {
-            let suites = repository.suites.iter().map(|suite| {
-                let architectures: Vec<&str> =
-                    suite.architectures.iter().map(Architecture::as_str).collect();
-                serde_json::json!({ "suite": suite.name.as_str(), "architectures": architectures })
-            });
-            serde_json::json!({ "repository": repository.name.as_str(), "suites": suites.collect::<Vec<_>>() })
-        });
-        serde_json::json!({
-            "root": self.root,
-            "dry_run": true,
-            "files": begun::missing(self.root),
-            "key": self.key.to_string(),
-            "repositories": repositories.collect::<Vec<_>>(),
-        })
+    pub(crate) fn document(&self) -> StorePlanJson<'_> {
+        StorePlanJson {
+            dry_run: true,
+            files: begun::missing(self.root),
+            key: self.key.to_string(),
+            repositories: self.config.repositories().map(NewRepositoryJson::new).collect(),
+            root: self.root,
+        }
     }
 }
 

@@ -1,22 +1,25 @@
 //! Signing keys, from their making to their end.
 
-mod certify;
-mod change;
+pub(crate) mod certify;
+pub(crate) mod change;
 pub(crate) mod check;
-mod rotate;
-mod serve;
+pub(crate) mod rotate;
+pub(crate) mod serve;
 
 use std::time::SystemTime;
 
+use self::serve::KeyringPackageJson;
 use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, SecretKey, UserId};
 use clap::Subcommand;
 use repo_config::NewKey;
+use serde::Serialize;
 
 use self::certify::CertifyArguments;
 use self::change::{Expiry, ExtendArguments, ImportArguments, RevokeArguments};
 use self::rotate::{RetireArguments, RotateArguments};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, RowLimit};
 use crate::session::{Publishing, Session};
 
@@ -166,6 +169,79 @@ impl GenerateArguments {
     }
 }
 
+/// The document of `key generate`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct GeneratedKeyJson {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The new key; null with `--dry-run`
+    fingerprint: Option<Text<Fingerprint>>,
+    /// The name that the key would have; absent without `--dry-run`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+impl JsonDocument for GeneratedKeyJson {}
+
+/// The document of `key export`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ExportedKeysJson<'a> {
+    /// The public keys, armored
+    keys: &'a str,
+}
+
+impl JsonDocument for ExportedKeysJson<'_> {}
+
+/// The document of `key publish`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PublishedKeysJson {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The repositories that failed
+    failed: Vec<String>,
+    /// The keyring packages of the others
+    keyrings: Vec<KeyringPackageJson>,
+}
+
+impl JsonDocument for PublishedKeysJson {}
+
+/// A key that signs.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct KeyJson {
+    /// The algorithm, such as `ed25519`
+    algorithm: String,
+    /// The day on which it was made, as `2026-11-26`
+    created: String,
+    /// Whether the secret key is kept elsewhere
+    elsewhere: bool,
+    /// The day on which it expires, as `2026-11-26`; null when it never does
+    expires: Option<String>,
+    /// The fingerprint
+    fingerprint: Text<Fingerprint>,
+    /// What is wrong with it, in words
+    problems: Vec<String>,
+    /// `signs`, `unusable` or `revoked`
+    state: &'static str,
+    /// The names of the key
+    user_ids: Vec<String>,
+}
+
+/// The document of `key list`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct KeysJson<'a> {
+    /// The keys, the oldest first
+    keys: &'a [KeyJson],
+    /// The fingerprints of the keys that are retired
+    retired: &'a [String],
+}
+
+impl JsonDocument for KeysJson<'_> {}
+
 pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let _lock = arguments.writes().then(|| session.store.lock_keys()).transpose()?;
     match &arguments.command {
@@ -177,18 +253,18 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
                 Some(validity) => format!("expires in {} days", validity.as_secs().div_ceil(24 * 60 * 60)),
                 None => "never expires".to_owned(),
             };
-            let document =
-                serde_json::json!({ "fingerprint": null, "name": new.user_id.to_string(), "dry_run": true });
+            let name = Some(new.user_id.to_string());
+            let document = GeneratedKeyJson { dry_run: true, fingerprint: None, name };
             output.result(&document, || {});
             output.say(&format!("would make an {algorithm} named `{}` that {end}", new.user_id));
         }
         KeyCommand::Generate { key, dry_run: false } => {
             let (certificates, _) = session.keys().certificates().unwrap_or_default();
             let key = key.make(session, certificates.last(), Vec::new())?;
-            let fingerprint = key.fingerprint().to_string();
-            output.result(&serde_json::json!({ "fingerprint": fingerprint, "dry_run": false }), || {
-                output.line(&fingerprint);
-            });
+            let fingerprint = key.fingerprint();
+            let document =
+                GeneratedKeyJson { dry_run: false, fingerprint: Some(Text(fingerprint.clone())), name: None };
+            output.result(&document, || output.line(&fingerprint.to_string()));
             output.say(
                 "distribute the new key to clients (repo-cli key publish) before you retire the old one",
             );
@@ -208,7 +284,7 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
             } else {
                 let armored = keyring.armored()?;
                 let keys = armored.trim_end();
-                output.result(&serde_json::json!({ "keys": keys }), || output.line(keys));
+                output.result(&ExportedKeysJson { keys }, || output.line(keys));
             }
         }
         KeyCommand::Import(arguments) => return change::import(arguments, session, output),
@@ -220,11 +296,11 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
             } else {
                 serve::bring(session, &repositories, Publishing::default(), output)?
             };
-            let document = serde_json::json!({
-                "keyrings": brought.keyrings, "failed": brought.failed, "dry_run": dry_run,
-            });
+            let is_complete = brought.failed.is_empty();
+            let document =
+                PublishedKeysJson { dry_run: *dry_run, failed: brought.failed, keyrings: brought.keyrings };
             output.result(&document, || {});
-            return Ok(Outcome::of(brought.failed.is_empty()));
+            return Ok(Outcome::of(is_complete));
         }
         KeyCommand::Rotate(arguments) => return rotate::rotate(arguments, session, output),
         KeyCommand::Retire(arguments) => return rotate::retire(arguments, session, output),
@@ -259,16 +335,16 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     for certificate in certificates {
         let problems: Vec<String> = certificate.problems(now).iter().map(ToString::to_string).collect();
         let expires = certificate.signing_ends().map(day);
-        json.push(serde_json::json!({
-            "fingerprint": certificate.fingerprint().to_string(),
-            "algorithm": certificate.signing_algorithm(now),
-            "created": day(certificate.created()),
-            "expires": expires,
-            "user_ids": certificate.user_ids(),
-            "problems": problems,
-            "state": state(&certificate, session, now),
-            "elsewhere": session.keys().is_external(&certificate.fingerprint())?,
-        }));
+        json.push(KeyJson {
+            algorithm: certificate.signing_algorithm(now),
+            created: day(certificate.created()),
+            elsewhere: session.keys().is_external(&certificate.fingerprint())?,
+            expires: expires.clone(),
+            fingerprint: Text(certificate.fingerprint()),
+            problems: problems.clone(),
+            state: state(&certificate, session, now),
+            user_ids: certificate.user_ids().iter().map(ToString::to_string).collect(),
+        });
         rows.push([
             certificate.fingerprint().to_string(),
             certificate.signing_algorithm(now),
@@ -281,7 +357,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     let retired = session.keys().retired()?.into_iter().map(|key| key.fingerprint().to_string());
     let retired: Vec<String> = retired.collect();
     notes.extend(retired.iter().map(|fingerprint| format!("{fingerprint}: it is retired and signs no more")));
-    output.result(&serde_json::json!({ "keys": json, "retired": retired }), || {
+    output.result(&KeysJson { keys: &json, retired: &retired }, || {
         output.table(
             &[
                 Column::whole("FINGERPRINT"),

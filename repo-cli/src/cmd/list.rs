@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use deb_parse::SuiteName;
-use repo_store::{Record, RecordKey, Revision, Selector};
+use deb_parse::{Component, PackageName, SuiteName, Version};
+use repo_store::{Build, Record, RecordKey, Revision, Selector};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
 use crate::columns::{ColumnArguments, ListColumn};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, RowLimit, package_rows, suites_in_order};
 use crate::package_count::{PackageCount, PackageCounter};
 use crate::package_names;
@@ -41,30 +42,52 @@ impl ListArguments {
 
 /// A package file and the suites it is in.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ListedJson {
-    pub(crate) package: String,
-    pub(crate) version: String,
-    pub(crate) architecture: String,
-    pub(crate) component: String,
-    pub(crate) suites: Vec<String>,
-    pub(crate) size: u64,
-    /// The fields that `--columns` names.
+    /// What the file is built for
+    architecture: Text<Build>,
+    /// The component that has it
+    component: Text<Component>,
+    /// The fields of its stanza that `--columns` names, in small letters; absent without such columns
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) fields: Option<serde_json::Map<String, serde_json::Value>>,
+    fields: Option<BTreeMap<String, String>>,
+    /// The name of the package
+    package: Text<PackageName>,
+    /// The size of the file in bytes; of a source package, that of all its files
+    size: u64,
+    /// The suites that have it, in the order of their releases
+    suites: Vec<Text<SuiteName>>,
+    /// The version of the package
+    version: Text<Version>,
 }
+
+/// The document of `list`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ListJson {
+    /// The package files, sorted by name, version and architecture
+    packages: Vec<ListedJson>,
+}
+
+impl JsonDocument for ListJson {}
 
 impl ListedJson {
     pub(crate) fn new(record: &Record, suites: &[SuiteName]) -> Self {
         let key = record.key();
         Self {
-            package: key.package.to_string(),
-            version: key.version.to_string(),
-            architecture: key.architecture.to_string(),
-            component: record.component().to_string(),
-            suites: suites_in_order(suites).into_iter().map(ToString::to_string).collect(),
-            size: record.size(),
+            architecture: Text(key.architecture.clone()),
+            component: Text(record.component().clone()),
             fields: None,
+            package: Text(key.package.clone()),
+            size: record.size(),
+            suites: suites_in_order(suites).into_iter().cloned().map(Text).collect(),
+            version: Text(key.version.clone()),
         }
+    }
+
+    /// Adds the fields that are asked for, if any are.
+    pub(crate) fn with_fields(self, fields: Option<BTreeMap<String, String>>) -> Self {
+        Self { fields, ..self }
     }
 }
 
@@ -127,11 +150,11 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         if output.is_json() {
             let listed = found.values().map(|(record, suites)| {
                 let fields = listing.fields(record);
-                ListedJson { fields, ..ListedJson::new(record, suites) }
+                ListedJson::new(record, suites).with_fields(fields)
             });
-            let listed: Vec<ListedJson> = listed.collect();
+            let packages: Vec<ListedJson> = listed.collect();
             listing.check_columns()?;
-            output.result(&serde_json::json!({ "packages": listed }), || {});
+            output.result(&ListJson { packages }, || {});
         } else {
             for (record, suites) in found.values() {
                 listing.push(record, suites, repository.name.as_str(), "");

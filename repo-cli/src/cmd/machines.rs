@@ -1,15 +1,17 @@
 //! The machines that read repositories: who has what clients see, who is behind, asleep, or refuses it.
 
-mod import;
+pub(crate) mod import;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use repo_store::{AccessError, MachineStanding, MachineState, RepositoryName, SuiteStanding};
+use repo_store::{AccessError, MachineStanding, MachineState, PublicationId, RepositoryName, SuiteStanding};
+use serde::Serialize;
 
 use self::import::ImportArguments;
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output, RowLimit, Style, count};
 use crate::session::Session;
 
@@ -109,33 +111,119 @@ pub(crate) fn standings(session: &Session, repositories: &[String]) -> Result<St
     .collect()
 }
 
-fn document(repository: &RepositoryName, standing: &MachineStanding, now: Timestamp) -> serde_json::Value {
-    let machine = &standing.machine;
-    let suite = |suite: &SuiteStanding| {
-        serde_json::json!({
-            "suite": suite.suite,
-            "state": suite.state.as_str(),
-            "publication": suite.has.map(|id| id.to_string()),
-            "missed": suite.missed,
-            "behind_since": suite.behind_since.map(clock::rfc_3339),
-            "last_asked": clock::rfc_3339(suite.last_asked),
-        })
-    };
-    serde_json::json!({
-        "repository": repository.as_str(),
-        "name": machine.name,
-        "kind": machine.kind.as_str(),
-        "state": standing.state.as_str(),
-        "asleep": standing.is_asleep(now),
-        "missed": standing.missed(),
-        "behind_since": standing.behind_since().map(clock::rfc_3339),
-        "first_seen": clock::rfc_3339(machine.first_seen),
-        "last_seen": clock::rfc_3339(machine.last_seen),
-        "address": machine.address.to_string(),
-        "apt": machine.apt,
-        "keyring": machine.keyring.as_ref().map(ToString::to_string),
-        "suites": standing.suites.iter().map(suite).collect::<Vec<_>>(),
-    })
+/// The document of `machines list`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct MachinesJson<'a> {
+    /// How many machines are known, also those that the options leave out
+    known: usize,
+    /// The machines
+    machines: Vec<MachineJson<'a>>,
+}
+
+impl JsonDocument for MachinesJson<'_> {}
+
+/// The document of `machines show`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ShownMachineJson<'a> {
+    /// An entry for each repository that the machine reads
+    machines: Vec<MachineJson<'a>>,
+}
+
+impl JsonDocument for ShownMachineJson<'_> {}
+
+/// The document of `machines forget`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ForgottenJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The machine, as it is called
+    name: &'a str,
+    /// The repositories that knew it
+    repositories: &'a [&'a str],
+}
+
+impl JsonDocument for ForgottenJson<'_> {}
+
+/// A machine that reads a repository.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct MachineJson<'a> {
+    /// The address that it asked from last
+    address: String,
+    /// The version of its apt; null when that is not known
+    apt: Option<&'a str>,
+    /// Whether it was not seen for a week, whatever its state
+    asleep: bool,
+    /// When the first publication that it missed was made; null when it missed none
+    behind_since: Option<Time>,
+    /// When it was seen first
+    first_seen: Time,
+    /// The version of the newest keyring package that it fetched; null when it fetched none
+    keyring: Option<String>,
+    /// `token`, `user` (with the address: others may share the password) or `address`: how it is known
+    kind: &'static str,
+    /// When it was seen last
+    last_seen: Time,
+    /// How many publications changed the suite that it is furthest behind with
+    missed: usize,
+    /// The machine, as it is called
+    name: &'a str,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// `current`, `behind`, `asleep`, `rolled-back` or `refusing`
+    state: &'static str,
+    /// The suites that it reads
+    suites: Vec<MachineSuiteJson<'a>>,
+}
+
+/// A suite that a machine reads.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct MachineSuiteJson<'a> {
+    /// When the first publication that it missed was made; null when it missed none
+    behind_since: Option<Time>,
+    /// When it asked last
+    last_asked: Time,
+    /// How many publications changed the suite since
+    missed: usize,
+    /// The publication that it has; null when that is not known
+    publication: Option<Text<PublicationId>>,
+    /// `current`, `behind`, `asleep`, `rolled-back` or `refusing`
+    state: &'static str,
+    /// The suite
+    suite: &'a str,
+}
+
+impl<'a> MachineJson<'a> {
+    fn new(repository: &'a RepositoryName, standing: &'a MachineStanding, now: Timestamp) -> Self {
+        let machine = &standing.machine;
+        let suite = |suite: &'a SuiteStanding| MachineSuiteJson {
+            behind_since: suite.behind_since.map(Time),
+            last_asked: Time(suite.last_asked),
+            missed: suite.missed,
+            publication: suite.has.map(Text),
+            state: suite.state.as_str(),
+            suite: &suite.suite,
+        };
+        Self {
+            address: machine.address.to_string(),
+            apt: machine.apt.as_deref(),
+            asleep: standing.is_asleep(now),
+            behind_since: standing.behind_since().map(Time),
+            first_seen: Time(machine.first_seen),
+            keyring: machine.keyring.as_ref().map(ToString::to_string),
+            kind: machine.kind.as_str(),
+            last_seen: Time(machine.last_seen),
+            missed: standing.missed(),
+            name: &machine.name,
+            repository: Text(repository),
+            state: standing.state.as_str(),
+            suites: standing.suites.iter().map(suite).collect(),
+        }
+    }
 }
 
 /// Describes what a machine lacks.
@@ -161,7 +249,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
     for (repository, standings) in &all {
         for standing in standings.iter().filter(is_wanted) {
             let machine = &standing.machine;
-            documents.push(document(repository, standing, now));
+            documents.push(MachineJson::new(repository, standing, now));
             rows.push([
                 machine.name.clone(),
                 repository.to_string(),
@@ -174,7 +262,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
         }
     }
     let known: usize = all.iter().map(|(_, standings)| standings.len()).sum();
-    output.result(&serde_json::json!({ "machines": documents, "known": known }), || {
+    output.result(&MachinesJson { known, machines: documents }, || {
         let head = [
             Column::words("MACHINE"),
             Column::text("REPOSITORY"),
@@ -221,8 +309,8 @@ fn show(arguments: &ShowArguments, session: &Session, output: &Output) -> Result
         return Err(unknown(&arguments.name, &all));
     }
     let documents: Vec<_> =
-        found.iter().map(|(repository, standing)| document(repository, standing, now)).collect();
-    output.result(&serde_json::json!({ "machines": documents }), || {
+        found.iter().map(|(repository, standing)| MachineJson::new(repository, standing, now)).collect();
+    output.result(&ShownMachineJson { machines: documents }, || {
         for (number, (repository, standing)) in found.iter().enumerate() {
             if number > 0 {
                 output.line("");
@@ -276,7 +364,7 @@ fn forget(arguments: &ForgetArguments, session: &Session, output: &Output) -> Re
         session.store.forget_machine(repository, name, &session.context())?;
     }
     let names: Vec<&str> = of.iter().map(|repository| repository.as_str()).collect();
-    let document = serde_json::json!({ "name": name, "repositories": names, "dry_run": dry_run });
+    let document = ForgottenJson { dry_run: *dry_run, name, repositories: &names };
     output.result(&document, || {});
     let verb = if *dry_run { "would forget" } else { "forgot" };
     output.say(&format!("{verb} {name} in {}", names.join(", ")));

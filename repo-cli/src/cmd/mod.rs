@@ -9,7 +9,7 @@ pub(crate) mod check;
 pub(crate) mod client_config;
 pub(crate) mod completions;
 pub(crate) mod config;
-mod configured;
+pub(crate) mod configured;
 pub(crate) mod diff;
 pub(crate) mod freeze;
 pub(crate) mod fsck;

@@ -12,6 +12,7 @@ use super::hold::held_since;
 use crate::args::{LimitArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Time};
 use crate::output::{Column, Output};
 use crate::session::Session;
 
@@ -33,49 +34,71 @@ pub(crate) struct PipelineArguments {
 
 /// A version of a source, for programs.
 #[derive(Debug, Serialize)]
-struct VersionJson {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PipelineVersionJson {
+    /// The source package
     source: String,
+    /// The version of the source
     version: String,
-    /// `started`, `finished`, `released` or `superseded`.
+    /// `started`, `finished`, `released` or `superseded`
     state: &'static str,
+    /// The last repository that has it
     repository: String,
-    /// The repository that comes next; null in the last.
+    /// The repository that comes next; null in the last
     next: Option<String>,
-    /// The newest version of the source that the next one has.
+    /// The newest version of the source that the next one has; null when it has none
     next_has: Option<String>,
+    /// The suites that have it
     suites: Vec<String>,
-    packages: Vec<PackageJson>,
-    since: String,
+    /// The package files that the next repository lacks
+    packages: Vec<PipelinePackageJson>,
+    /// When it came to the repository
+    since: Time,
+    /// Who brought it to the repository
     actor: String,
-    /// The number of the change that brought it to the repository.
+    /// The number of the change that brought it to the repository
     change: u64,
+    /// What keeps it out of the next repository
     blocked_by: Vec<BlockerJson>,
 }
 
+/// A package file.
 #[derive(Debug, Serialize)]
-struct PackageJson {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PipelinePackageJson {
+    /// The name of the package
     package: String,
+    /// The version of the package
     version: String,
+    /// What the file is built for
     architecture: String,
 }
 
 /// What keeps a version out of the next repository.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BlockerJson {
-    /// The rule that it does not meet, or `hold`.
+    /// The name of the rule that it does not meet, `freeze`, `reissue` or `hold`
     rule: &'static str,
-    /// The number of the gate in the configuration; null when no gate makes the rule.
+    /// The number of the gate in the configuration; null when no gate makes the rule
     gate: Option<usize>,
+    /// Why it does not meet the rule, in words
     reason: String,
-    /// The packages that it is about.
-    packages: Vec<PackageJson>,
+    /// The package files that it is about
+    packages: Vec<PipelinePackageJson>,
 }
 
+/// The document of `pipeline`.
 #[derive(Debug, Serialize)]
-struct PipelineJson {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PipelineJson {
+    /// The repositories that packages go through, in order
     channels: Vec<String>,
-    versions: Vec<VersionJson>,
+    /// The versions on their way, by source, the newest version first
+    versions: Vec<PipelineVersionJson>,
 }
+
+impl JsonDocument for PipelineJson {}
 
 pub(crate) fn run(
     arguments: &PipelineArguments,
@@ -179,8 +202,8 @@ fn reason(one: &InPipeline, (blocker, packages): (&Blocker, &BTreeSet<RecordKey>
     format!("{}: {reason}", names.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-fn json(one: &InPipeline) -> VersionJson {
-    VersionJson {
+fn json(one: &InPipeline) -> PipelineVersionJson {
+    PipelineVersionJson {
         source: one.source.to_string(),
         version: one.version.to_string(),
         state: one.stage.as_str(),
@@ -189,7 +212,7 @@ fn json(one: &InPipeline) -> VersionJson {
         next_has: one.next_has.as_ref().map(ToString::to_string),
         suites: one.suites.iter().map(ToString::to_string).collect(),
         packages: one.packages.iter().map(package_json).collect(),
-        since: clock::rfc_3339(one.since),
+        since: Time(one.since),
         actor: one.actor.clone(),
         change: one.sequence,
         blocked_by: one.blockers.iter().map(blocker_json).collect(),
@@ -206,8 +229,8 @@ fn blocker_json((blocker, packages): (&Blocker, &BTreeSet<RecordKey>)) -> Blocke
     BlockerJson { rule, gate, reason, packages: packages.iter().map(package_json).collect() }
 }
 
-fn package_json(key: &RecordKey) -> PackageJson {
-    PackageJson {
+fn package_json(key: &RecordKey) -> PipelinePackageJson {
+    PipelinePackageJson {
         package: key.package.to_string(),
         version: key.version.to_string(),
         architecture: key.architecture.to_string(),

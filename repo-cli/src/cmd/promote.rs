@@ -1,19 +1,20 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_store::{
     CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RecordKey, RepositoryName,
     RepositorySettings, RuleError, Selector, SuiteRecords,
 };
+use serde::Serialize;
 
 use super::changes::{self, Change};
 use super::client_config::quoted;
-use super::gates;
-use super::hold::{held_since, hold_json};
+use super::gates::{self, GateJson};
+use super::hold::{HoldJson, held_since};
 use super::list::ListedJson;
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::only_names::OnlyNames;
 use crate::output::{Output, RowLimit, count, first_of, joined, suite_list};
 use crate::package_count::PackageCount;
@@ -108,9 +109,7 @@ pub(crate) fn run(
     })?;
     let moved = plan.changes().by_record();
     let limit = arguments.rows.limit(output);
-    let mut more = stays_behind(&plan);
-    more.insert("base".to_owned(), base(&[plan.base(), plan.source()]).into());
-    print_changes(plan.changes(), table, more, (commit, dry_run), limit, output);
+    print_changes(&PromotedJson::new(&plan, commit, dry_run), table, dry_run, limit, output);
     gates::print(&plan, dry_run, limit, output);
     note_left_out(&plan, to, arguments, output);
     let what = PackageCount::of(moved.iter().map(|(record, _)| record.key()));
@@ -258,49 +257,66 @@ pub(crate) fn check_matched(
     Err(package_names::no_match(session, repository, names, whole_source))
 }
 
-fn listed(records: &[(Arc<Record>, Vec<SuiteName>)]) -> Vec<ListedJson> {
-    records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect()
+/// Returns each package file of a change with its suites.
+pub(crate) fn listed(changes: &SuiteRecords) -> Vec<ListedJson> {
+    changes.by_record().iter().map(|(record, suites)| ListedJson::new(record, suites)).collect()
 }
 
-/// What a promotion does not take along, as fields of its JSON document.
-fn stays_behind(plan: &PromotionPlan) -> serde_json::Map<String, serde_json::Value> {
-    let mut fields = serde_json::Map::new();
-    if !plan.left_out().is_empty() {
-        fields.insert("left_out".to_owned(), serde_json::json!(listed(&plan.left_out().by_record())));
-    }
-    if !plan.held().is_empty() {
-        let held = plan.held().iter().map(|(_, hold)| hold_json(hold));
-        fields.insert("held".to_owned(), held.collect());
-    }
-    let gates = gates::violations(plan);
-    if !gates.is_empty() {
-        fields.insert("gates".to_owned(), serde_json::json!(gates));
-    }
-    if !plan.siblings().is_empty() {
-        let siblings = plan.siblings().iter().map(|record| record.key().to_string());
-        fields.insert("siblings".to_owned(), siblings.collect());
-    }
-    fields
+/// The document of `promote`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PromotedJson<'a> {
+    /// The states that the change was planned from: with `--base`, a change is made only from these
+    base: String,
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<CommitId>>,
+    /// How much came in
+    count: PackageCount,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The rules that versions do not meet; absent when all meet them
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<GateJson>,
+    /// The holds that keep versions out; absent when there are none
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held: Vec<HoldJson<'a>>,
+    /// The package files that are in suites which the other repository does not have; absent when there are none
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<ListedJson>,
+    /// The package files that came in
+    packages: Vec<ListedJson>,
+    /// The package files built from the same sources that stay behind; absent when there are none
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    siblings: Vec<Text<&'a RecordKey>>,
 }
 
-/// The records of a plan as a table or in JSON, there with `more` fields.
+impl JsonDocument for PromotedJson<'_> {}
+
+impl<'a> PromotedJson<'a> {
+    fn new(plan: &'a PromotionPlan, commit: Option<CommitId>, dry_run: bool) -> Self {
+        Self {
+            base: base(&[plan.base(), plan.source()]),
+            commit: commit.map(Text),
+            count: PackageCount::of(plan.changes().iter().map(|(_, record)| record.key())),
+            dry_run,
+            gates: gates::violations(plan),
+            held: plan.held().iter().map(|(_, hold)| HoldJson::new(hold)).collect(),
+            left_out: listed(plan.left_out()),
+            packages: listed(plan.changes()),
+            siblings: plan.siblings().iter().map(|record| Text(record.key())).collect(),
+        }
+    }
+}
+
+/// Prints a change as its document or as a table.
 pub(crate) fn print_changes(
-    changes: &SuiteRecords,
+    document: &impl JsonDocument,
     table: Vec<Change>,
-    more: serde_json::Map<String, serde_json::Value>,
-    (commit, dry_run): (Option<CommitId>, bool),
+    dry_run: bool,
     limit: RowLimit,
     output: &Output,
 ) {
-    let records = changes.by_record();
-    let mut document = serde_json::json!({
-        "packages": listed(&records), "commit": commit.map(|id| id.to_string()), "dry_run": dry_run,
-        "count": PackageCount::of(records.iter().map(|(record, _)| record.key())),
-    });
-    if let Some(fields) = document.as_object_mut() {
-        fields.extend(more);
-    }
-    output.result(&document, || {
+    output.result(document, || {
         if !output.shows_change(dry_run) {
             return;
         }

@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::add::{self, AddJson};
 use super::client_config::{Setup, quoted};
-use super::init::{LayoutArguments, StorePlan};
+use super::init::{LayoutArguments, StorePlan, StorePlanJson};
 use super::serve;
 use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::confinement::Places;
 use crate::error::{Failure, Outcome};
 use crate::examples;
+use crate::json_value::JsonDocument;
 use crate::output::Output;
 use crate::package_readers;
 use crate::serving::sightings::SightingQueue;
@@ -54,28 +55,39 @@ impl QuickstartArguments {
     }
 }
 
+/// The document of `quickstart`.
 #[derive(Serialize)]
-struct QuickstartJson<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct QuickstartJson<'a> {
     #[serde(flatten)]
     add: AddJson<'a>,
+    /// The directory of the store
     root: &'a str,
-    /// Where it serves, if it does.
+    /// The address that it listens at; null when it does not serve
     listen: Option<String>,
+    /// The address for clients
     url: String,
 }
 
-/// What would be done.
+impl JsonDocument for QuickstartJson<'_> {}
+
+/// The document of `quickstart --dry-run`.
 #[derive(Serialize)]
-struct QuickstartPlanJson<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct QuickstartPlanJson<'a> {
     #[serde(flatten)]
     add: AddJson<'a>,
+    /// The directory of the store
     root: &'a str,
-    /// The store that would be made; `None` where one is.
-    store: Option<serde_json::Value>,
-    /// Where examples would be written, if they would be.
+    /// The store that would be made; null where one is
+    store: Option<StorePlanJson<'a>>,
+    /// Where examples would be written; null when none would be
     examples: Option<&'a str>,
+    /// The address that it would listen at; null when it would not serve
     listen: Option<&'a str>,
 }
+
+impl JsonDocument for QuickstartPlanJson<'_> {}
 
 pub(crate) fn run(
     arguments: &QuickstartArguments,

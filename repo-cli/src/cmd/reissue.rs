@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use deb_parse::{PackageName, SourceName, Version};
+use deb_parse::{PackageName, SourceName, SuiteName, Version};
 use repo_store::{
-    Error, Hazard, HazardKind, HistoryError, RecordKey, ReissueError, ReissuePlan, ReissueRequest,
-    ReissuedPackage,
+    Build, CommitId, Error, Hazard, HazardKind, HistoryError, RecordKey, ReissueError, ReissuePlan,
+    ReissueRequest, ReissuedPackage,
 };
 use serde::Serialize;
 
 use super::changes;
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _, reason};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, RowLimit, count, package_rows};
 use crate::package_count::PackageCount;
 use crate::planned::{BaseArguments, base, carry_out};
@@ -110,12 +111,12 @@ pub(crate) fn run(
         }
         Ok(applied?.commit)
     })?;
-    let mut document = describe(&plan);
-    if let Some(fields) = document.as_object_mut() {
-        fields.insert("base".to_owned(), base(&[plan.base()]).into());
-        fields.insert("commit".to_owned(), commit.map(|id| id.to_string()).into());
-        fields.insert("dry_run".to_owned(), dry_run.into());
-    }
+    let document = ReissuedJson {
+        base: base(&[plan.base()]),
+        commit: commit.map(Text),
+        dry_run,
+        reissue: ReissueJson::new(&plan),
+    };
     output.result(&document, || {
         if output.shows_change(dry_run) {
             print_plan(&plan, limit, output);
@@ -222,31 +223,81 @@ pub(super) fn print_hazards(plan: &ReissuePlan, limit: RowLimit, output: &Output
     output.table(&head, &rows, limit);
 }
 
+/// A package file that comes out again.
 #[derive(Serialize)]
-struct PackageJson {
-    package: String,
-    version: String,
-    architecture: String,
-    /// The version whose content it has.
-    content: String,
-    suites: Vec<String>,
-    /// The signatures inside the old file that the new one has not.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ReissuedPackageJson {
+    /// What the file is built for
+    architecture: Text<Build>,
+    /// The version whose content it has
+    content: Text<Version>,
+    /// The signatures inside the old file that the new one does not have
     dropped: Vec<String>,
+    /// The name of the package
+    package: Text<PackageName>,
+    /// The suites that it comes to
+    suites: Vec<Text<SuiteName>>,
+    /// The new version
+    version: Text<Version>,
 }
 
-/// Something that a reissue does to machines, for programs.
+/// Something that a reissue does to machines.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct HazardJson {
-    package: String,
-    /// `cannot` or `may`.
-    undone: &'static str,
+    /// The sort of hazard, which `--accept` takes
     kind: &'static str,
+    /// The package
+    package: Text<PackageName>,
+    /// `cannot` or `may`: whether it can be undone
+    undone: &'static str,
+    /// What happens, in words
     what: String,
+}
+
+/// The content of a version that comes out again under a higher version.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ReissueJson {
+    /// The version that machines may have and are to leave
+    bad: String,
+    /// How much comes out again
+    count: PackageCount,
+    /// The version whose content comes out again
+    good: String,
+    /// What it does to machines
+    hazards: Vec<HazardJson>,
+    /// The package files that come out again
+    packages: Vec<ReissuedPackageJson>,
+    /// The kinds of hazards for which it is refused without `--accept`
+    refused: Vec<&'static str>,
+    /// The source package
+    source: String,
+    /// The new version
+    version: String,
+}
+
+/// The document of `reissue`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ReissuedJson {
+    /// The state that the change was planned from: with `--base`, a change is made only from this one
+    base: String,
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<CommitId>>,
+    /// Whether nothing was changed
+    dry_run: bool,
+    #[serde(flatten)]
+    reissue: ReissueJson,
+}
+
+impl JsonDocument for ReissuedJson {
+    const IS_SORTED: bool = true;
 }
 
 fn hazards_json(hazards: &[Hazard]) -> Vec<HazardJson> {
     let json = |hazard: &Hazard| HazardJson {
-        package: hazard.package.to_string(),
+        package: Text(hazard.package.clone()),
         undone: hazard.undone.as_str(),
         kind: hazard.kind.as_str(),
         what: hazard.what.clone(),
@@ -254,25 +305,26 @@ fn hazards_json(hazards: &[Hazard]) -> Vec<HazardJson> {
     hazards.iter().map(json).collect()
 }
 
-/// Returns a plan for programs.
-pub(super) fn describe(plan: &ReissuePlan) -> serde_json::Value {
-    let reissued = plan.reissued();
-    let packages = plan.packages().iter().map(|package| PackageJson {
-        package: package.key().package.to_string(),
-        version: package.key().version.to_string(),
-        architecture: package.key().architecture.to_string(),
-        content: package.good().key().version.to_string(),
-        suites: package.suites().keys().map(ToString::to_string).collect(),
-        dropped: package.dropped().to_vec(),
-    });
-    serde_json::json!({
-        "source": reissued.source.to_string(),
-        "good": reissued.good.to_string(),
-        "bad": plan.bad().to_string(),
-        "version": reissued.version.to_string(),
-        "packages": packages.collect::<Vec<_>>(),
-        "count": PackageCount::of(plan.packages().iter().map(ReissuedPackage::key)),
-        "hazards": hazards_json(plan.hazards()),
-        "refused": plan.refused().iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
-    })
+impl ReissueJson {
+    pub(super) fn new(plan: &ReissuePlan) -> Self {
+        let reissued = plan.reissued();
+        let package = |package: &ReissuedPackage| ReissuedPackageJson {
+            architecture: Text(package.key().architecture.clone()),
+            content: Text(package.good().key().version.clone()),
+            dropped: package.dropped().to_vec(),
+            package: Text(package.key().package.clone()),
+            suites: package.suites().keys().cloned().map(Text).collect(),
+            version: Text(package.key().version.clone()),
+        };
+        Self {
+            bad: plan.bad().to_string(),
+            count: PackageCount::of(plan.packages().iter().map(ReissuedPackage::key)),
+            good: reissued.good.to_string(),
+            hazards: hazards_json(plan.hazards()),
+            packages: plan.packages().iter().map(package).collect(),
+            refused: plan.refused().iter().map(|kind| kind.as_str()).collect(),
+            source: reissued.source.to_string(),
+            version: reissued.version.to_string(),
+        }
+    }
 }

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use repo_store::{
     CommitId, HistoryError, ReleaseMove, ReleasePlan, RepositoryName, RepositorySettings, TagName,
 };
+use serde::Serialize;
 
 use super::changes::{self, Action};
+use super::diff::DifferenceJson;
 use super::{diff, hold};
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard;
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Output, count};
 use crate::planned::{carry_out, unless_begun};
 use crate::session::Session;
@@ -180,23 +183,53 @@ fn summary(one: &ReleaseMove, dry_run: bool) -> String {
     )
 }
 
+/// What a repository becomes.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ReleasedJson<'a> {
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<&'a CommitId>>,
+    /// The package files that were removed (`a`) and added (`b`)
+    differences: Vec<DifferenceJson<'a>>,
+    /// The repository whose packages it gets
+    from: Text<&'a RepositoryName>,
+    /// The versions that stay out because they are held
+    held: Vec<String>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+}
+
+/// The document of `release`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ReleaseJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The repositories that were changed
+    released: Vec<ReleasedJson<'a>>,
+    /// The tag of the released state; null without `--tag`
+    tag: Option<Text<&'a TagName>>,
+}
+
+impl JsonDocument for ReleaseJson<'_> {}
+
 /// Prints what happens to each repository.
 fn print(plan: &ReleasePlan, commits: &Commits, arguments: &ReleaseArguments, output: &Output) {
     let moves = plan.moves().iter().map(|one| {
         let held: Vec<_> = one.held().iter().map(|(_, hold)| hold.key.clone()).collect();
-        serde_json::json!({
-            "from": one.from().as_str(),
-            "repository": one.repository().as_str(),
-            "commit": commits.get(one.repository()).map(ToString::to_string),
-            "differences": diff::json(one.changes()),
-            "held": hold::names(&held),
-        })
+        ReleasedJson {
+            commit: commits.get(one.repository()).map(Text),
+            differences: diff::json(one.changes()),
+            from: Text(one.from()),
+            held: hold::names(&held),
+            repository: Text(one.repository()),
+        }
     });
-    let document = serde_json::json!({
-        "released": moves.collect::<Vec<_>>(),
-        "tag": arguments.tag.as_ref().map(ToString::to_string),
-        "dry_run": arguments.change.dry_run,
-    });
+    let document = ReleaseJson {
+        dry_run: arguments.change.dry_run,
+        released: moves.collect(),
+        tag: arguments.tag.as_ref().map(Text),
+    };
     let limit = arguments.rows.limit(output);
     output.result(&document, || {
         if !output.shows_change(arguments.change.dry_run) {

@@ -1,13 +1,16 @@
 use deb_parse::SuiteName;
 use repo_store::{CommitId, RemovalPlan, RepositorySettings, Selector, SuiteRecords, UndoRemovalPlan};
+use serde::Serialize;
 
 use super::changes::{self, Action};
 use super::client_config::quoted;
 use super::hold;
-use super::promote::{check_matched, print_changes};
+use super::list::ListedJson;
+use super::promote::{check_matched, listed, print_changes};
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
+use crate::json_value::{JsonDocument, Text};
 use crate::only_names::OnlyNames;
 use crate::output::Output;
 use crate::package_count::PackageCount;
@@ -59,6 +62,24 @@ impl RemoveArguments {
     }
 }
 
+/// The document of `remove`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RemovedJson {
+    /// The state that the change was planned from: with `--base`, a change is made only from this one
+    base: String,
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<CommitId>>,
+    /// How much was removed, or brought back with `--undo`
+    count: PackageCount,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The package files that were removed, or brought back with `--undo`
+    packages: Vec<ListedJson>,
+}
+
+impl JsonDocument for RemovedJson {}
+
 pub(crate) fn run(
     arguments: &RemoveArguments,
     session: &Session,
@@ -74,9 +95,15 @@ pub(crate) fn run(
     let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit(output));
     let action = if arguments.undo { Action::Restore } else { Action::Remove };
     let table = changes::all(&changes, &action);
-    let more = serde_json::Map::from_iter([("base".to_owned(), base(&[from]).into())]);
-    print_changes(&changes, table, more, (commit, dry_run), limit, output);
     let (what, name) = (PackageCount::of(changes.iter().map(|(_, record)| record.key())), &repository.name);
+    let document = RemovedJson {
+        base: base(&[from]),
+        commit: commit.map(Text),
+        count: what,
+        dry_run,
+        packages: listed(&changes),
+    };
+    print_changes(&document, table, dry_run, limit, output);
     let done = match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),
         (false, false) => format!("removed {what} from {name}"),

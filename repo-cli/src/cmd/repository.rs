@@ -4,10 +4,12 @@ use clap::Subcommand;
 use deb_parse::SuiteName;
 use repo_config::{Config, Edit};
 use repo_store::RepositoryName;
+use serde::Serialize;
 
 use super::configured::{self, EditArguments};
 use crate::args::{Global, argument};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, RowLimit, joined};
 use crate::session;
 
@@ -99,6 +101,28 @@ pub(crate) fn run(
     }
 }
 
+/// The document of `repository list`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RepositoriesJson<'a> {
+    /// The repositories
+    repositories: Vec<RepositoryJson<'a>>,
+}
+
+impl JsonDocument for RepositoriesJson<'_> {}
+
+/// A repository in the configuration.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RepositoryJson<'a> {
+    /// The name of the repository
+    repository: Text<&'a RepositoryName>,
+    /// The suites of the repository
+    suites: Vec<String>,
+    /// The address for clients
+    url: String,
+}
+
 fn list(config: &Config, output: &Output) {
     let suites = |repository: &repo_store::RepositorySettings| -> Vec<String> {
         repository.suites.iter().map(|suite| suite.name.to_string()).collect()
@@ -106,14 +130,11 @@ fn list(config: &Config, output: &Output) {
     let all: Vec<_> = config
         .repositories()
         .map(|repository| {
-            serde_json::json!({
-                "repository": repository.name.to_string(),
-                "suites": suites(repository),
-                "url": config.url_of(repository).to_string(),
-            })
+            let url = config.url_of(repository).to_string();
+            RepositoryJson { repository: Text(&repository.name), suites: suites(repository), url }
         })
         .collect();
-    output.result(&serde_json::json!({ "repositories": all }), || {
+    output.result(&RepositoriesJson { repositories: all }, || {
         let row = |repository: &repo_store::RepositorySettings| {
             let url = config.url_of(repository).to_string();
             [repository.name.to_string(), joined(&suites(repository)), url]

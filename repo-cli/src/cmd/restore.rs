@@ -1,15 +1,18 @@
-mod drill;
+pub(crate) mod drill;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use deb_parse::Limits;
 use repo_config::{Config, KeyDirectory};
-use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, SignedSuite, Store};
-use serde_json::json;
+use repo_store::{
+    FsckOptions, NamedFile, OutsideFile, Problem, RepairReport, RestoreReport, SignedSuite, Store,
+};
+use serde::Serialize;
 
-use super::backup::{outside_json, print_copies};
-use super::fsck;
+use super::backup::{CopyJson, OutsideJson, print_copies};
+use super::fsck::{self, problems::ProblemJson};
 use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::key_check::CheckedKeys;
 use crate::output::{Output, bytes, count};
 use crate::package_readers;
@@ -50,13 +53,13 @@ pub(crate) fn run(
     };
     if arguments.dry_run {
         let plan = Store::plan_restore(&arguments.backup, directory)?;
-        let json = json!({
-            "copied": plan.copies().len(),
-            "bytes": plan.bytes(),
-            "publications": plan.publications(),
-            "copies": plan.copies(),
-            "dry_run": true,
-        });
+        let json = RestorePlanJson {
+            bytes: plan.bytes(),
+            copied: plan.copies().len(),
+            copies: plan.copies().iter().map(CopyJson::new).collect(),
+            dry_run: true,
+            publications: plan.publications(),
+        };
         output.result(&json, || print_copies(plan.copies(), arguments.rows, output));
         output.say(&format!(
             "would restore {} ({}) and {} to {}",
@@ -68,17 +71,75 @@ pub(crate) fn run(
         return Ok(Outcome::Done);
     }
     let restored = restore(&arguments.backup, directory, global, output)?;
-    output.result(&restored.json, || {});
+    output.result(&restored.document(), || {});
     Ok(Outcome::of(restored.is_whole))
 }
 
 /// What came of restoring a store, and of checking it.
 struct Restored {
     store: Store,
-    json: serde_json::Value,
+    report: RestoreReport,
+    /// The files from outside the root, where they belong now.
+    outside: Vec<OutsideFile>,
+    problems: Vec<Problem>,
     /// Whether everything came back and is sound.
     is_whole: bool,
 }
+
+impl Restored {
+    fn document(&self) -> RestoredJson<'_> {
+        RestoredJson {
+            bytes: self.report.bytes,
+            clean: self.problems.is_empty(),
+            copied: self.report.copied,
+            damaged: &self.report.damaged,
+            outside: self.outside.iter().map(OutsideJson::new).collect(),
+            problems: self.problems.iter().map(ProblemJson::new).collect(),
+            publications: self.report.publications,
+        }
+    }
+}
+
+/// The document of `restore`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RestoredJson<'a> {
+    /// How many bytes were copied
+    bytes: u64,
+    /// Whether the restored store has no problems
+    clean: bool,
+    /// How many files were copied
+    copied: u64,
+    /// The files that the backup has lost or that are damaged in it
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    damaged: &'a [Utf8PathBuf],
+    /// The files from outside the root
+    outside: Vec<OutsideJson<'a>>,
+    /// The problems of the restored store
+    problems: Vec<ProblemJson<'a>>,
+    /// How many publications were made again
+    publications: u64,
+}
+
+impl JsonDocument for RestoredJson<'_> {}
+
+/// The document of `restore --dry-run`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RestorePlanJson<'a> {
+    /// How many bytes would be copied
+    bytes: u64,
+    /// How many files would be copied
+    copied: usize,
+    /// The files that would be copied
+    copies: Vec<CopyJson<'a>>,
+    /// Whether nothing was changed: true
+    dry_run: bool,
+    /// How many publications would be made again
+    publications: u64,
+}
+
+impl JsonDocument for RestorePlanJson<'_> {}
 
 fn number(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
@@ -131,18 +192,9 @@ fn restore(
     let options = FsckOptions { signatures: Some(&check), keys: Some(&look), ..FsckOptions::default() };
     let found = store.fsck(&options, &context)?;
     let is_clean = found.is_clean();
-    let problems = json!(found.problems);
+    let problems = found.problems.clone();
     let limit = LimitArguments::default().limit(output).with_way("repo-cli fsck --limit 0");
     fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, &keys, limit, output);
-    let json = json!({
-        "copied": report.copied,
-        "bytes": report.bytes,
-        "publications": report.publications,
-        "damaged": report.damaged,
-        "outside": outside.iter().map(outside_json).collect::<Vec<_>>(),
-        "clean": is_clean,
-        "problems": problems,
-    });
     // Every verb would end with it. Files that are to be put back in their places first are named above.
     let mistake = config.err().filter(|_| settings_are_there && outside.is_empty());
     let spoiled = Config::damaged_files(directory, None, context.now.into());
@@ -155,7 +207,7 @@ fn restore(
         output.error(&Failure::from(mistake));
     }
     let is_whole = report.damaged.is_empty() && lacking.is_empty() && is_clean && is_usable;
-    Ok(Restored { store, json, is_whole })
+    Ok(Restored { store, report, outside, problems, is_whole })
 }
 
 /// Says where a file belongs now: one that the configuration names by a path from the root, such as `../suites`, moves with the root.

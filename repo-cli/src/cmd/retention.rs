@@ -1,9 +1,12 @@
-use repo_store::{CommitId, Freeze, RepositorySettings, RetentionPlan};
+use deb_parse::{PackageName, SuiteName, Version};
+use repo_store::{Build, CommitId, Freeze, RepositoryName, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
+use super::freeze::FreezeJson;
 use super::{changes, freeze};
 use crate::args::{ChangeArguments, RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, RowLimit, package_rows};
 use crate::package_count::PackageCount;
 use crate::planned::carry_out;
@@ -35,16 +38,55 @@ impl RetentionArguments {
     }
 }
 
+/// What the rules make of a package file.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct VerdictJson {
-    suite: String,
-    package: String,
-    version: String,
-    architecture: String,
+    /// What the file is built for
+    architecture: Text<Build>,
+    /// The name of the package
+    package: Text<PackageName>,
+    /// The size of the file in bytes
     size: u64,
+    /// Whether the suite keeps it
     stays: bool,
+    /// The suite
+    suite: Text<SuiteName>,
+    /// The version of the package
+    version: Text<Version>,
+    /// Why it stays or goes, in words
     why: String,
 }
+
+/// What the rules make of a repository.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RetainedJson {
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<CommitId>>,
+    /// How much is removed from a suite
+    count: PackageCount,
+    /// The suites that would lose most of what they have, for which `--yes` is needed
+    drastic: Vec<Text<SuiteName>>,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The freeze of the repository, which then loses nothing; null when it is not frozen
+    frozen: Option<FreezeJson>,
+    /// The repository
+    repository: Text<RepositoryName>,
+    /// What the rules make of each package file
+    verdicts: Vec<VerdictJson>,
+}
+
+/// The document of `retention`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RetentionJson {
+    /// The repositories that were looked through
+    retention: Vec<RetainedJson>,
+}
+
+impl JsonDocument for RetentionJson {}
 
 pub(crate) fn run(
     arguments: &RetentionArguments,
@@ -63,7 +105,7 @@ pub(crate) fn run(
             }
         }
     }
-    output.result(&serde_json::json!({ "retention": documents }), || {});
+    output.result(&RetentionJson { retention: documents }, || {});
     Ok(Outcome::of(complete))
 }
 
@@ -71,7 +113,7 @@ pub(crate) fn run(
 fn retain(
     repository: &RepositorySettings,
     arguments: &RetentionArguments,
-    documents: &mut Vec<serde_json::Value>,
+    documents: &mut Vec<RetainedJson>,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
@@ -127,34 +169,34 @@ fn document(
     frozen: Option<&Freeze>,
     commit: Option<CommitId>,
     dry_run: bool,
-) -> serde_json::Value {
-    let verdicts: Vec<VerdictJson> = plan
+) -> RetainedJson {
+    let verdicts = plan
         .verdicts()
         .iter()
         .flat_map(|(suite, verdicts)| verdicts.iter().map(move |verdict| (suite, verdict)))
         .map(|(suite, verdict)| {
             let key = verdict.record.key();
             VerdictJson {
-                suite: suite.to_string(),
-                package: key.package.to_string(),
-                version: key.version.to_string(),
-                architecture: key.architecture.to_string(),
+                suite: Text(suite.clone()),
+                package: Text(key.package.clone()),
+                version: Text(key.version.clone()),
+                architecture: Text(key.architecture.clone()),
                 size: verdict.record.size(),
                 stays: verdict.stays(),
                 why: verdict.reason.to_string(),
             }
         })
         .collect();
-    serde_json::json!({
-        "repository": plan.repository().as_str(),
-        "verdicts": verdicts,
+    RetainedJson {
+        commit: commit.map(Text),
         // A frozen repository loses nothing.
-        "count": if frozen.is_some() { PackageCount::default() } else { going(plan) },
-        "frozen": frozen.map(freeze::freeze_json),
-        "drastic": plan.drastic().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "commit": commit.map(|id| id.to_string()),
-        "dry_run": dry_run,
-    })
+        count: if frozen.is_some() { PackageCount::default() } else { going(plan) },
+        drastic: plan.drastic().iter().cloned().map(Text).collect(),
+        dry_run,
+        frozen: frozen.map(FreezeJson::new),
+        repository: Text(plan.repository().clone()),
+        verdicts,
+    }
 }
 
 /// Prints what is removed, or with `every` also what is kept and why.

@@ -3,14 +3,18 @@ use std::sync::Arc;
 
 use deb_parse::{Architecture, PackageName, SourceName, SuiteName, Version};
 use repo_store::{
-    Build, Difference, HazardKind, PublishOptions, Record, ReissuePlan, ReissuedPackage, RepositorySettings,
-    Revision, RollbackPlan, release_of,
+    Build, CommitId, Difference, HazardKind, PublishOptions, Record, ReissuePlan, ReissuedPackage,
+    RepositorySettings, Revision, RollbackPlan, release_of,
 };
+use serde::Serialize;
 
+use super::diff::DifferenceJson;
+use super::reissue::ReissueJson;
 use super::{changes, diff, hold, reissue};
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Grouped, Output, count, grouped};
 use crate::package_count::{ChangeCount, PackageCount};
 use crate::planned::{BaseArguments, base, carry_out};
@@ -56,6 +60,32 @@ impl RollbackArguments {
     }
 }
 
+/// The document of `rollback`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RolledBackJson<'a> {
+    /// The state that the change was planned from: with `--base`, a change is made only from this one
+    base: String,
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<CommitId>>,
+    /// How much changed
+    count: ChangeCount,
+    /// The package files that were removed (`a`) and restored (`b`)
+    differences: Vec<DifferenceJson<'a>>,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The versions that are held from now on
+    held: Vec<String>,
+    /// The versions that are no longer held
+    no_longer_held: Vec<String>,
+    /// The packages that come out again under a higher version, with `--reissue`
+    reissues: Vec<ReissueJson>,
+    /// The state that the repository is as in again
+    to: Text<CommitId>,
+}
+
+impl JsonDocument for RolledBackJson<'_> {}
+
 pub(crate) fn run(
     arguments: &RollbackArguments,
     session: &Session,
@@ -89,17 +119,17 @@ pub(crate) fn run(
     let differences = plan.changes();
     let (held, lifted) = plan.holds(&session.context());
     let reissued = plan.reissues().iter().flat_map(ReissuePlan::packages).map(ReissuedPackage::key);
-    let document = serde_json::json!({
-        "to": target.id().to_string(),
-        "base": base(&[plan.base()]),
-        "commit": commit.map(|id| id.to_string()),
-        "dry_run": arguments.change.dry_run,
-        "differences": diff::json(differences),
-        "count": ChangeCount::of(differences).and_added(PackageCount::of(reissued)),
-        "held": hold::names(&held),
-        "no_longer_held": hold::names(&lifted),
-        "reissues": plan.reissues().iter().map(reissue::describe).collect::<Vec<_>>(),
-    });
+    let document = RolledBackJson {
+        base: base(&[plan.base()]),
+        commit: commit.map(Text),
+        count: ChangeCount::of(differences).and_added(PackageCount::of(reissued)),
+        differences: diff::json(differences),
+        dry_run: arguments.change.dry_run,
+        held: hold::names(&held),
+        no_longer_held: hold::names(&lifted),
+        reissues: plan.reissues().iter().map(ReissueJson::new).collect(),
+        to: Text(target.id()),
+    };
     output.result(&document, || {
         if output.shows_change(arguments.change.dry_run) {
             let rows = changes::print(changes::exchanges(diff::each(differences)), limit, output);

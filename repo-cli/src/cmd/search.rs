@@ -11,11 +11,13 @@ use repo_store::{
     ManifestFile, Record, RecordInSuites, RecordKey, RepositoryName, RepositorySettings, Revision,
     WildPattern, is_newest,
 };
+use serde::Serialize;
 
 use super::list::ListedJson;
 use crate::args::LimitArguments;
 use crate::columns::{ColumnArguments, ListColumn, PackageListing};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{self, JsonDocument};
 use crate::output::{Output, count, joined};
 use crate::package_count::PackageCount;
 use crate::package_names;
@@ -61,6 +63,36 @@ impl SearchArguments {
         self.columns.prints_json()
     }
 }
+
+/// A package that was found.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct FoundJson {
+    /// The first line of its description, or null; absent with `--file`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "json_value::TextOrNull"))]
+    description: Option<Option<String>>,
+    /// The package file
+    entry: ListedJson,
+    /// The files that were looked for; absent without `--file`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<String>>,
+    /// The repository that has it
+    repository: json_value::Text<RepositoryName>,
+}
+
+/// The document of `search`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct SearchJson {
+    /// The packages that were found
+    packages: Vec<FoundJson>,
+    /// How many source packages were not looked into: they install no files; absent without `--file`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources_skipped: Option<usize>,
+}
+
+impl JsonDocument for SearchJson {}
 
 /// A text that is looked for.
 enum Text {
@@ -160,7 +192,7 @@ impl<'a> Query<'a> {
 struct Found<'a> {
     query: Query<'a>,
     listing: PackageListing,
-    json: Vec<serde_json::Value>,
+    json: Vec<FoundJson>,
     /// What was found.
     keys: Vec<RecordKey>,
     /// How many source packages were passed over, because files were looked for.
@@ -214,10 +246,7 @@ pub(crate) fn run(
     }
     let Found { listing, json, keys, sources, unknown, .. } = found;
     listing.check_columns()?;
-    let mut document = serde_json::json!({ "packages": json });
-    if let Some(fields) = document.as_object_mut().filter(|_| looks_into_files) {
-        fields.insert("sources_skipped".to_owned(), sources.into());
-    }
+    let document = SearchJson { packages: json, sources_skipped: looks_into_files.then_some(sources) };
     output.result(&document, || {
         let rows = listing.print(&arguments.rows, output);
         output.total(rows, &format!("{} found", PackageCount::of(&keys)));
@@ -338,17 +367,15 @@ impl Found<'_> {
             self.listing.push(record, suites, &name, "");
         }
         files.iter().for_each(|file| self.listing.push(record, suites, &name, file));
-        let entry = ListedJson { fields: self.listing.fields(record), ..ListedJson::new(record, suites) };
-        let mut document = serde_json::json!({ "repository": repository.name.as_str(), "entry": entry });
-        if let Some(fields) = document.as_object_mut() {
-            if self.query.files.is_empty() {
-                let description = record.field("Description").and_then(|text| text.lines().next());
-                fields.insert("description".to_owned(), description.into());
-            } else {
-                fields.insert("files".to_owned(), files.into());
-            }
-        }
-        self.json.push(document);
+        let entry = ListedJson::new(record, suites).with_fields(self.listing.fields(record));
+        let repository = json_value::Text(repository.name.clone());
+        let found = if self.query.files.is_empty() {
+            let description = record.field("Description").and_then(|text| text.lines().next());
+            FoundJson { description: Some(description.map(str::to_owned)), files: None, entry, repository }
+        } else {
+            FoundJson { description: None, files: Some(files.to_vec()), entry, repository }
+        };
+        self.json.push(found);
     }
 }
 

@@ -14,6 +14,7 @@ use crate::args::argument;
 use crate::confinement::Places;
 use crate::error::{Failure, Outcome};
 use crate::hooks;
+use crate::json_value::JsonDocument;
 use crate::output::{Output, Talk};
 use crate::package_readers;
 use crate::schedule::Scheduler;
@@ -25,6 +26,7 @@ use crate::session::Session;
 use crate::signals;
 use repo_serve::api::ApiSettings;
 use repo_serve::{Address, Certificate, Entrance, Page, PageRenderer, Server, Serves, Site};
+use serde::Serialize;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArguments {
@@ -46,6 +48,22 @@ enum Only {
     Files,
     Api,
 }
+
+/// The document of `serve`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ServingJson<'a> {
+    /// The addresses of the files
+    addresses: &'a [String],
+    /// The addresses of the interface for programs
+    api: &'a [String],
+    /// The first address, with its port
+    listen: String,
+    /// The address of the metrics, with its port; null when there are none
+    metrics: Option<String>,
+}
+
+impl JsonDocument for ServingJson<'_> {}
 
 pub(crate) fn run(
     arguments: &ServeArguments,
@@ -119,12 +137,12 @@ pub(crate) fn run(
         }
     }
     let first = server.local_addr().map_err(Failure::io("look at", "the socket"))?;
-    let document = serde_json::json!({
-        "listen": first.to_string(),
-        "addresses": addresses,
-        "api": api_addresses,
-        "metrics": metrics_address.map(|address| address.to_string()),
-    });
+    let document = ServingJson {
+        addresses: &addresses,
+        api: &api_addresses,
+        listen: first.to_string(),
+        metrics: metrics_address.map(|address| address.to_string()),
+    };
     output.result(&document, || {});
     if arguments.only != Some(Only::Files) {
         hooks::deliver_in_background(session.root.clone())?;

@@ -1,16 +1,19 @@
 use std::str::FromStr as _;
 
 use apt_index::Item as _;
-use deb_parse::SuiteName;
+use deb_parse::{SuiteName, Version};
 use repo_store::{
-    Provenance, Record, RecordFile, Reissue, RepositoryName, Revision, Selector, promotion_statement,
+    BlobId, CommitId, Operation, Provenance, Record, RecordFile, Reissue, RepositoryName, Revision, Selector,
+    promotion_statement,
 };
 use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
+use crate::envelope::Envelope;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Output, suite_list};
 use crate::package_count::PackageCount;
 use crate::package_names;
@@ -57,20 +60,8 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
     if found.is_empty() {
         return Err(package_names::no_match(session, &repository.name, vec![selector.to_string()], false));
     }
-    let json: Vec<serde_json::Value> = found
-        .values()
-        .map(|(record, suites)| {
-            serde_json::json!({
-                "entry": ListedJson::new(record, suites),
-                "blob": record.blob().to_string(),
-                "reissue_of": Reissue::of_record(record).map(|reissue| reissue.of.to_string()),
-                "files": files(record),
-                "provenance": provenance(record),
-                "stanza": stanza(record),
-            })
-        })
-        .collect();
-    output.result(&serde_json::json!({ "packages": json }), || {
+    let packages = found.values().map(|(record, suites)| ShownPackageJson::new(record, suites)).collect();
+    output.result(&ShownPackagesJson { packages }, || {
         for (place, (record, suites)) in found.values().enumerate() {
             if place > 0 {
                 output.line("");
@@ -113,7 +104,7 @@ fn show_attestations(
         .iter()
         .map(|statement| session.attest(repository, statement))
         .collect::<Result<Vec<_>, _>>()?;
-    output.result(&serde_json::json!({ "attestations": envelopes }), || {
+    output.result(&AttestationsJson { attestations: &envelopes }, || {
         // An envelope has strings alone, which can always be written.
         envelopes
             .iter()
@@ -144,16 +135,15 @@ fn show_state(
     let found = find(revision, commit.suites.keys().filter(|suite| suites.contains(suite)), &[])?;
     let listed: Vec<ListedJson> =
         found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
-    let date = clock::rfc_3339(commit.date);
-    let document = serde_json::json!({
-        "repository": repository.as_str(),
-        "sequence": commit.sequence,
-        "commit": revision.id().to_string(),
-        "date": date,
-        "actor": commit.actor,
-        "operation": commit.operation.to_string(),
-        "packages": listed,
-    });
+    let document = ShownStateJson {
+        actor: &commit.actor,
+        commit: Text(revision.id()),
+        date: Time(commit.date),
+        operation: Text(&commit.operation),
+        packages: listed,
+        repository: Text(repository),
+        sequence: commit.sequence,
+    };
     output.result(&document, || {
         output.line(&format!("# {repository} {} ({})", commit.sequence, revision.id()));
         output.line(&format!("# {} by {}: {}", clock::minute(commit.date), commit.actor, commit.operation));
@@ -170,30 +160,115 @@ fn stanza(record: &Record) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// The document of `show` for a package.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ShownPackagesJson {
+    /// The package files
+    packages: Vec<ShownPackageJson>,
+}
+
+impl JsonDocument for ShownPackagesJson {}
+
+/// A package file with everything that is known of it.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ShownPackageJson {
+    /// The id of the package file, or of the .dsc file of a source package
+    blob: Text<BlobId>,
+    /// The package file, as `list` prints it
+    entry: ListedJson,
+    /// The files that clients fetch
+    files: Vec<FileJson>,
+    /// The files that say how the package was built
+    provenance: Vec<ProvenanceJson>,
+    /// The version whose content a reissue has; null for every other version
+    reissue_of: Option<Text<Version>>,
+    /// The stanza of the index
+    stanza: String,
+}
+
+impl ShownPackageJson {
+    fn new(record: &Record, suites: &[SuiteName]) -> Self {
+        Self {
+            blob: Text(record.blob()),
+            entry: ListedJson::new(record, suites),
+            files: files(record),
+            provenance: provenance(record),
+            reissue_of: Reissue::of_record(record).map(|reissue| Text(reissue.of)),
+            stanza: stanza(record),
+        }
+    }
+}
+
+/// The document of `show` for a state.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ShownStateJson<'a> {
+    /// Who made the state
+    actor: &'a str,
+    /// The state
+    commit: Text<CommitId>,
+    /// When the state was made
+    date: Time,
+    /// What was done
+    operation: Text<&'a Operation>,
+    /// The package files in the state
+    packages: Vec<ListedJson>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// The number of the state in the history
+    sequence: u64,
+}
+
+impl JsonDocument for ShownStateJson<'_> {}
+
+/// The document of `show --attestations`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct AttestationsJson<'a> {
+    /// An envelope of DSSE if the state was made by a promotion; empty if not
+    attestations: &'a [Envelope],
+}
+
+impl JsonDocument for AttestationsJson<'_> {}
+
+/// A file of a package.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FileJson {
+    /// The id of its content
+    blob: Text<BlobId>,
+    /// The path below the repository
     path: String,
+    /// The size in bytes
     size: u64,
-    blob: String,
 }
 
 fn files(record: &Record) -> Vec<FileJson> {
     // A record that lists none that can be read is for `fsck` to tell of.
     let files = record.files().unwrap_or_default().into_iter();
     files
-        .map(|file| FileJson { path: file.path.to_string(), size: file.size, blob: file.blob.to_string() })
+        .map(|file| FileJson { blob: Text(file.blob), path: file.path.to_string(), size: file.size })
         .collect()
 }
 
 /// A file that says how the package was built.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ProvenanceJson {
+    /// The id of its content
+    blob: Text<BlobId>,
+    /// `buildinfo`, `statement` or `envelope`
     kind: &'static str,
+    /// The name of the file
     name: String,
+    /// The path below the repository
     path: String,
-    size: u64,
+    /// The SHA-256 digest in hexadecimal digits
     sha256: String,
-    blob: String,
+    /// The size in bytes
+    size: u64,
 }
 
 fn provenance(record: &Record) -> Vec<ProvenanceJson> {
@@ -205,7 +280,7 @@ fn provenance(record: &Record) -> Vec<ProvenanceJson> {
         path: published.path.to_string(),
         size: kept.size,
         sha256: kept.sha256.to_string(),
-        blob: kept.blob.to_string(),
+        blob: Text(kept.blob),
     };
     kept.into_iter().zip(published).map(of).collect()
 }

@@ -1,14 +1,17 @@
 //! Signatures apart from publishing.
 
-mod offline;
-mod refresh;
+pub(crate) mod offline;
+pub(crate) mod refresh;
 
 use camino::Utf8PathBuf;
 use clap::Subcommand;
+use repo_store::{PublicationId, RepositoryName, TagName};
+use serde::Serialize;
 
-use super::publish::{self, tags_ahead};
+use super::publish::{self, TagAheadJson, tags_ahead};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Output, count, joined};
 use crate::session::{Publishing, Session};
 
@@ -115,7 +118,7 @@ fn again(
     let publishing =
         Publishing { again: true, accept_clock: accept.contains(&Hazard::Clock), ..Publishing::default() };
     if dry_run {
-        return publish::show_plans(("signed", repositories), publishing, session, output);
+        return publish::show_signing_plans(repositories, publishing, session, output);
     }
     let (mut signed, mut failed) = (Vec::new(), Vec::new());
     for result in session.publish_each(repositories, publishing, output)? {
@@ -140,16 +143,48 @@ fn again(
                 joined(&report.signed_tags)
             ));
         }
-        signed.push(serde_json::json!({
-            "repository": repository.name.as_str(),
-            "publication": report.publication.map(|id| id.to_string()),
-            "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "corrected": report.corrected.map(clock::seconds),
-            "tags": report.signed_tags.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "tags_ahead": tags_ahead(&report),
-        }));
+        signed.push(SignedRepositoryJson {
+            corrected: report.corrected.map(clock::seconds),
+            publication: report.publication.map(Text),
+            repository: Text(&repository.name),
+            suites: report.suites.iter().map(ToString::to_string).collect(),
+            tags: report.signed_tags.iter().cloned().map(Text).collect(),
+            tags_ahead: tags_ahead(&report),
+        });
     }
     let outcome = Outcome::of(failed.is_empty());
-    output.result(&serde_json::json!({ "signed": signed, "failed": failed, "dry_run": false }), || {});
+    output.result(&SignedJson { dry_run: false, failed, signed }, || {});
     Ok(outcome)
+}
+
+/// The document of `sign again`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct SignedJson<'a> {
+    /// Whether nothing was changed: false
+    dry_run: bool,
+    /// The repositories that could not be signed
+    failed: Vec<&'a str>,
+    /// What became of the others
+    signed: Vec<SignedRepositoryJson<'a>>,
+}
+
+impl JsonDocument for SignedJson<'_> {}
+
+/// A repository that was signed again.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SignedRepositoryJson<'a> {
+    /// The `Date` in the future that clients may have taken, as `2026-11-26 20:16:00 UTC`; null when there was none
+    corrected: Option<String>,
+    /// The new publication; null when none was made
+    publication: Option<Text<PublicationId>>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// The suites that were signed
+    suites: Vec<String>,
+    /// The tags whose publications were signed
+    tags: Vec<Text<TagName>>,
+    /// The tags whose publications clients refuse for now
+    tags_ahead: Vec<TagAheadJson>,
 }

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::output::{Column, Output, RowLimit, Style, count};
 use crate::session::Session;
 
@@ -34,6 +35,7 @@ enum Format {
 
 /// Whether something needs a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum State {
     Ok,
@@ -42,24 +44,29 @@ enum State {
 
 /// What is known of one thing that can need a person.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Subject {
-    kind: Kind,
-    /// The name of a repository, or of the kind.
-    subject: String,
-    state: State,
-    /// What was found; what needs a person first.
-    messages: Vec<String>,
-    /// What to do, when something needs a person.
+    /// What to do; null when nothing needs a person
     action: Option<String>,
     /// Numbers that a monitoring system keeps, by the name of a metric without what all have in common. The unit stands at its end;
-    /// times are in seconds since 1970.
+    /// times are in seconds since 1970
     figures: BTreeMap<&'static str, i64>,
+    /// The kind of subject
+    kind: Kind,
+    /// What was found, in words; what needs a person first
+    messages: Vec<String>,
+    /// Whether it needs a person
+    state: State,
+    /// The name of a repository, or of the kind
+    subject: String,
     /// How many of the messages need a person: these are the first.
     #[serde(skip)]
     needing: usize,
 }
 
+/// A kind of subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Kind {
     Repository,
@@ -92,6 +99,20 @@ impl Kind {
         }
     }
 }
+
+/// The document of `status`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct StatusJson<'a> {
+    /// How many subjects need a person
+    attention: usize,
+    /// Whether one of them does
+    state: State,
+    /// What was looked at
+    subjects: &'a [Subject],
+}
+
+impl JsonDocument for StatusJson<'_> {}
 
 impl Subject {
     fn new(kind: Kind, subject: &str) -> Self {
@@ -157,8 +178,7 @@ pub(crate) fn run(
         Some(Format::Prometheus) => formats::prometheus(&subjects).iter().for_each(|line| output.line(line)),
         None => {
             let state = if attention == 0 { State::Ok } else { State::Attention };
-            let document =
-                serde_json::json!({ "state": state, "attention": attention, "subjects": subjects });
+            let document = StatusJson { attention, state, subjects: &subjects };
             output.result(&document, || {
                 let row = |subject: &Subject| {
                     let state = if subject.needs_a_person() { "attention" } else { "ok" };

@@ -1,7 +1,9 @@
 use clap::Subcommand;
 use repo_store::Format;
+use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::output::Output;
 use crate::session::Session;
 
@@ -27,6 +29,22 @@ enum StoreCommand {
     },
 }
 
+/// The document of `store upgrade`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct UpgradedJson {
+    /// The number of the format after it
+    after: u32,
+    /// The number of the format before it
+    before: u32,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// What the store gains, in words
+    gains: &'static [&'static str],
+}
+
+impl JsonDocument for UpgradedJson {}
+
 pub(crate) fn run(
     arguments: &StoreArguments,
     mut session: Session,
@@ -43,12 +61,7 @@ pub(crate) fn run(
         }
         before.max(Format::WRITTEN)
     };
-    let document = serde_json::json!({
-        "before": before.number(),
-        "after": after.number(),
-        "gains": gains,
-        "dry_run": dry_run,
-    });
+    let document = UpgradedJson { after: after.number(), before: before.number(), dry_run, gains };
     output.result(&document, || {});
     output.say(&match (undo, before == after, dry_run) {
         (true, ..) => format!("returned the store from format {before} to format {after}"),

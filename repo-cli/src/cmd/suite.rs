@@ -1,12 +1,14 @@
 //! The suites that the configuration lists.
 
 use clap::Subcommand;
-use deb_parse::SuiteName;
+use deb_parse::{Architecture, Component, SuiteName};
 use repo_config::{Config, Edit};
+use serde::Serialize;
 
 use super::configured::{self, EditArguments};
 use crate::args::{Global, argument};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, RowLimit, joined};
 use crate::session;
 
@@ -125,6 +127,32 @@ pub(crate) fn run(arguments: &SuiteArguments, global: &Global, output: &Output) 
     }
 }
 
+/// The document of `suite list`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct SuitesJson {
+    /// The suites
+    suites: Vec<SuiteJson>,
+}
+
+impl JsonDocument for SuitesJson {}
+
+/// A suite in the configuration.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SuiteJson {
+    /// Another name under which clients find the suite; null when it has none
+    alias: Option<String>,
+    /// The architectures of the suite
+    architectures: Vec<Text<Architecture>>,
+    /// The components of the suite
+    components: Vec<Text<Component>>,
+    /// The repositories that have the suite
+    repositories: Vec<String>,
+    /// The name of the suite
+    suite: Text<SuiteName>,
+}
+
 fn list(config: &Config, output: &Output) {
     let mut suites = Vec::new();
     for suite in config.suites_of_all() {
@@ -132,17 +160,14 @@ fn list(config: &Config, output: &Output) {
         let repositories: Vec<String> = has_it.map(|repository| repository.name.to_string()).collect();
         suites.push((suite, repositories));
     }
-    let of_one = |(suite, repositories): &(repo_store::SuiteSettings, Vec<String>)| {
-        serde_json::json!({
-            "suite": suite.name.to_string(),
-            "alias": suite.alias.as_ref().map(ToString::to_string),
-            "architectures": suite.architectures.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "components": suite.components.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "repositories": repositories,
-        })
+    let of_one = |(suite, repositories): &(repo_store::SuiteSettings, Vec<String>)| SuiteJson {
+        alias: suite.alias.as_ref().map(ToString::to_string),
+        architectures: suite.architectures.iter().cloned().map(Text).collect(),
+        components: suite.components.iter().cloned().map(Text).collect(),
+        repositories: repositories.clone(),
+        suite: Text(suite.name.clone()),
     };
-    let all: Vec<_> = suites.iter().map(of_one).collect();
-    output.result(&serde_json::json!({ "suites": all }), || {
+    output.result(&SuitesJson { suites: suites.iter().map(of_one).collect() }, || {
         let row = |(suite, repositories): &(repo_store::SuiteSettings, Vec<String>)| {
             let alias = suite.alias.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
             [

@@ -1,7 +1,9 @@
-use repo_store::TagName;
+use repo_store::{CommitId, Operation, PublicationId, TagName};
+use serde::Serialize;
 
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output, RowLimit};
 use crate::session::Session;
 
@@ -29,6 +31,52 @@ impl TagArguments {
         self.name.is_some() && !self.dry_run
     }
 }
+
+/// The document of `tag` with the name of a tag.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct TaggedJson<'a> {
+    /// The state that the tag stands for
+    commit: Text<CommitId>,
+    /// Whether the tag was deleted
+    deleted: bool,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The publication that clients find under the tag; null when they do not find one yet
+    publication: Option<Text<PublicationId>>,
+    /// The number of the state
+    sequence: u64,
+    /// The tag
+    tag: Text<&'a TagName>,
+}
+
+impl JsonDocument for TaggedJson<'_> {}
+
+/// A tag.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct TagJson {
+    /// The state that the tag stands for
+    commit: Text<CommitId>,
+    /// When the state was made
+    date: Time,
+    /// What was done then
+    operation: Text<Operation>,
+    /// The number of the state
+    sequence: u64,
+    /// The tag
+    tag: Text<TagName>,
+}
+
+/// The document of `tag` without the name of a tag.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct TagsJson<'a> {
+    /// The tags of the repository
+    tags: &'a [TagJson],
+}
+
+impl JsonDocument for TagsJson<'_> {}
 
 pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = &session.repository(&arguments.repository)?.name;
@@ -62,14 +110,14 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         }
     }
     let (sequence, id) = (revision.commit().sequence, revision.id());
-    let document = serde_json::json!({
-        "tag": name.as_str(),
-        "sequence": sequence,
-        "commit": id.to_string(),
-        "publication": shown.map(|id| id.to_string()),
-        "deleted": arguments.delete,
-        "dry_run": arguments.dry_run,
-    });
+    let document = TaggedJson {
+        commit: Text(id),
+        deleted: arguments.delete,
+        dry_run: arguments.dry_run,
+        publication: shown.map(Text),
+        sequence,
+        tag: Text(name),
+    };
     output.result(&document, || {});
     let verb = match (arguments.delete, arguments.dry_run) {
         (false, false) => "tagged",
@@ -102,17 +150,17 @@ fn list(
         let revision = session.store.revision(repository, tag.commit)?;
         let commit = revision.commit();
         let (id, operation) = (tag.commit.to_string(), commit.operation.to_string());
-        tags.push(serde_json::json!({
-            "tag": tag.name.as_str(),
-            "sequence": commit.sequence,
-            "commit": id,
-            "date": clock::rfc_3339(commit.date),
-            "operation": operation,
-        }));
+        tags.push(TagJson {
+            commit: Text(tag.commit),
+            date: Time(commit.date),
+            operation: Text(commit.operation.clone()),
+            sequence: commit.sequence,
+            tag: Text(tag.name.clone()),
+        });
         let (number, id) = (commit.sequence.to_string(), id.chars().take(12).collect());
         rows.push([tag.name.to_string(), number, id, clock::minute(commit.date), operation]);
     }
-    output.result(&serde_json::json!({ "tags": tags }), || {
+    output.result(&TagsJson { tags: &tags }, || {
         output.table(
             &[
                 Column::text("TAG"),

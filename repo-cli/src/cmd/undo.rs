@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use repo_store::{CommitId, Context, PublishOptions, RepositoryName, UndoPlan};
+use repo_store::{CommitId, Context, Operation, PublishOptions, RepositoryName, UndoPlan};
+use serde::Serialize;
 
+use super::diff::DifferenceJson;
 use super::{changes, diff, hold, rollback};
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard;
+use crate::json_value::{JsonDocument, Text};
 use crate::output::Output;
 use crate::package_count::ChangeCount;
 use crate::planned::{BaseArguments, base, unless_begun};
@@ -65,11 +68,9 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
         }
     }
     let commits = if dry_run { Commits::new() } else { plan.apply(&session.store, &context)? };
-    let mut document = document(&plan, &commits, arguments, &context);
-    let others = plan.together().iter().map(|other| self::document(other, &commits, arguments, &context));
-    if let Some(fields) = document.as_object_mut().filter(|_| !plan.together().is_empty()) {
-        fields.insert("together".to_owned(), others.collect());
-    }
+    let of_part = |part| UndoneJson::new(part, &commits, arguments, &context);
+    let together = plan.together().iter().map(of_part).collect();
+    let document = UndoneJson { together, ..of_part(&plan) };
     output.result(&document, || {
         if output.shows_change(dry_run) {
             for (part, _) in &parts {
@@ -117,27 +118,72 @@ fn bases(plan: &UndoPlan) -> Vec<Option<CommitId>> {
     std::iter::once(plan).chain(plan.together()).map(|part| Some(part.base())).collect()
 }
 
-/// Returns what happens to one repository, for programs.
-fn document(
-    plan: &UndoPlan,
-    commits: &Commits,
-    arguments: &UndoArguments,
-    context: &Context,
-) -> serde_json::Value {
-    let (held, lifted) = plan.holds(context);
-    let (number, id, operation) = (plan.undone().sequence, plan.base(), &plan.undone().operation);
-    serde_json::json!({
-        "repository": plan.repository().as_str(),
-        "undone": { "number": number, "commit": id.to_string(), "operation": operation.to_string() },
-        "to": plan.target().to_string(),
-        "base": base(&bases(plan)),
-        "commit": commits.get(plan.repository()).map(ToString::to_string),
-        "dry_run": arguments.change.dry_run,
-        "differences": diff::json(plan.changes()),
-        "count": ChangeCount::of(plan.changes()),
-        "held": hold::names(&held),
-        "no_longer_held": hold::names(&lifted),
-    })
+/// The document of `undo`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct UndoneJson<'a> {
+    /// The states that the change was planned from: with `--base`, a change is made only from these
+    base: String,
+    /// The new state of the repository; null when nothing changed
+    commit: Option<Text<&'a CommitId>>,
+    /// How much changed
+    count: ChangeCount,
+    /// The package files that were removed (`a`) and restored (`b`)
+    differences: Vec<DifferenceJson<'a>>,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The versions that are held from now on
+    held: Vec<String>,
+    /// The versions that are no longer held
+    no_longer_held: Vec<String>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// The state that the repository is as in again
+    to: Text<CommitId>,
+    /// The same for the other repositories that were changed together with this one; absent when there are none
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    together: Vec<Self>,
+    /// The change that was undone
+    undone: UndoneChangeJson<'a>,
+}
+
+impl JsonDocument for UndoneJson<'_> {}
+
+/// A change that was undone.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct UndoneChangeJson<'a> {
+    /// The state that it made
+    commit: Text<CommitId>,
+    /// The number of the state
+    number: u64,
+    /// What was done
+    operation: Text<&'a Operation>,
+}
+
+impl<'a> UndoneJson<'a> {
+    /// Makes the document of one repository.
+    fn new(plan: &'a UndoPlan, commits: &'a Commits, arguments: &UndoArguments, context: &Context) -> Self {
+        let (held, lifted) = plan.holds(context);
+        let undone = plan.undone();
+        Self {
+            base: base(&bases(plan)),
+            commit: commits.get(plan.repository()).map(Text),
+            count: ChangeCount::of(plan.changes()),
+            differences: diff::json(plan.changes()),
+            dry_run: arguments.change.dry_run,
+            held: hold::names(&held),
+            no_longer_held: hold::names(&lifted),
+            repository: Text(plan.repository()),
+            to: Text(plan.target()),
+            together: Vec::new(),
+            undone: UndoneChangeJson {
+                commit: Text(plan.base()),
+                number: undone.sequence,
+                operation: Text(&undone.operation),
+            },
+        }
+    }
 }
 
 /// Prints what happens to each package.

@@ -1,12 +1,14 @@
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use repo_store::{Record, Selector};
+use repo_store::{CommitId, Record, RepositoryName, Selector};
+use serde::Serialize;
 
 use super::list::{ListedJson, find};
 use crate::args::RowArguments;
 use crate::columns::{ColumnArguments, ListColumn};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::Output;
 use crate::package_count::PackageCount;
 use crate::package_names;
@@ -33,6 +35,28 @@ impl VersionsArguments {
         self.columns.prints_json()
     }
 }
+
+/// A package file of a repository.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RepositoryVersionJson<'a> {
+    /// The state of the repository
+    commit: Text<CommitId>,
+    /// The package file
+    entry: ListedJson,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+}
+
+/// The document of `versions`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct VersionsJson<'a> {
+    /// The package files, by repository
+    versions: Vec<RepositoryVersionJson<'a>>,
+}
+
+impl JsonDocument for VersionsJson<'_> {}
 
 pub(crate) fn run(
     arguments: &VersionsArguments,
@@ -61,17 +85,14 @@ pub(crate) fn run(
         records.extend(found.values().map(|(record, _)| Arc::clone(record)));
         for (record, suites) in found.into_values() {
             listing.push(&record, &suites, &state.without_suite(), "");
-            let one = ListedJson { fields: listing.fields(&record), ..ListedJson::new(&record, &suites) };
-            listed.push(serde_json::json!({
-                "repository": repository.name.as_str(),
-                "commit": revision.id().to_string(),
-                "entry": one,
-            }));
+            let one = ListedJson::new(&record, &suites).with_fields(listing.fields(&record));
+            let (commit, repository) = (Text(revision.id()), Text(&repository.name));
+            listed.push(RepositoryVersionJson { commit, entry: one, repository });
         }
         revisions.push(revision);
     }
     listing.check_columns()?;
-    output.result(&serde_json::json!({ "versions": listed }), || {
+    output.result(&VersionsJson { versions: listed }, || {
         let rows = listing.print(&arguments.rows, output);
         output.total(rows, &PackageCount::of(records.iter().map(|record| record.key())).to_string());
     });

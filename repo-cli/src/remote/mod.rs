@@ -16,6 +16,7 @@ use serde_json::Value;
 use self::connection::{Connection, Reply};
 use crate::args::{Arguments, Command};
 use crate::error::{Failure, Outcome, Report};
+use crate::json_value::ForeignJson;
 use crate::output::Output;
 
 /// Runs the verb on the server at that address.
@@ -58,7 +59,7 @@ fn print(reply: &Reply, output: &Output) -> Result<Outcome, Failure> {
             fields.remove(name);
         }
     }
-    output.result(&document, || {});
+    output.result(&ForeignJson(&document), || {});
     reports.into_iter().for_each(|report| output.record(report));
     Ok(outcome(reply.exit_status.unwrap_or(1)))
 }

@@ -3,7 +3,7 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use repo_serve::api::{Argument, Kind, ROUTES, RequestBody, Route};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::Failure;
 
@@ -102,7 +102,7 @@ impl Request {
         let is_meant = |route: &&Route| route.body == RequestBody::File && route.path.ends_with(ends_in);
         let route = ROUTES.iter().find(is_meant).unwrap_or(self.route);
         let mut values = self.values.clone();
-        values.push(("name", json!(name)));
+        values.push(("name", name.into()));
         Self { route, values, base: None }
     }
 }
@@ -189,7 +189,7 @@ fn request(route: &'static Route, mut given: Given) -> Result<Request, String> {
         match (parameter.argument, parameter.kind) {
             (Argument::Option(option), Kind::Flag) => {
                 if take(&mut given.options, option).is_some() {
-                    values.push((name, json!(true)));
+                    values.push((name, true.into()));
                 }
             }
             (Argument::Option(option), kind) => {
@@ -199,7 +199,7 @@ fn request(route: &'static Route, mut given: Given) -> Result<Request, String> {
             (Argument::Positional, Kind::Texts) => {
                 let rest: Vec<String> = positional.by_ref().collect();
                 if !rest.is_empty() {
-                    values.push((name, json!(rest)));
+                    values.push((name, rest.into()));
                 }
             }
             (Argument::Positional, kind) => {
@@ -221,7 +221,7 @@ fn request(route: &'static Route, mut given: Given) -> Result<Request, String> {
             (Argument::InStates | Argument::File, _) => {}
         }
     }
-    values.extend(states.repository.map(|repository| ("repository", json!(repository))));
+    values.extend(states.repository.map(|repository| ("repository", repository.into())));
     if let Some((option, _)) = given.options.first() {
         return Err(format!("takes no {option}"));
     }
@@ -245,12 +245,12 @@ fn take(options: &mut Vec<(String, Vec<String>)>, name: &str) -> Option<Vec<Stri
 
 fn value(kind: Kind, texts: Vec<String>) -> Value {
     match kind {
-        Kind::Texts => json!(texts),
+        Kind::Texts => texts.into(),
         Kind::Number => {
             let text = texts.into_iter().next().unwrap_or_default();
-            text.parse::<u32>().map_or_else(|_| json!(text), |number| json!(number))
+            text.parse::<u32>().map_or_else(|_| Value::from(text), Value::from)
         }
-        Kind::Text | Kind::Flag => json!(texts.into_iter().next()),
+        Kind::Text | Kind::Flag => texts.into_iter().next().into(),
     }
 }
 
@@ -281,7 +281,7 @@ impl States {
             );
         }
         self.repository = Some(repository.to_owned());
-        Ok(state.map(|state| (name, json!(state))))
+        Ok(state.map(|state| (name, state.into())))
     }
 }
 

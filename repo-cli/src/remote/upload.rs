@@ -8,13 +8,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::Limits;
 use deb_parse::control::{Changes, Dsc, FileEntry};
 use repo_store::{FileFault, StorageError};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::connection::{Connection, Reply};
 use super::reports;
 use super::request::Request;
 use crate::cmd::add::AddArguments;
 use crate::error::{Failure, Outcome, Report};
+use crate::json_value::JsonDocument;
 use crate::output::{Output, count};
 
 /// So many files are uploaded at a time.
@@ -24,7 +26,7 @@ const AT_A_TIME: usize = 8;
 #[derive(Default)]
 struct Results {
     added: Vec<Value>,
-    refused: Vec<Value>,
+    refused: Vec<RefusedJson>,
     warnings: Vec<Value>,
     commit: Value,
     reports: Vec<Report>,
@@ -128,6 +130,35 @@ fn parts(file: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
     Ok(there.filter(|path| path.is_file()).collect())
 }
 
+/// The document of `add` where it uploads the files to a server.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct UploadedJson<'a> {
+    /// The files that the server has, as it describes them
+    added: &'a [Value],
+    /// The new state of the repository; null when nothing changed
+    commit: Value,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The files that were refused
+    refused: Vec<RefusedJson>,
+    /// What the server warned of; absent when there is nothing
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [Value],
+}
+
+impl JsonDocument for UploadedJson<'_> {}
+
+/// A file that was refused.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RefusedJson {
+    /// Why it was refused
+    error: String,
+    /// The file, as it was given
+    file: String,
+}
+
 impl Results {
     fn take_in(&mut self, file: &Utf8Path, mut document: Value) {
         let mut list = |name: &str| match document.get_mut(name).map(Value::take) {
@@ -143,7 +174,7 @@ impl Results {
         }
         let errors = reports(&document);
         for report in errors {
-            self.refused.push(json!({ "file": file.as_str(), "error": report.message }));
+            self.refused.push(RefusedJson { error: report.message.clone(), file: file.to_string() });
             // A message about a file begins with its name.
             let message = match report.file {
                 Some(_) => report.message,
@@ -158,7 +189,7 @@ impl Results {
 
     /// Notes a file that was not sent.
     fn refuse(&mut self, file: &Utf8Path, report: Report) {
-        self.refused.push(json!({ "file": file.as_str(), "error": report.message }));
+        self.refused.push(RefusedJson { error: report.message.clone(), file: file.to_string() });
         self.reports.push(Report { file: Some(file.to_string()), ..report });
     }
 }
@@ -169,16 +200,9 @@ fn print(results: Results, dry_run: bool, output: &Output) -> Outcome {
         |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let key = |entry: &Value| ["package", "version", "architecture"].map(|name| text(entry, name));
     added.sort_by_key(key);
-    let mut document = Map::new();
-    document.insert("added".to_owned(), json!(added));
-    document.insert("refused".to_owned(), json!(refused));
-    document.insert("commit".to_owned(), commit);
-    document.insert("dry_run".to_owned(), json!(dry_run));
-    if !warnings.is_empty() {
-        document.insert("warnings".to_owned(), json!(warnings));
-    }
     let is_new = |entry: &Value| entry.get("new") == Some(&Value::Bool(true));
     let verb = if dry_run { "would add" } else { "added" };
+    let document = UploadedJson { added: &added, commit, dry_run, refused, warnings: &warnings };
     output.result(&document, || {
         for entry in &added {
             let suites = entry.get("suites").and_then(Value::as_array).into_iter().flatten();

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ use crate::http::{self, Answer};
 /// A browser with one window of the size of a phone's; it ends when dropped.
 pub(crate) struct Browser {
     driver: Child,
+    /// Held open: the driver may have more to say.
+    _said: BufReader<ChildStdout>,
     address: String,
     session: String,
 }
@@ -34,24 +36,26 @@ impl Browser {
         if !testkit::all_installed(&["chromium", "chromedriver"]) {
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
+        // The system gives it a port, which it tells once it listens there.
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut browser = Self { driver, address, session: String::new() };
-        for _ in 0..300 {
-            if TcpStream::connect(&browser.address).is_ok() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        let mut said = BufReader::new(driver.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("started successfully on port ") {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "the driver does not start");
         }
+        let port = line.rsplit(' ').next().unwrap().trim_end().trim_end_matches('.');
+        let address = format!("127.0.0.1:{port}");
+        let mut browser = Self { driver, _said: said, address, session: String::new() };
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=400,800"];
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
+            "timeouts": { "script": 240_000 },
             "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL" },
         } } });
@@ -120,7 +124,7 @@ impl Drop for Browser {
 /// Sends a request to the driver, which leaves connections open, whatever it is asked for.
 fn send(address: &str, method: &str, path: &str, body: &str) -> Answer {
     let connection = TcpStream::connect(address).unwrap();
-    connection.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
     let mut connection = BufReader::new(connection);
     let length = body.len();
     write!(

@@ -391,6 +391,7 @@ fn a_command_and_mail_are_told_too_and_a_hook_starts_no_hooks() {
 
 #[test]
 fn an_expiring_key_is_told_of_once_for_each_day() {
+    testkit::on_one_day();
     let environment = store();
     let receiver = Receiver::start(&[Answer::Status(200)]);
     configure(&environment, &hook(&receiver, "[\"key.expires\"]", ""));

@@ -1,11 +1,13 @@
 //! `--json`: one document on standard output, whatever happens and whatever the texts in it are.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::process::{Command, Stdio};
+use std::{fmt, fs};
 
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use testkit::{Environment, Output, package};
 
@@ -411,9 +413,68 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
     }
 }
 
+/// The shape of a value: the names of its fields in their order, and what kind of value each is. The elements of a list that have one shape
+/// stand for one.
+struct Shape(String);
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShapeVisitor)
+    }
+}
+
+struct ShapeVisitor;
+
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Shape;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Shape, E> {
+        Ok(Shape("null".to_owned()))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
+        Ok(Shape("boolean".to_owned()))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Shape, E> {
+        Ok(Shape("number".to_owned()))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Shape, E> {
+        Ok(Shape("number".to_owned()))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
+        Ok(Shape("text".to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+        let mut shapes = Vec::new();
+        while let Some(Shape(shape)) = list.next_element()? {
+            if !shapes.contains(&shape) {
+                shapes.push(shape);
+            }
+        }
+        Ok(Shape(format!("[{}]", shapes.join(" | "))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((name, Shape(shape))) = map.next_entry::<String, Shape>()? {
+            fields.push(format!("{name}: {shape}"));
+        }
+        Ok(Shape(format!("{{{}}}", fields.join(", "))))
+    }
+}
+
 #[test]
 fn every_verb_prints_one_document() {
     let environment = hostile();
+    let mut shapes = Vec::new();
     let verbs = verbs(&environment, &[]);
     assert!(verbs.len() > 20 && verbs.contains(&"key export".to_owned()), "{verbs:?}");
     for verb in &verbs {
@@ -423,13 +484,20 @@ fn every_verb_prints_one_document() {
         let wrong = words(&[&verb.split(' ').collect::<Vec<_>>()[..], &["--json", &unknown]].concat());
         let usage = document(&finish(&environment, &wrong).ends_with(2));
         assert_eq!(usage["error"]["code"], "E-USAGE");
+        let is_made_elsewhere = verb == "config schema";
         for (mut arguments, status) in cases(verb, &environment) {
             arguments.push("--json".into());
             let output = finish(&environment, &arguments);
             assert_eq!(output.status, Some(status), "{arguments:?}: {output}");
             document(&output);
+            if !is_made_elsewhere {
+                let Shape(shape) = serde_json::from_str(&output.stdout).unwrap();
+                shapes.push(format!("{verb} [{status}] {shape}"));
+            }
         }
     }
+    shapes.dedup();
+    insta::assert_snapshot!(shapes.join("\n"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::crashes::{CALLS, moments};
 use crate::key_life::{DAY, only_key, secret_file, served};
 use crate::key_rotation::{accepts, accepts_of, exported, fingerprints, unpacked, versions};
 use crate::published::Published;
-use crate::store;
+use crate::{store, traces};
 
 /// A verb of `key` about to be given to a store that stands as prepared.
 struct Scene {
@@ -47,8 +47,8 @@ impl Scene {
         let log = self.environment.path("strace.log");
         let _ = self.traced(&["-o", log.as_str(), "-e", &format!("trace={CALLS}")]).succeeds();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        let log = fs::read_to_string(log).unwrap();
-        let names = log.lines().filter_map(|line| line.split_once('(')?.0.split_whitespace().last());
+        let log = traces::calls(&log);
+        let names = log.iter().filter_map(|line| line.split_once('(')?.0.split_whitespace().last());
         names
             .map(|name| {
                 let count = seen.entry(name.to_owned()).or_default();

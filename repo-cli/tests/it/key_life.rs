@@ -121,6 +121,7 @@ fn every_verb_that_publishes_warns_of_a_key_that_ends() {
 
 #[test]
 fn an_extended_key_reaches_clients_at_once_and_stands_once_in_the_keyring() {
+    testkit::on_one_day();
     let environment = store();
     environment.add("prod", &["hello=1.0"]);
     let key = SecretKey::generate("short", SystemTime::now() - DAY, Some(20 * DAY)).unwrap();

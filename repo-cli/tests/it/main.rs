@@ -95,6 +95,7 @@ mod sync_calls;
 mod tables;
 mod tls;
 mod tokens;
+mod traces;
 mod true_copies;
 mod undoing;
 mod watching;
@@ -123,8 +124,10 @@ fn killed_at(environment: &Environment, calls: &str, number: usize) -> Command {
     environment.wrapped(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject, "--"])
 }
 
-/// Lays text over the configuration, as a drop-in.
+/// Lays text over the configuration, as a drop-in. Whoever is reading it at that moment finds the old text or the new one.
 fn configure(environment: &Environment, text: &str) {
-    std::fs::create_dir_all(environment.root().join("repo.d")).unwrap();
-    environment.write("store/repo.d/test.toml", text);
+    let place = environment.root().join("repo.d");
+    std::fs::create_dir_all(&place).unwrap();
+    environment.write("store/repo.d/test.new", text);
+    std::fs::rename(place.join("test.new"), place.join("test.toml")).unwrap();
 }

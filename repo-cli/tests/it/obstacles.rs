@@ -189,7 +189,7 @@ fn files_of_a_store(root: &Utf8Path) -> Vec<(String, bool)> {
 /// Runs a verb that must come to an end.
 fn limited(environment: &Environment, root: &Utf8Path, verb: &[&str]) -> Output {
     let program = environment.command().get_program().to_str().unwrap().to_owned();
-    let words = [&["timeout", "20", program.as_str(), "--root", root.as_str()], verb].concat();
+    let words = [&["timeout", "120", program.as_str(), "--root", root.as_str()], verb].concat();
     let output = environment.finish(&mut environment.other(&words));
     assert!(matches!(output.status, Some(0 | 1 | 3)), "it hangs or dies: {output}");
     output

@@ -1,6 +1,7 @@
 //! Pages for people: what they show and to whom, hostile packages, the feed, and a real browser.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use testkit::{Environment, Server};
@@ -267,13 +268,16 @@ fn pages_are_off_unless_they_are_asked_for_and_come_with_the_setting() {
     let server = environment.serve();
     assert_eq!(http::get(&server, "/-/prod/").0, 404);
     configure(&environment, "[serve]\npages = true\n");
-    for _ in 0..100 {
-        if http::get(&server, "/-/prod/").0 == 200 {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
+    soon("the pages do not come", || http::get(&server, "/-/prod/").0 == 200);
+}
+
+#[track_caller]
+fn soon(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("no pages within ten seconds");
 }
 
 /// All pages, as a browser opens them.
@@ -311,14 +315,10 @@ fn a_browser_opens_the_pages_and_an_accessibility_checker_finds_nothing_serious(
     browser.open(&format!("{}/-/search", server.url()), false);
     let typed = "document.getElementById('q').value = 'other'; document.getElementById('q').dispatchEvent(new Event('input'))";
     let _ = browser.run(typed);
-    for _ in 0..100 {
-        if browser.run("return document.querySelector('#results tbody') !== null") == true {
-            let text = browser.run("return document.getElementById('told').textContent");
-            assert_eq!(text, "1 package has “other” in its name or description");
-            assert!(browser.problems().is_empty());
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    panic!("nothing was found while typing");
+    soon("nothing was found while typing", || {
+        browser.run("return document.querySelector('#results tbody') !== null") == true
+    });
+    let text = browser.run("return document.getElementById('told').textContent");
+    assert_eq!(text, "1 package has “other” in its name or description");
+    assert!(browser.problems().is_empty());
 }

@@ -1,6 +1,6 @@
 //! What comes in is read once.
 
-use crate::store;
+use crate::{store, traces};
 
 #[test]
 fn a_package_is_read_once_and_what_was_written_is_not_read_back() {
@@ -16,17 +16,17 @@ fn a_package_is_read_once_and_what_was_written_is_not_read_back() {
         testkit::skipped("strace cannot trace here");
         return;
     }
-    let log = std::fs::read_to_string(log).unwrap();
+    let log = traces::calls(&log);
     let calls = |name: &str, path: &str| {
-        log.lines().filter(|line| line.contains(&format!(" {name}(")) && line.contains(path)).count()
+        log.iter().filter(|line| line.contains(&format!(" {name}(")) && line.contains(path)).count()
     };
     for file in &files {
-        assert_eq!(calls("openat", file.as_str()), 1, "{log}");
-        assert!(calls("read", file.as_str()) > 0, "{log}");
+        assert_eq!(calls("openat", file.as_str()), 1, "{log:#?}");
+        assert!(calls("read", file.as_str()) > 0, "{log:#?}");
     }
     for written in ["store/tmp/", "store/blobs/"] {
-        assert!(calls("openat", written) > 0, "{log}");
-        assert_eq!(calls("read", written) + calls("pread64", written), 0, "{log}");
+        assert!(calls("openat", written) > 0, "{log:#?}");
+        assert_eq!(calls("read", written) + calls("pread64", written), 0, "{log:#?}");
     }
 }
 
@@ -56,14 +56,14 @@ fn nothing_is_written_of_files_that_the_store_has() {
             testkit::skipped("strace cannot trace here");
             return None;
         }
-        let log = std::fs::read_to_string(&log).unwrap();
-        // The length that is asked for stands last, before the result or the note that another thread came between.
+        let log = traces::calls(&log);
+        // The length that is asked for stands last, before the result.
         let written = |line: &str| {
             let is_copy = line.contains(" write(") && line.contains("/store/tmp/");
             let length = line.rsplit(", ").next()?.split(|c: char| !c.is_ascii_digit()).next()?;
             is_copy.then(|| length.parse::<u64>().unwrap())
         };
-        Some(log.lines().filter_map(written).sum::<u64>())
+        Some(log.iter().filter_map(|line| written(line)).sum::<u64>())
     };
     let Some(first) = staged("preprod") else { return };
     // Where blocks can be shared the large one is cloned.
@@ -97,9 +97,9 @@ fn the_record_of_what_clients_see_is_read_once_for_a_change() {
             testkit::skipped("strace cannot trace here");
             return;
         }
-        let log = std::fs::read_to_string(&log).unwrap();
-        let opened = log.lines().filter(|line| line.contains(&record)).count();
-        assert_eq!(opened, 1, "{arguments:?}: {log}");
+        let log = traces::calls(&log);
+        let opened = log.iter().filter(|line| line.contains(&record)).count();
+        assert_eq!(opened, 1, "{arguments:?}: {log:#?}");
     }
 }
 
@@ -128,7 +128,7 @@ fn what_a_promotion_replaces_is_not_looked_up_for_each_package() {
         return;
     }
     assert!(output.stdout.contains("1.0 -> 2.0"), "{output}");
-    let log = std::fs::read_to_string(log).unwrap();
-    let opened = log.lines().filter(|line| line.contains("store/objects")).count();
+    let log = traces::calls(&log);
+    let opened = log.iter().filter(|line| line.contains("store/objects")).count();
     assert!((1..PACKAGES).contains(&opened), "{opened} objects opened for {PACKAGES} packages");
 }

@@ -10,7 +10,7 @@ use testkit::Environment;
 use crate::store;
 use crate::watching::{Watching, folder, watching};
 
-/// A package that takes a while to copy at a megabyte a second.
+/// A package that takes a while to copy: seconds at `FAST`, half a minute at `SLOW`.
 fn big_package(environment: &Environment, name: &str) -> Utf8PathBuf {
     // Bytes that no compression makes smaller.
     let mut state = 1_u64;
@@ -22,6 +22,10 @@ fn big_package(environment: &Environment, name: &str) -> Utf8PathBuf {
     .collect();
     environment.build(name, "1.0", "all", |builder| builder.file("usr/share/random", bytes, 0o644))
 }
+
+/// Rates of a copy, in kilobytes a second: of one that comes to its end, and of one that is killed before that.
+const FAST: u32 = 2000;
+const SLOW: u32 = 100;
 
 /// What `scp` runs in place of `ssh`: the command for the other machine, on this one.
 fn no_network(environment: &Environment) -> Utf8PathBuf {
@@ -36,22 +40,22 @@ fn is_taken_once(
     environment: &Environment,
     watching: &Watching,
     name: &str,
-    copy: impl Fn(&Utf8Path) -> Command,
+    copy: impl Fn(&Utf8Path, u32) -> Command,
 ) {
     let package = big_package(environment, name);
-    let start = || {
-        let mut command = copy(&package);
+    let start = |rate| {
+        let mut command = copy(&package, rate);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     };
     for part in [300, 900] {
-        let mut cut = start();
+        let mut cut = start(SLOW);
         sleep(Duration::from_millis(part));
         cut.kill().unwrap();
         cut.wait().unwrap();
         sleep(Duration::from_millis(700));
     }
     assert!(!watching.said().contains(&format!("added {name} ")), "{}", watching.said());
-    assert!(start().wait().unwrap().success());
+    assert!(start(FAST).wait().unwrap().success());
     let begun = Instant::now();
     while !watching.said().contains(&format!("added {name} 1.0 all")) {
         assert!(begun.elapsed() < Duration::from_secs(60), "{name}: {}", watching.said());
@@ -68,18 +72,18 @@ fn what_scp_and_rsync_copy_in_pieces_is_taken_whole_and_once() {
     let drop = folder(&environment, "drop");
     let ssh = no_network(&environment);
     let watching = watching(&environment, &["preprod", drop.as_str()]);
-    is_taken_once(&environment, &watching, "by-scp", |package| {
-        let mut command = environment.other(&["scp", "-O", "-q", "-l", "8000", "-S", ssh.as_str()]);
+    is_taken_once(&environment, &watching, "by-scp", |package, rate| {
+        // It counts bits.
+        let rate = (rate * 8).to_string();
+        let mut command = environment.other(&["scp", "-O", "-q", "-l", &rate, "-S", ssh.as_str()]);
         command.args([package.as_str(), &format!("host:{drop}/")]);
         command
     });
     let to_folder = format!("{drop}/");
-    for (name, options) in
-        [("by-rsync", &["--bwlimit=1000"][..]), ("in-place", &["--bwlimit=1000", "--inplace"])]
-    {
-        is_taken_once(&environment, &watching, name, |package| {
-            let mut command = environment.other(&["rsync", "-t"]);
-            command.args(options).args([package.as_str(), &to_folder]);
+    for (name, option) in [("by-rsync", None), ("in-place", Some("--inplace"))] {
+        is_taken_once(&environment, &watching, name, |package, rate| {
+            let mut command = environment.other(&["rsync", "-t", &format!("--bwlimit={rate}")]);
+            command.args(option).args([package.as_str(), &to_folder]);
             command
         });
     }

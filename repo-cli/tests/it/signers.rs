@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use apt_sign::{Keyring, SecretKey};
 use camino::Utf8PathBuf;
@@ -189,10 +189,18 @@ impl Home {
     /// Forgets passphrases.
     fn forget(&self, environment: &Environment) {
         let _ = self.run(environment, &["gpgconf", "--kill", "gpg-agent"]);
+        // The agent says that it will end, and ends afterwards.
+        let is_there =
+            || self.run(environment, &["gpg-connect-agent", "--no-autostart", "GETINFO pid", "/bye"]);
+        let begun = Instant::now();
+        while is_there().stdout.starts_with("D ") {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the agent does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn import(&self, environment: &Environment, passphrase: Option<&str>) -> String {
-        let made = SystemTime::now() - std::time::Duration::from_secs(3600);
+        let made = SystemTime::now() - Duration::from_secs(3600);
         let key = SecretKey::generate("from gnupg", made, None).unwrap();
         let file = environment.write("gnupg.asc", key.to_armored_with(passphrase).unwrap().as_bytes());
         let _ = self.run(environment, &["gpg", "--batch", "--quiet", "--import", file.as_str()]).succeeds();

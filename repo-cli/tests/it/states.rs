@@ -6,6 +6,7 @@ use crate::{configure, store};
 
 #[test]
 fn a_state_is_named_by_its_place_before_the_current_one_or_by_a_time() {
+    testkit::on_one_day();
     let environment = store();
     environment.add("prod", &["hello=1.0"]);
     environment.add("prod", &["hello=2.0"]);
@@ -195,6 +196,7 @@ fn states_and_names_that_are_not_understood_are_answered_with_what_is() {
 
 #[test]
 fn a_time_before_the_first_state_is_answered_with_the_time_of_that() {
+    testkit::on_one_day();
     let environment = store();
     environment.add("prod", &["hello=1.0"]);
     for arguments in [

@@ -162,6 +162,7 @@ fn networks_decide() {
 fn who_logged_in_is_logged() {
     let served = locked(&[], Some(user_file()));
     served.request("GET", LOCKED, &[&basic("sha:open sesame")]);
+    served.logged(1);
     served.request("GET", LOCKED, &[&basic("sha:wrong")]);
     let log = served.logged(2);
     assert_eq!(log[0].user.as_deref(), Some("sha"));

@@ -66,7 +66,7 @@ fn a_client_may_close_its_side_first() {
 
 #[test]
 fn a_head_that_never_ends_is_given_up() {
-    let limit = Duration::from_secs(2);
+    let limit = Duration::from_secs(4);
     let served = quick(Limits { request_timeout: limit, ..Limits::default() });
     let start = Instant::now();
     let mut loris = served.connect();
@@ -146,7 +146,7 @@ fn what_proxies_may_read_in_another_way_is_refused() {
 /// Who takes nothing of an answer is let go; who takes it slowly is not.
 #[test]
 fn stalled_and_slow_readers() {
-    let limit = Duration::from_secs(2);
+    let limit = Duration::from_secs(4);
     let served = quick(Limits { stall_timeout: limit, ..Limits::default() });
     let large = served.path("prod/pool/large");
     std::fs::File::create(&large).unwrap().set_len(64 << 20).unwrap();

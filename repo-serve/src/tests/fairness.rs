@@ -174,7 +174,8 @@ fn a_trusted_proxy_says_where_a_request_comes_from() {
     }
     assert_eq!(status(1, &["X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 192.0.2.1"]), 403);
     let log = served.logged(11);
-    assert_eq!((log[0].peer.to_string(), log[0].status), ("203.0.113.9".to_owned(), 200));
+    let passed = log.iter().filter(|entry| entry.status == 200);
+    assert!(passed.map(|entry| entry.peer.to_string()).eq(["203.0.113.9", "203.0.113.9"]), "{log:?}");
     // Each request on a connection has its own client.
     let mut client = served.connect_from(1);
     for (address, expected) in [("203.0.113.9", 200), ("192.0.2.1", 403), ("203.0.113.10", 200)] {

@@ -243,8 +243,11 @@ fn an_unreadable_file_is_our_trouble_and_logged() {
 #[test]
 fn the_log_tells_what_was_asked_and_answered() {
     let served = Served::new();
+    // What comes next may be logged before what was just answered.
     served.request("GET", "/prod/dists/trixie/InRelease?token=1", &["User-Agent: a\"b"]);
+    served.logged(1);
     served.request("HEAD", DEB, &["User-Agent: Debian APT-HTTP/1.3"]);
+    served.logged(2);
     served.request("GET", DEB, &["Range: bytes=0-9"]);
     let log = served.logged(3);
     let of = |entry: &LogEntry| (entry.method.clone(), entry.path.clone(), entry.status, entry.bytes);

@@ -533,6 +533,13 @@ pub(crate) struct Lock {
     file: File,
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // To close the file is not enough: a process that another thread is just starting has it open for a moment longer.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 impl Lock {
     /// Waits for the lock.
     pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, StorageError> {
@@ -579,7 +586,8 @@ impl Lock {
     /// Whether somebody holds the lock alone, as far as that can be told.
     pub(crate) fn is_held(path: &Utf8Path) -> bool {
         let Ok(file) = open_kept(path) else { return false };
-        lock_file(&file, FlockOperation::NonBlockingLockShared)
+        let lock = Self { file };
+        lock_file(&lock.file, FlockOperation::NonBlockingLockShared)
             .is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 

@@ -195,7 +195,16 @@ impl World {
     fn put(&self, disk: &Disk) {
         fs::remove_dir_all(&self.root).unwrap();
         disk.copy(&self.root);
-        std::thread::sleep(Duration::from_millis(5));
+        // The clock of the file system ticks every few milliseconds.
+        let probe = self.root.with_extension("probe");
+        let stamp = || {
+            fs::write(&probe, "").unwrap();
+            probe.metadata().unwrap().modified().unwrap()
+        };
+        let first = stamp();
+        while stamp() <= first {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::RepositorySettings;
+use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::output::{Output, joined, suite_list};
 use crate::package_names::{self, Meant};
 use crate::session::Session;
@@ -86,10 +88,8 @@ pub(super) fn print(
     let versions = pins.iter().map(|(package, version)| format!(" {package}={version}"));
     let command =
         format!("apt-get update && apt-get install -y --allow-downgrades{}", versions.collect::<String>());
-    let json = files
-        .iter()
-        .map(|(path, preferences)| serde_json::json!({ "path": path, "preferences": preferences }));
-    let document = serde_json::json!({ "files": json.collect::<Vec<_>>(), "command": command });
+    let json = files.iter().map(|(path, preferences)| PreferencesJson { path, preferences });
+    let document = PinsJson { command: &command, files: json.collect() };
     output.result(&document, || {
         for (path, preferences) in &files {
             output.line(&format!("cat > {path} <<'END'\n{preferences}END"));
@@ -100,6 +100,28 @@ pub(super) fn print(
     let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
     output.note(&format!("hint: remove {} when a newer version is to be installed again", joined(&paths)));
     Ok(Outcome::Done)
+}
+
+/// The document of `client-config --pin`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PinsJson<'a> {
+    /// A command line that installs the versions
+    command: &'a str,
+    /// The files that keep machines at the versions
+    files: Vec<PreferencesJson<'a>>,
+}
+
+impl JsonDocument for PinsJson<'_> {}
+
+/// A file of preferences (apt_preferences(5)).
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PreferencesJson<'a> {
+    /// The path of the file
+    path: &'a str,
+    /// The content of the file
+    preferences: &'a str,
 }
 
 /// Returns the binary packages that were built from a version of a source, as pins.

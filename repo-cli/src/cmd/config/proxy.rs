@@ -3,11 +3,13 @@
 use camino::Utf8PathBuf;
 use repo_config::Config;
 use repo_store::{RepositoryName, Store};
+use serde::Serialize;
 
 use crate::args::Global;
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::front::{Front, FrontError, FrontServer, credentials};
+use crate::json_value::JsonDocument;
 use crate::output::{Output, count};
 use crate::session;
 
@@ -40,10 +42,34 @@ pub(super) fn run(arguments: &ProxyArguments, global: &Global, output: &Output) 
         return write(&front, server, &config, output);
     }
     let text = server.configuration(&front);
-    let document = serde_json::json!({ "server": server.word(), "configuration": text });
+    let document = ProxyJson { configuration: &text, server: server.word() };
     output.result(&document, || output.line(text.trim_end()));
     Ok(Outcome::Done)
 }
+
+/// The document of `config proxy`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ProxyJson<'a> {
+    /// The configuration of the server
+    configuration: &'a str,
+    /// The server, as it was given
+    server: &'static str,
+}
+
+impl JsonDocument for ProxyJson<'_> {}
+
+/// The document of `config proxy --write-credentials`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct CredentialsJson<'a> {
+    /// The files that were written
+    changed: &'a [&'a str],
+    /// All files of users and tokens
+    files: &'a [&'a str],
+}
+
+impl JsonDocument for CredentialsJson<'_> {}
 
 /// Brings the files of users and tokens up to date. All are known to be right before the first is written.
 fn write(front: &Front, server: FrontServer, config: &Config, output: &Output) -> Result<Outcome, Failure> {
@@ -59,7 +85,7 @@ fn write(front: &Front, server: FrontServer, config: &Config, output: &Output) -
         }
     }
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    output.result(&serde_json::json!({ "files": paths, "changed": changed }), || {});
+    output.result(&CredentialsJson { changed: &changed, files: &paths }, || {});
     output.say(&format!("wrote {}, {} of them new or changed", count(files.len(), "file"), changed.len()));
     if server == FrontServer::Caddy && !changed.is_empty() {
         output.say("reload Caddy, so that they count");

@@ -1,12 +1,14 @@
 //! Who signed each state of a repository.
 
-use repo_store::{CommitSignature, HistoryVerification, RepositoryName, VerifiedCommit};
+use repo_store::{CommitId, CommitSignature, HistoryVerification, RepositoryName, VerifiedCommit};
+use serde::Serialize;
 
 use super::HistoryArguments;
 use crate::actor_key::KnownActors;
 use crate::args::RowLimits as _;
 use crate::clock;
 use crate::error::{Failure, Outcome, chain};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output, count};
 use crate::session::Session;
 
@@ -18,11 +20,12 @@ pub(super) fn run(
 ) -> Result<Outcome, Failure> {
     let known = KnownActors::load(arguments.keyring.as_deref())?;
     let found = session.store.verify_history(repository, &known)?;
-    let commits: Vec<_> = found.commits.iter().map(document).collect();
-    output.result(
-        &serde_json::json!({ "history": commits, "whole": found.is_whole, "sound": found.is_sound() }),
-        || print(&found, arguments, output),
-    );
+    let document = VerificationJson {
+        history: found.commits.iter().map(VerifiedJson::new).collect(),
+        sound: found.is_sound(),
+        whole: found.is_whole,
+    };
+    output.result(&document, || print(&found, arguments, output));
     output.say(&format!("{repository}: {}", summary(&found)));
     Ok(if found.is_sound() { Outcome::Done } else { Outcome::Different })
 }
@@ -58,20 +61,55 @@ fn verdict(commit: &VerifiedCommit) -> (&'static str, String) {
     }
 }
 
-fn document(commit: &VerifiedCommit) -> serde_json::Value {
-    let by = match &commit.signature {
-        CommitSignature::Good(by) => by.clone(),
-        _ => Vec::new(),
-    };
-    serde_json::json!({
-        "sequence": commit.sequence,
-        "commit": commit.id.to_string(),
-        "date": clock::rfc_3339(commit.date),
-        "actor": commit.actor,
-        "operation": commit.operation,
-        "signature": verdict(commit).0,
-        "signed_by": by,
-    })
+/// The document of `history --verify`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct VerificationJson<'a> {
+    /// The states, the newest first
+    history: Vec<VerifiedJson<'a>>,
+    /// Whether all was signed by somebody known since the first signed change
+    sound: bool,
+    /// Whether the history goes back to the first state; false where it was shortened
+    whole: bool,
+}
+
+impl JsonDocument for VerificationJson<'_> {}
+
+/// A state and its signature.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct VerifiedJson<'a> {
+    /// Who made the state
+    actor: &'a str,
+    /// The state
+    commit: Text<CommitId>,
+    /// When the state was made
+    date: Time,
+    /// What was done
+    operation: &'a str,
+    /// The number of the state
+    sequence: u64,
+    /// `good`, `unsigned`, `unknown` (the signer), `bad` or `out-of-order`
+    signature: &'static str,
+    /// Who signed it; empty without a good signature
+    signed_by: &'a [String],
+}
+
+impl<'a> VerifiedJson<'a> {
+    fn new(commit: &'a VerifiedCommit) -> Self {
+        Self {
+            actor: &commit.actor,
+            commit: Text(commit.id),
+            date: Time(commit.date),
+            operation: &commit.operation,
+            sequence: commit.sequence,
+            signature: verdict(commit).0,
+            signed_by: match &commit.signature {
+                CommitSignature::Good(by) => by,
+                _ => &[],
+            },
+        }
+    }
 }
 
 fn print(found: &HistoryVerification, arguments: &HistoryArguments, output: &Output) {

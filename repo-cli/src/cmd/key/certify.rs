@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::Write as _;
 
-use apt_sign::CommandKey;
+use apt_sign::{CommandKey, Fingerprint};
 use camino::Utf8PathBuf;
 use repo_config::ExternalSigner;
+use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::Output;
 use crate::session::Session;
 
@@ -43,6 +45,19 @@ pub(super) fn certify(
     Err(Failure::NoCommandSigner { what })
 }
 
+/// The document of `key certify`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct CertifiedJson<'a> {
+    /// The file with the public key
+    #[cfg_attr(test, schemars(with = "String"))]
+    file: &'a Utf8PathBuf,
+    /// The fingerprint of the key
+    fingerprint: Text<&'a Fingerprint>,
+}
+
+impl JsonDocument for CertifiedJson<'_> {}
+
 fn certify_for(
     arguments: &CertifyArguments,
     (command, public_key): (&[String], &Utf8PathBuf),
@@ -57,10 +72,9 @@ fn certify_for(
     File::create_new(public_key)
         .and_then(|mut file| file.write_all(armored.as_bytes()).and_then(|()| file.sync_all()))
         .map_err(Failure::io("write", public_key))?;
-    let fingerprint = certificate.fingerprint().to_string();
-    output.result(&serde_json::json!({ "fingerprint": fingerprint, "file": public_key }), || {
-        output.line(&fingerprint);
-    });
+    let fingerprint = certificate.fingerprint();
+    let document = CertifiedJson { file: public_key, fingerprint: Text(&fingerprint) };
+    output.result(&document, || output.line(&fingerprint.to_string()));
     output.say("it signs from the next publication on. To bring it to clients: repo-cli key publish");
     Ok(Outcome::Done)
 }

@@ -7,9 +7,12 @@ use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use repo_config::{FromText as _, KeyError};
 use repo_store::RepositorySettings;
+use serde::Serialize;
 
+use super::serve::KeyringPackageJson;
 use super::{ForceArguments, GenerateArguments, rotate, serve};
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::Output;
 use crate::passphrase;
 use crate::session::{Publishing, Session};
@@ -116,6 +119,56 @@ impl Expiry {
     }
 }
 
+/// The document of `key import`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ImportedKeyJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The fingerprint of the key
+    fingerprint: Text<&'a Fingerprint>,
+    /// Whether the store did not have it before
+    new: bool,
+}
+
+impl JsonDocument for ImportedKeyJson<'_> {}
+
+/// The document of `key extend`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ExtendedKeyJson<'a> {
+    /// Whether the key ended at another time before
+    changed: bool,
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The repositories that failed
+    failed: &'a [String],
+    /// The fingerprint of the key
+    fingerprint: Text<&'a Fingerprint>,
+    /// The keyring packages of the others
+    keyrings: &'a [KeyringPackageJson],
+}
+
+impl JsonDocument for ExtendedKeyJson<'_> {}
+
+/// The document of `key revoke`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RevokedKeyJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The repositories that failed
+    failed: &'a [String],
+    /// The fingerprint of the key
+    fingerprint: Text<&'a Fingerprint>,
+    /// The keyring packages of the others
+    keyrings: &'a [KeyringPackageJson],
+    /// The key that signs besides it; null when there is none
+    signs_too: Option<Text<&'a Fingerprint>>,
+}
+
+impl JsonDocument for RevokedKeyJson<'_> {}
+
 pub(super) fn import(
     arguments: &ImportArguments,
     session: &Session,
@@ -154,11 +207,9 @@ pub(super) fn import(
         }
         error => error,
     })?;
-    let fingerprint = key.fingerprint().to_string();
-    let document = serde_json::json!({ "fingerprint": fingerprint, "new": is_new, "dry_run": dry_run });
-    output.result(&document, || {
-        output.line(&fingerprint);
-    });
+    let fingerprint = key.fingerprint();
+    let document = ImportedKeyJson { dry_run: *dry_run, fingerprint: Text(&fingerprint), new: is_new };
+    output.result(&document, || output.line(&fingerprint.to_string()));
     if is_new && passphrase_file.is_some() && session.keys().passphrase()?.is_none() {
         let what = "the key is kept without a passphrase: none is configured for the keys of the store (`passphrase_file` in [signing])";
         output.warn("W-KEY-OPEN", what.to_owned());
@@ -209,13 +260,13 @@ pub(super) fn extend(
         (true, true) => serve::foretell_changed(session, &repositories, output)?,
         (true, false) => serve::foretell_present(session, &repositories, output)?,
     };
-    let document = serde_json::json!({
-        "fingerprint": fingerprint.to_string(),
-        "changed": changed,
-        "keyrings": brought.keyrings,
-        "failed": brought.failed,
-        "dry_run": arguments.dry_run,
-    });
+    let document = ExtendedKeyJson {
+        changed,
+        dry_run: arguments.dry_run,
+        failed: &brought.failed,
+        fingerprint: Text(fingerprint),
+        keyrings: &brought.keyrings,
+    };
     output.result(&document, || {});
     Ok(Outcome::of(brought.failed.is_empty()))
 }
@@ -275,13 +326,13 @@ pub(super) fn revoke(
     }
     let publishing = Publishing { again: true, ..Publishing::default() };
     let brought = serve::bring(session, &signed.repositories, publishing, output)?;
-    let document = serde_json::json!({
-        "fingerprint": fingerprint.to_string(),
-        "signs_too": other.map(|other| other.to_string()),
-        "keyrings": brought.keyrings,
-        "failed": brought.failed,
-        "dry_run": false,
-    });
+    let document = RevokedKeyJson {
+        dry_run: false,
+        failed: &brought.failed,
+        fingerprint: Text(fingerprint),
+        keyrings: &brought.keyrings,
+        signs_too: other.as_ref().map(Text),
+    };
     output.result(&document, || {});
     if !brought.failed.is_empty() {
         return Ok(Outcome::Refused);
@@ -342,13 +393,13 @@ fn foretell_revocation(
     } else {
         serve::foretell_changed(session, &signed.repositories, output)?
     };
-    let document = serde_json::json!({
-        "fingerprint": fingerprint.to_string(),
-        "signs_too": other.map(ToString::to_string),
-        "keyrings": brought.keyrings,
-        "failed": brought.failed,
-        "dry_run": true,
-    });
+    let document = RevokedKeyJson {
+        dry_run: true,
+        failed: &brought.failed,
+        fingerprint: Text(fingerprint),
+        keyrings: &brought.keyrings,
+        signs_too: other.map(Text),
+    };
     output.result(&document, || {});
     Ok(Outcome::Done)
 }

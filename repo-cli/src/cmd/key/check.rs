@@ -7,6 +7,7 @@ use repo_config::KeyWarning;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::output::{Column, Output, RowLimit, count};
 use crate::session::Session;
 
@@ -15,15 +16,29 @@ const URGENT: u64 = 30;
 
 /// Something about the keys.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Finding {
-    /// `attention` when a person has to do something, or else `note`.
-    severity: &'static str,
-    /// The fingerprint of a key, the name of a repository, or a file.
-    pub(crate) subject: String,
-    pub(crate) message: String,
-    /// What to do.
+    /// What to do; null when there is nothing to do
     pub(crate) action: Option<String>,
+    /// What was found, in words
+    pub(crate) message: String,
+    /// `attention` when a person has to do something, or else `note`
+    severity: &'static str,
+    /// The fingerprint of a key, the name of a repository, or a file
+    pub(crate) subject: String,
 }
+
+/// The document of `key check`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct KeyCheckJson<'a> {
+    /// How many of them need a person
+    attention: usize,
+    /// What was found, what needs a person first
+    findings: &'a [Finding],
+}
+
+impl JsonDocument for KeyCheckJson<'_> {}
 
 impl Finding {
     pub(crate) fn needs_a_person(&self) -> bool {
@@ -53,7 +68,7 @@ pub(super) fn check(session: &Session, output: &Output) -> Result<Outcome, Failu
             ]
         })
         .collect();
-    output.result(&serde_json::json!({ "findings": findings, "attention": attention }), || {
+    output.result(&KeyCheckJson { attention, findings: &findings }, || {
         output.table(
             &[
                 Column::whole("SEVERITY"),

@@ -9,11 +9,13 @@ use apt_sign::{Certificate, Fingerprint, KeyProblem, Keyring};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{KeyDirectory, KeyError};
 use repo_store::{PublishOptions, RepositorySettings};
+use serde::Serialize;
 
-use super::serve::{self, Content};
+use super::serve::{self, Content, KeyringPackageJson};
 use super::{ForceArguments, GenerateArguments};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Output, count};
 use crate::session::{Publishing, Session};
 
@@ -112,17 +114,13 @@ pub(super) fn rotate(
     for group in &groups {
         rotate_group(arguments, group, session, output, &mut done)?;
     }
-    let mut document = serde_json::json!({
-        "dry_run": arguments.dry_run,
-        "fingerprint": done.fingerprints.first().cloned().flatten(),
-        "keyrings": done.keyrings,
-        "failed": done.failed,
-    });
-    if done.fingerprints.len() > 1
-        && let Some(document) = document.as_object_mut()
-    {
-        document.insert("fingerprints".to_owned(), done.fingerprints.into());
-    }
+    let document = RotatedJson {
+        dry_run: arguments.dry_run,
+        failed: &done.failed,
+        fingerprint: done.fingerprints.first().and_then(Option::as_deref),
+        fingerprints: Some(done.fingerprints.as_slice()).filter(|all| all.len() > 1),
+        keyrings: &done.keyrings,
+    };
     output.result(&document, || {});
     Ok(Outcome::of(done.failed.is_empty()))
 }
@@ -132,7 +130,7 @@ pub(super) fn rotate(
 struct Rotated {
     /// The new keys, one for each group.
     fingerprints: Vec<Option<String>>,
-    keyrings: Vec<serve::KeyringJson>,
+    keyrings: Vec<serve::KeyringPackageJson>,
     failed: Vec<String>,
 }
 
@@ -304,20 +302,52 @@ pub(super) fn retire_key(
     Ok(Outcome::of(brought.failed.is_empty()))
 }
 
-fn document(
-    fingerprint: &Fingerprint,
+fn document<'a>(
+    fingerprint: &'a Fingerprint,
     dry_run: bool,
-    brought: &serve::Brought,
-    unmet: &[String],
-) -> serde_json::Value {
-    serde_json::json!({
-        "dry_run": dry_run,
-        "fingerprint": fingerprint.to_string(),
-        "keyrings": brought.keyrings,
-        "failed": brought.failed,
-        "unmet": unmet,
-    })
+    brought: &'a serve::Brought,
+    unmet: &'a [String],
+) -> RetiredJson<'a> {
+    let (failed, keyrings) = (brought.failed.as_slice(), brought.keyrings.as_slice());
+    RetiredJson { dry_run, failed, fingerprint: Text(fingerprint), keyrings, unmet }
 }
+
+/// The document of `key rotate`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RotatedJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The repositories that failed
+    failed: &'a [String],
+    /// The fingerprint of the new key, the first of several; null for one that would be made
+    fingerprint: Option<&'a str>,
+    /// The fingerprints of all new keys, null for those that would be made; absent when there is one
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprints: Option<&'a [Option<String>]>,
+    /// The keyring packages of the others
+    keyrings: &'a [KeyringPackageJson],
+}
+
+impl JsonDocument for RotatedJson<'_> {}
+
+/// The document of `key retire`, and of `key revoke --force`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RetiredJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The repositories that failed
+    failed: &'a [String],
+    /// The fingerprint of the key
+    fingerprint: Text<&'a Fingerprint>,
+    /// The keyring packages of the others
+    keyrings: &'a [KeyringPackageJson],
+    /// What speaks against it, in words
+    unmet: &'a [String],
+}
+
+impl JsonDocument for RetiredJson<'_> {}
 
 /// What speaks against going on with this key alone, for each repository.
 fn unmet(

@@ -10,13 +10,18 @@ use crate::session::{Publishing, Session};
 
 /// The keyring package of one repository, as it is now or would be.
 #[derive(Debug, Serialize)]
-pub(super) struct KeyringJson {
-    repository: String,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct KeyringPackageJson {
+    /// The name of the keyring package
     package: String,
-    version: String,
-    /// The suites that got it by this command.
-    suites: Vec<String>,
+    /// The new publication; null when none was made
     publication: Option<String>,
+    /// The repository
+    repository: String,
+    /// The suites that got it by this command
+    suites: Vec<String>,
+    /// The version of the keyring package
+    version: String,
 }
 
 /// The keys that clients of a repository are to have.
@@ -41,7 +46,7 @@ pub(super) type ContentOf<'a> = dyn Fn(&RepositorySettings) -> Result<Content, F
 /// What became of the repositories.
 #[derive(Debug, Default)]
 pub(super) struct Brought {
-    pub(super) keyrings: Vec<KeyringJson>,
+    pub(super) keyrings: Vec<KeyringPackageJson>,
     pub(super) failed: Vec<String>,
 }
 
@@ -51,7 +56,7 @@ pub(super) fn foretell(
     repositories: &[&RepositorySettings],
     content: &ContentOf<'_>,
     output: &Output,
-) -> Result<Vec<KeyringJson>, Failure> {
+) -> Result<Vec<KeyringPackageJson>, Failure> {
     let (mut plans, mut rows) = (Vec::new(), Vec::new());
     for repository in repositories {
         let content = content(repository)?;
@@ -197,8 +202,8 @@ pub(super) fn bring(
     Ok(brought)
 }
 
-fn document(repository: &RepositorySettings, plan: &KeyringPlan) -> KeyringJson {
-    KeyringJson {
+fn document(repository: &RepositorySettings, plan: &KeyringPlan) -> KeyringPackageJson {
+    KeyringPackageJson {
         repository: repository.name.to_string(),
         package: plan.package.to_string(),
         version: plan.version.to_string(),

@@ -8,8 +8,10 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use repo_serve::{LONGEST_LOG_LINE, LoggedRequest};
 use repo_store::{PublicationId, RepositoryName, SeenRequest, Sighting};
+use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::output::{Output, count};
 use crate::session::Session;
 
@@ -26,13 +28,19 @@ pub(super) struct ImportArguments {
 /// So many requests are put in order before they are written.
 const BATCH: usize = 100_000;
 
-/// What was found in a log.
-#[derive(Default)]
-struct Counts {
+/// The document of `machines import-log`: what was found in a log.
+#[derive(Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ImportedLogJson {
+    /// How many lines were read
     lines: usize,
-    unreadable: usize,
+    /// How many requests told something new of a machine
     noted: usize,
+    /// How many lines were skipped, as they have another format
+    unreadable: usize,
 }
+
+impl JsonDocument for ImportedLogJson {}
 
 /// A repository, with those who have tokens for it and when it was published.
 struct Known {
@@ -58,7 +66,7 @@ pub(super) fn run(
     }
     let file = File::open(&arguments.file).map_err(Failure::io("open", &arguments.file))?;
     let mut log = BufReader::new(file);
-    let (mut counts, mut waiting) = (Counts::default(), 0);
+    let (mut counts, mut waiting) = (ImportedLogJson::default(), 0);
     while let Some(line) = next_line(&mut log).map_err(Failure::io("read", &arguments.file))? {
         counts.lines += 1;
         let Some(request) = line.as_deref().and_then(LoggedRequest::parse) else {
@@ -72,9 +80,8 @@ pub(super) fn run(
         }
     }
     write(&mut known, session, &mut counts)?;
-    let Counts { lines, unreadable, noted } = counts;
-    let document = serde_json::json!({ "lines": lines, "unreadable": unreadable, "noted": noted });
-    output.result(&document, || {});
+    output.result(&counts, || {});
+    let ImportedLogJson { lines, unreadable, noted } = counts;
     output.say(&format!("read {}, noted {}", count(lines, "line"), count(noted, "request")));
     if unreadable > 0 {
         let message = format!("{} of another format skipped", count(unreadable, "line"));
@@ -133,7 +140,7 @@ fn keep(
 fn write(
     known: &mut BTreeMap<RepositoryName, Known>,
     session: &Session,
-    counts: &mut Counts,
+    counts: &mut ImportedLogJson,
 ) -> Result<(), Failure> {
     for (repository, of_repository) in known {
         let sightings = std::mem::take(&mut of_repository.sightings);

@@ -11,32 +11,41 @@ use repo_store::{RepositoryName, Store};
 use serde::Serialize;
 
 use self::temporary::Temporary;
-use super::{Restored, restore};
+use super::{RestoredJson, restore};
 use crate::args::Global;
 use crate::error::{Failure, Outcome};
+use crate::json_value::JsonDocument;
 use crate::output::{Output, count};
 use crate::session;
 
 /// How a repository that was restored compares with that of the store.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ComparedRepository {
+    /// The repository
     repository: String,
-    /// How many changes of the store the backup lacks; none when the store does not have the state of the backup.
+    /// How many changes of the store the backup lacks; null when the store does not have the state of the backup
     missing_changes: Option<usize>,
-    /// How many published files are the same; none when the backup lacks changes or what was published last.
+    /// How many published files are the same; null when the backup lacks changes or what was published last
     same_files: Option<usize>,
-    /// Published files that are not the same, or are in one of both only.
+    /// Published files that are not the same, or are in one of both only
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     different_files: Vec<Utf8PathBuf>,
 }
 
+/// The document of `restore --drill`.
 #[derive(Serialize)]
-struct DrillJson<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DrillJson<'a> {
     #[serde(flatten)]
-    restored: &'a serde_json::Value,
-    /// Whether there was a store to compare with.
+    restored: RestoredJson<'a>,
+    /// Whether there was a store to compare with
     compared: bool,
+    /// How the repositories compare
     repositories: Vec<ComparedRepository>,
 }
+
+impl JsonDocument for DrillJson<'_> {}
 
 pub(super) fn run(
     backup: &Utf8Path,
@@ -56,7 +65,8 @@ pub(super) fn run(
     }
     let temporary = Temporary::within(&parent)?;
     let directory = temporary.path().join("store");
-    let Restored { store, json, is_whole } = restore(backup, &directory, global, output)?;
+    let restored = restore(backup, &directory, global, output)?;
+    let (store, is_whole) = (&restored.store, restored.is_whole);
     let mut repositories = Vec::new();
     if let Some(root) = &current {
         let of_store = Store::open(root)?;
@@ -65,7 +75,7 @@ pub(super) fn run(
         for name in names {
             // What is published may have other directories beside those of repositories.
             if store.head(&name)?.is_some() || of_store.head(&name)?.is_some() {
-                repositories.push(compare(&name, (&store, &directory), (&of_store, root))?);
+                repositories.push(compare(&name, (store, &directory), (&of_store, root))?);
             }
         }
     }
@@ -78,7 +88,7 @@ pub(super) fn run(
         (true, Some(_)) => format!("{backup} can be restored"),
         (true, None) => format!("{backup} can be restored; it was compared with no store"),
     });
-    let document = DrillJson { restored: &json, compared: current.is_some(), repositories };
+    let document = DrillJson { restored: restored.document(), compared: current.is_some(), repositories };
     output.result(&document, || {});
     Ok(Outcome::of(is_good))
 }

@@ -13,10 +13,14 @@ use std::io::ErrorKind;
 use apt_sign::{AttachedSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{SuiteName, deb822};
-use repo_store::{Exported, PublishError, PublishOptions, RepositorySettings, StorageError, UnsignedRelease};
+use repo_store::{
+    Exported, PublishError, PublishOptions, RepositoryName, RepositorySettings, StorageError, UnsignedRelease,
+};
+use serde::Serialize;
 
 use super::publish;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Output, count};
 use crate::session::Session;
 
@@ -76,15 +80,63 @@ pub(super) fn export(
             count(suites.len(), "file"),
             suites.join(", ")
         ));
-        written.push(serde_json::json!({ "repository": name.as_str(), "suites": suites }));
+        let suites = unsigned.iter().map(|release| release.directory.clone()).collect();
+        written.push(ExportedRepositoryJson { repository: Text(name), suites });
     }
     if !written.is_empty() {
         let script = directory.join("sign.sh");
         fs::write(&script, SCRIPT).map_err(Failure::io("write", &script))?;
         output.say(&format!("when all are signed: repo-cli sign attach {directory}"));
     }
-    output.result(&serde_json::json!({ "directory": directory, "exported": written }), || {});
+    output.result(&ExportedJson { directory, exported: written }, || {});
     Ok(Outcome::Done)
+}
+
+/// The document of `sign export`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ExportedJson<'a> {
+    /// The directory
+    #[cfg_attr(test, schemars(with = "String"))]
+    directory: &'a Utf8Path,
+    /// The repositories that have something to sign
+    exported: Vec<ExportedRepositoryJson<'a>>,
+}
+
+impl JsonDocument for ExportedJson<'_> {}
+
+/// A repository with something to sign.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ExportedRepositoryJson<'a> {
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+    /// The suites to sign; `.flat` for the flat form
+    suites: Vec<String>,
+}
+
+/// The document of `sign attach`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct AttachedJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The repositories that could not be published
+    failed: Vec<String>,
+    /// What became of the others
+    published: Vec<AttachedRepositoryJson<'a>>,
+}
+
+impl JsonDocument for AttachedJson<'_> {}
+
+/// A repository that was published with the signatures from elsewhere.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct AttachedRepositoryJson<'a> {
+    /// The new publication; null when none was made
+    publication: Option<String>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
 }
 
 fn write(directory: &Utf8Path, exported: &Exported, unsigned: &[UnsignedRelease]) -> Result<(), Failure> {
@@ -119,10 +171,9 @@ pub(super) fn attach(
     let (mut published, mut failed) = (Vec::new(), Vec::new());
     for (repository, of_repository) in found {
         match attach_one(repository, &of_repository, dry_run, session, output) {
-            Ok(publication) => published.push(serde_json::json!({
-                "repository": repository.name.as_str(),
-                "publication": publication,
-            })),
+            Ok(publication) => {
+                published.push(AttachedRepositoryJson { publication, repository: Text(&repository.name) });
+            }
             Err(failure) if failure.is_cancellation() => return Err(failure),
             Err(failure) => {
                 output.failed(&repository.name, &failure);
@@ -131,8 +182,7 @@ pub(super) fn attach(
         }
     }
     let outcome = Outcome::of(failed.is_empty());
-    output
-        .result(&serde_json::json!({ "published": published, "failed": failed, "dry_run": dry_run }), || {});
+    output.result(&AttachedJson { dry_run, failed, published }, || {});
     Ok(outcome)
 }
 

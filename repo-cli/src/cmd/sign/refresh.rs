@@ -1,5 +1,9 @@
+use repo_store::{PublicationId, RepositoryName};
+use serde::Serialize;
+
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::json_value::{JsonDocument, Text};
 use crate::output::{Output, joined};
 use crate::session::Session;
 
@@ -26,7 +30,7 @@ pub(super) fn run(
         } else {
             match session.refresh(repository, output) {
                 Ok(report) => {
-                    publication = report.publication.map(|id| id.to_string());
+                    publication = report.publication;
                     if let Some(id) = &publication {
                         output.say(&format!("signed {name} again, published {id}: {}", joined(&directories)));
                     }
@@ -39,20 +43,56 @@ pub(super) fn run(
                 }
             }
         }
-        let suites = due.iter().map(|suite| {
-            serde_json::json!({ "suite": suite.directory, "valid_until": clock::seconds(suite.valid_until) })
+        let suites = due.iter().map(|suite| DueJson {
+            suite: suite.directory.clone(),
+            valid_until: clock::seconds(suite.valid_until),
         });
-        refreshed.push(serde_json::json!({
-            "repository": name.as_str(),
-            "publication": publication,
-            "due": suites.collect::<Vec<_>>(),
-        }));
+        refreshed.push(RefreshedRepositoryJson {
+            due: suites.collect(),
+            publication: publication.map(Text),
+            repository: Text(name),
+        });
     }
     if is_nothing_due {
         output.say("nothing to sign: no signature has used half of its validity");
     }
     let outcome = Outcome::of(failed.is_empty());
-    let document = serde_json::json!({ "dry_run": dry_run, "refreshed": refreshed, "failed": failed });
-    output.result(&document, || {});
+    output.result(&RefreshedJson { dry_run, failed, refreshed }, || {});
     Ok(outcome)
+}
+
+/// The document of `sign refresh`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RefreshedJson<'a> {
+    /// Whether nothing was changed
+    dry_run: bool,
+    /// The repositories that could not be signed
+    failed: Vec<String>,
+    /// The repositories that were due
+    refreshed: Vec<RefreshedRepositoryJson<'a>>,
+}
+
+impl JsonDocument for RefreshedJson<'_> {}
+
+/// A repository that was due.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RefreshedRepositoryJson<'a> {
+    /// The suites whose signatures have used half of their validity
+    due: Vec<DueJson>,
+    /// The new publication; null when none was made
+    publication: Option<Text<PublicationId>>,
+    /// The repository
+    repository: Text<&'a RepositoryName>,
+}
+
+/// A suite that is due.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct DueJson {
+    /// The suite; `.flat` for the flat form
+    suite: String,
+    /// Until when clients take it, as `2026-11-26 20:16:00 UTC`
+    valid_until: String,
 }

@@ -1,0 +1,110 @@
+//! The type of each verb's document.
+
+use super::Forms;
+use crate::cmd::{
+    access, add, approve, backup, check, client_config, completions, config, configured, diff, freeze, fsck,
+    gc, history, hold, hooks, init, key, list, machines, pipeline, promote, publish, quickstart, reissue,
+    release, remove, repository, restore, retention, rollback, search, serve, show, sign, status, store,
+    suite, tag, undo, versions,
+};
+use crate::json_value::ForeignJson;
+
+/// Returns the forms that the document of a verb may have.
+#[expect(clippy::too_many_lines, reason = "a table of all verbs")]
+pub(super) fn document_of(verb: &str) -> Forms {
+    let forms = Forms::new();
+    match verb {
+        "quickstart" => forms
+            .or::<quickstart::QuickstartJson<'_>>()
+            .or::<quickstart::QuickstartPlanJson<'_>>()
+            .or::<add::AddJson<'_>>(),
+        "init" => forms.or::<init::NewStoreJson<'_>>().or::<init::StorePlanJson<'_>>(),
+        "add" | "incoming" => forms.or::<add::AddJson<'_>>(),
+        "list" => forms.or::<list::ListJson>(),
+        "versions" => forms.or::<versions::VersionsJson<'_>>(),
+        "search" => forms.or::<search::SearchJson>(),
+        "show" => forms
+            .or::<show::ShownPackagesJson>()
+            .or::<show::ShownStateJson<'_>>()
+            .or::<show::AttestationsJson<'_>>(),
+        "check" => forms.or::<check::CheckJson<'_>>(),
+        "diff" => forms.or::<diff::DiffJson<'_>>().or::<diff::json::DetailedDiffJson<'_>>(),
+        "pipeline" => forms.or::<pipeline::PipelineJson>(),
+        "promote" => forms.or::<promote::PromotedJson<'_>>(),
+        "release" => forms.or::<release::ReleaseJson<'_>>(),
+        "remove" => forms.or::<remove::RemovedJson>(),
+        "hold" | "unhold" => forms.or::<hold::ChangedHoldsJson<'_>>(),
+        "holds" => forms.or::<hold::HoldsJson<'_>>(),
+        "approve" => forms.or::<approve::ApprovedJson<'_>>().or::<approve::WithdrawnApprovalsJson<'_>>(),
+        "approvals" => forms.or::<approve::ApprovalsJson<'_>>(),
+        "freeze" => forms.or::<freeze::FrozenJson<'_>>(),
+        "thaw" => forms.or::<freeze::ThawedJson<'_>>(),
+        "history" => {
+            forms.or::<history::HistoryJson<'_>>().or::<history::verification::VerificationJson<'_>>()
+        }
+        "rollback" => forms.or::<rollback::RolledBackJson<'_>>(),
+        "undo" => forms.or::<undo::UndoneJson<'_>>(),
+        "reissue" => forms.or::<reissue::ReissuedJson>(),
+        "tag" => forms.or::<tag::TaggedJson<'_>>().or::<tag::TagsJson<'_>>(),
+        "retention" => forms.or::<retention::RetentionJson>(),
+        "gc" => forms.or::<gc::CollectedJson<'_>>(),
+        "publish" => forms.or::<publish::PublishedJson<'_>>().or::<publish::PublicationPlansJson<'_>>(),
+        "sign again" => forms.or::<sign::SignedJson<'_>>().or::<publish::SigningPlansJson<'_>>(),
+        "sign refresh" => forms.or::<sign::refresh::RefreshedJson<'_>>(),
+        "sign export" => forms.or::<sign::offline::ExportedJson<'_>>(),
+        "sign attach" => forms.or::<sign::offline::AttachedJson<'_>>(),
+        "fsck" => {
+            forms.or::<fsck::problems::CheckedStoreJson<'_>>().or::<fsck::problems::RepairPlanJson<'_>>()
+        }
+        "backup" => forms
+            .or::<backup::BackupJson<'_>>()
+            .or::<backup::BackupPlanJson<'_>>()
+            .or::<backup::BackupListJson<'_>>(),
+        "restore" => forms
+            .or::<restore::RestoredJson<'_>>()
+            .or::<restore::RestorePlanJson<'_>>()
+            .or::<restore::drill::DrillJson<'_>>(),
+        "serve" => forms.or::<serve::ServingJson<'_>>(),
+        "client-config" => {
+            forms.or::<client_config::ClientConfigJson>().or::<client_config::pins::PinsJson<'_>>()
+        }
+        "access add" | "access invite" => {
+            forms.or::<access::NewTokenJson<'_>>().or::<access::HolderJson<'_>>()
+        }
+        "access list" => forms.or::<access::TokensJson<'_>>(),
+        "access rename" => forms.or::<access::RenamedHolderJson<'_>>(),
+        "access revoke" => forms.or::<access::HolderJson<'_>>(),
+        "machines list" => forms.or::<machines::MachinesJson<'_>>(),
+        "machines show" => forms.or::<machines::ShownMachineJson<'_>>(),
+        "machines import-log" => forms.or::<machines::import::ImportedLogJson>(),
+        "machines forget" => forms.or::<machines::ForgottenJson<'_>>(),
+        "key generate" => forms.or::<key::GeneratedKeyJson>(),
+        "key list" => forms.or::<key::KeysJson<'_>>(),
+        "key export" => forms.or::<key::ExportedKeysJson<'_>>(),
+        "key import" => forms.or::<key::change::ImportedKeyJson<'_>>(),
+        "key certify" => forms.or::<key::certify::CertifiedJson<'_>>(),
+        "key publish" => forms.or::<key::PublishedKeysJson>(),
+        "key rotate" => forms.or::<key::rotate::RotatedJson<'_>>(),
+        "key retire" => forms.or::<key::rotate::RetiredJson<'_>>(),
+        "key extend" => forms.or::<key::change::ExtendedKeyJson<'_>>(),
+        "key revoke" => forms.or::<key::change::RevokedKeyJson<'_>>().or::<key::rotate::RetiredJson<'_>>(),
+        "key check" => forms.or::<key::check::KeyCheckJson<'_>>(),
+        "hooks list" => forms.or::<hooks::HooksJson<'_>>(),
+        "hooks test" => forms.or::<hooks::TestedHookJson<'_>>(),
+        "hooks retry" => forms.or::<hooks::RetriedHooksJson>(),
+        "status" => forms.or::<status::StatusJson<'_>>(),
+        "config check" => forms.or::<config::CheckedConfigurationJson<'_>>(),
+        "config show" => forms.or::<config::SettingsJson<'_>>(),
+        "config set" | "config unset" | "suite add" | "suite remove" | "repository add"
+        | "repository remove" => forms.or::<configured::ConfiguredJson<'_>>(),
+        "config proxy" => {
+            forms.or::<config::proxy::ProxyJson<'_>>().or::<config::proxy::CredentialsJson<'_>>()
+        }
+        "config schema" => forms.or::<ForeignJson<'_>>(),
+        "suite list" => forms.or::<suite::SuitesJson>(),
+        "repository list" => forms.or::<repository::RepositoriesJson<'_>>(),
+        "store upgrade" => forms.or::<store::UpgradedJson>(),
+        "completions" => forms.or::<completions::CompletionsJson<'_>>(),
+        other => panic!("the document of `{other}` has no type"),
+    }
+}
