@@ -13,7 +13,7 @@
 //! Verification returns the signed text and nothing else: bytes before, between or after the armored parts
 //! of a message make it invalid ([CVE-2013-1051](https://security-tracker.debian.org/tracker/CVE-2013-1051)).
 //!
-//! Nothing here reads the clock; every judgement about a key takes the time as an argument.
+//! Every judgement about a key takes the time as an argument. The clock is read only to check what a program has just signed.
 //!
 #![cfg_attr(
     feature = "openpgp",
@@ -85,5 +85,5 @@ pub use user_id::UserId;
 pub use openpgp::{
     AttachedSigner, Certificate, CommandKey, DeferredKey, GpgKey, KeyAlgorithm, KeySignatures, KeySigner,
     Keyring, OpenPgpSigner, PublicPart, RevocationReason, SecretArmor, SecretKey, SignatureForm, SignedBy,
-    StartProgram, StoredKey, Verified,
+    StoredKey, Verified,
 };

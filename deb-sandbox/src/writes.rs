@@ -1,4 +1,4 @@
-//! What a program gives up that goes on to write to some directories.
+//! Limits where a program can write.
 
 use std::io;
 use std::path::Path;
@@ -8,19 +8,21 @@ use landlock::{
     Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus,
 };
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 
-/// Devices that anybody may write to: programs are started with the first in the place of an output, and people are asked at the second.
+/// Devices that anybody may write to: the first takes the output of programs that nobody reads, and people are asked at the second.
 const DEVICES: [&str; 2] = ["/dev/null", "/dev/tty"];
 
-/// Keeps the calling thread, the threads that it starts later, and their programs from changing any file that is not below one of these
-/// directories. It can read, and start programs, as before. Directories that are not there are left out.
+/// Keeps the calling thread, the threads that it starts later, and their programs from making, writing, linking, moving and removing any
+/// file that is not below one of these directories. They can read, and start programs, as before. Directories that cannot be reached are left out.
+///
+/// Landlock does not know of modes, owners and times: those of files that belong to the same user can be changed everywhere. A file can be cut
+/// short by its path (`truncate`) before Linux 6.2.
 ///
 /// Returns whether the system does that: Linux 5.19 with Landlock. An earlier one could not let a file be linked or moved from
 /// one directory to another, so nothing is given up there.
 ///
 /// # Errors
-/// When Landlock fails though the system has it, or a directory cannot be opened.
+/// When Landlock fails though the system has it.
 ///
 /// ```
 /// use std::path::Path;
@@ -51,10 +53,9 @@ pub fn keep_writes_to<'a>(directories: impl IntoIterator<Item = &'a Path>) -> io
     let files = DEVICES.map(|path| (Path::new(path), AccessFs::from_file(ABI::V3) & writes));
     for (path, allowed) in directories.into_iter().map(|path| (path, writes)).chain(files) {
         // Nothing is done with it: it is a place.
-        let place = match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(place) => place,
-            Err(Errno::NOENT | Errno::NOTDIR) => continue,
-            Err(error) => return Err(error.into()),
+        // What writes to one that cannot be reached fails, and says why.
+        let Ok(place) = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else {
+            continue;
         };
         ruleset = ruleset.add_rule(PathBeneath::new(place, allowed)).map_err(io::Error::other)?;
     }
@@ -109,8 +110,10 @@ mod tests {
         });
         let (is_kept, in_own, elsewhere) = tried.join().unwrap();
         if !is_kept {
-            let _ =
-                writeln!(std::io::stderr().lock(), "SKIPPED: Landlock of this kernel is too old, or lacks");
+            let _ = writeln!(
+                std::io::stderr().lock(),
+                "SKIPPED: the kernel has no Landlock, or an early version of it"
+            );
             return;
         }
         for done in in_own {

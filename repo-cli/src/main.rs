@@ -32,7 +32,6 @@ mod package_names;
 mod package_readers;
 mod passphrase;
 mod planned;
-mod programs;
 mod progress;
 mod remote;
 mod revision_spec;

@@ -23,7 +23,6 @@ use crate::access;
 use crate::actor_key;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
-use crate::confinement::{Confined, Places};
 use crate::envelope::Envelope;
 use crate::error::{Failure, chain};
 use crate::hooks::{Note, Observer};
@@ -33,7 +32,6 @@ use crate::operation_log::{Fault, OperationLog};
 use crate::output::{Output, count, joined, suite_list};
 use crate::package_readers;
 use crate::passphrase;
-use crate::programs;
 
 /// An open store with its configuration.
 pub(crate) struct Session {
@@ -138,12 +136,6 @@ impl Session {
             ));
         }
         Ok(())
-    }
-
-    /// Has this process change nothing outside of the store and these places from now on.
-    pub(crate) fn keep_to(&self, places: &Places) -> Result<Confined, Failure> {
-        let starts_programs = !self.config.external_signers().is_empty() || !self.config.hooks().is_empty();
-        places.keep_to(starts_programs)
     }
 
     /// Whether the store belongs to the user who runs this, who then sees all of it.
@@ -629,8 +621,7 @@ fn warn_of_architectures(repository: &RepositorySettings, output: &Output) {
 
 /// Returns the keys of the store in a root, those that the configuration says are kept elsewhere among them.
 pub(crate) fn key_directory(root: &Utf8Path, config: &Config) -> KeyDirectory {
-    let external = config.external_signers().into_iter().map(ExternalKey::new);
-    let external = external.map(|key| key.started_by(programs::start)).collect();
+    let external = config.external_signers().into_iter().map(ExternalKey::new).collect();
     let keys = KeyDirectory::new(root).with_external(external);
     keys.with_passphrase(passphrase::source(config.passphrase_place()))
 }

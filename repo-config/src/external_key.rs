@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use apt_sign::{
-    Certificate, CommandKey, Fingerprint, GpgKey, KeySignatures, KeySigner, SignatureForm, StartProgram,
-};
+use apt_sign::{Certificate, CommandKey, Fingerprint, GpgKey, KeySignatures, KeySigner, SignatureForm};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::Config;
@@ -34,7 +32,6 @@ pub enum ExternalSigner {
 /// A key that is kept elsewhere. Its public part is fetched when it is needed first, and once.
 pub struct ExternalKey {
     kind: ExternalSigner,
-    start: StartProgram,
     found: OnceLock<Arc<dyn KeySigner>>,
 }
 
@@ -42,13 +39,7 @@ impl ExternalKey {
     /// Names a key, and looks at nothing yet.
     #[must_use]
     pub fn new(kind: ExternalSigner) -> Self {
-        Self { kind, start: |mut command| command.spawn(), found: OnceLock::new() }
-    }
-
-    /// Sets what starts the program that signs; [`Command::spawn`](std::process::Command::spawn) if it is not set.
-    #[must_use]
-    pub fn started_by(self, start: StartProgram) -> Self {
-        Self { start, ..self }
+        Self { kind, found: OnceLock::new() }
     }
 
     /// Returns what signs with the key.
@@ -69,13 +60,13 @@ impl ExternalKey {
             ExternalSigner::Gpg(fingerprint) => {
                 let passphrase = passphrase.clone();
                 let ask = move || Ok(passphrase.get()?.map(|passphrase| Arc::from(&*passphrase)));
-                Arc::new(GpgKey::find_with(fingerprint.clone(), ask, self.start)?)
+                Arc::new(GpgKey::find(fingerprint.clone(), ask)?)
             }
             ExternalSigner::Command { command, public_key } => {
                 let certificate = certificate(public_key)?;
                 let (program, arguments) =
                     command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
-                Arc::new(CommandKey::new(program, arguments, certificate).started_by(self.start))
+                Arc::new(CommandKey::new(program, arguments, certificate))
             }
             ExternalSigner::Offline(public_key) => Arc::new(OfflineKey(certificate(public_key)?)),
         };

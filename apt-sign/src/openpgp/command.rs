@@ -7,7 +7,7 @@ use super::{
     Certificate, certificate,
     key_signer::{KeySignatures, KeySigner, SignatureForm},
     policy,
-    program::{Program, StartProgram},
+    program::Program,
     public_key_info,
 };
 use crate::{Error, Fingerprint, KeyProblem};
@@ -93,12 +93,6 @@ impl CommandKey {
             Some(problem) => Err(Error::Key { fingerprint: certificate.fingerprint(), problem }),
             None => Ok(certificate),
         }
-    }
-
-    /// Sets what starts the command; [`Command::spawn`](std::process::Command::spawn) if it is not set.
-    #[must_use]
-    pub fn started_by(self, start: StartProgram) -> Self {
-        Self { program: self.program.started_by(start), ..self }
     }
 
     /// Sets how long one run of the command may take; 60 seconds if it is not set.

@@ -3,7 +3,7 @@
 use super::{
     Certificate,
     key_signer::{KeySignatures, KeySigner, SignatureForm},
-    program::{Program, ProgramOutput, STATUS, StartProgram},
+    program::{Program, ProgramOutput, STATUS},
 };
 use crate::{Error, Fingerprint};
 use sequoia_openpgp::crypto::mem::Protected;
@@ -44,20 +44,7 @@ impl GpgKey {
         fingerprint: Fingerprint,
         passphrase: impl Fn() -> Result<Option<Arc<str>>, Error> + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        Self::find_with(fingerprint, passphrase, |mut command| command.spawn())
-    }
-
-    /// Does the same as [`find`](Self::find), with another way to start gpg.
-    ///
-    /// # Errors
-    ///
-    /// Those of `find`.
-    pub fn find_with(
-        fingerprint: Fingerprint,
-        passphrase: impl Fn() -> Result<Option<Arc<str>>, Error> + Send + Sync + 'static,
-        start: StartProgram,
-    ) -> Result<Self, Error> {
-        let program = Program::new("gpg", ["--batch", "--yes", "--no-tty"]).started_by(start);
+        let program = Program::new("gpg", ["--batch", "--yes", "--no-tty"]);
         let arguments = ["--export", fingerprint.as_str()].map(OsString::from);
         let bytes = program.output(&arguments, Protected::new(0), MAX_OUTPUT)?;
         if bytes.is_empty() {

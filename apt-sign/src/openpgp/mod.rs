@@ -28,7 +28,6 @@ pub use gpg::GpgKey;
 pub use key_signer::{DeferredKey, KeySignatures, KeySigner, SignatureForm};
 pub use keyring::Keyring;
 pub use lifetime::RevocationReason;
-pub use program::StartProgram;
 pub use public_part::{PublicPart, StoredKey};
 pub use secret_key::{KeyAlgorithm, SecretArmor, SecretKey};
 pub use signer::OpenPgpSigner;

@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use sequoia_openpgp::crypto::mem::Protected;
 use std::{
     ffi::OsString,
-    io::{self, Read, Write as _},
+    io::{Read, Write as _},
     os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
@@ -22,16 +22,12 @@ const SHOWN: usize = 2000;
 /// For so long one run of a program may take, if nothing else is said.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts a program. A process that has given up what its signers need hands them to one that has not.
-pub type StartProgram = fn(Command) -> io::Result<Child>;
-
 /// A program with its arguments.
 #[derive(Clone)]
 pub(super) struct Program {
     program: OsString,
     arguments: Vec<OsString>,
     timeout: Duration,
-    start: StartProgram,
 }
 
 /// What a program left.
@@ -47,12 +43,7 @@ impl Program {
         arguments: impl IntoIterator<Item = A>,
     ) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
-        let start: StartProgram = |mut command| command.spawn();
-        Self { program: program.into(), arguments, timeout: PATIENCE, start }
-    }
-
-    pub(super) fn started_by(self, start: StartProgram) -> Self {
-        Self { start, ..self }
+        Self { program: program.into(), arguments, timeout: PATIENCE }
     }
 
     pub(super) fn with_timeout(self, timeout: Duration) -> Self {
@@ -66,17 +57,16 @@ impl Program {
         input: Protected,
         limit: usize,
     ) -> Result<ProgramOutput, Error> {
-        let mut command = Command::new(&self.program);
-        command
+        let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // A group of its own, which ends with it: a script may have started others.
-            .process_group(0);
-        let mut child =
-            (self.start)(command).map_err(|error| self.failed(format!("cannot be started: {error}")))?;
+            .process_group(0)
+            .spawn()
+            .map_err(|error| self.failed(format!("cannot be started: {error}")))?;
         let result = self.converse(&mut child, input, limit);
         if result.is_err() {
             // It may have ended by itself; either way nothing of it must stay behind. Its number is its own until it is waited for.

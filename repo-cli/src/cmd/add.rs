@@ -13,7 +13,7 @@ use super::client_config::quoted;
 use super::freeze::FreezeJson;
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::clock;
-use crate::confinement::Places;
+use crate::confinement::kept_to;
 use crate::error::{self, Failure, Outcome, Report};
 use crate::json_value::{JsonDocument, Text};
 use crate::only_names::OnlyNames;
@@ -109,14 +109,15 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         ..arguments.placement.options()
     };
     let files = arguments.named_files(output)?;
-    let _ = session.keep_to(&Places::of_store(&session.root))?;
     let (store, context, dry_run) = (&session.store, session.context(), arguments.change.dry_run);
+    let directory = session.root.join("store");
     let (plan, added);
     let report = if dry_run {
-        plan = store.plan_import(repository, &files, &options, &context)?;
+        plan = kept_to(&[], || store.plan_import(repository, &files, &options, &context))??;
         plan.report()
     } else {
-        added = store.add(repository, &files, &options, &context).or_else(AddError::into_report)?;
+        let add = || store.add(repository, &files, &options, &context);
+        added = kept_to(&[&directory], add)?.or_else(AddError::into_report)?;
         &added
     };
     let complete = report.refused.is_empty() || options.keep_going;

@@ -15,7 +15,7 @@ use repo_store::{
 use super::add::{self, FrozenRepositoryJson, PlacementArguments};
 use super::freeze::{self, FreezeJson};
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
-use crate::confinement::Places;
+use crate::confinement::kept_to;
 use crate::error::{Failure, Outcome};
 use crate::json_value::Text;
 use crate::output::Output;
@@ -71,9 +71,7 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     if arguments.ends() {
         let session = open()?;
-        let batches = batches(arguments, &session)?;
-        let _ = session.keep_to(&places(&batches, &session))?;
-        return take(&batches, arguments, &session, output);
+        return take(&batches(arguments, &session)?, arguments, &session, output);
     }
     if output.is_json() {
         return Err(Failure::Usage("--json needs --once: there is one document for one look"));
@@ -151,13 +149,6 @@ fn batches(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Batch
         }
     }
     if batches.is_empty() { Err(Failure::NoDropFolder) } else { Ok(batches) }
-}
-
-/// Returns what is changed: the folders are emptied, and what was taken may go to an archive.
-fn places(batches: &[Batch], session: &Session) -> Places {
-    let folders = batches.iter().flat_map(|batch| &batch.folders);
-    let of_folder = |folder: &Folder| [Some(folder.path.clone()), folder.archive.clone()];
-    Places::of_store(&session.root).and(folders.flat_map(of_folder).flatten())
 }
 
 /// What came out of the folders of a batch.
@@ -266,7 +257,10 @@ fn look_into(
     }
     // A package that takes over the process that reads it meets those of its own folder there, and no others.
     let store = package_readers::confine(Store::open(&session.root)?, session.config.limits());
-    Ok(store.take_incoming(&repository, &folder.path, &options, &session.context())?)
+    let (data, context) = (session.root.join("store"), session.context());
+    let places: Vec<&Utf8Path> =
+        [data.as_path(), &folder.path].into_iter().chain(folder.archive.as_deref()).collect();
+    Ok(kept_to(&places, || store.take_incoming(&repository, &folder.path, &options, &context))??)
 }
 
 /// Says what was taken, refused and left, and publishes it.

@@ -12,7 +12,7 @@ use super::client_config::{Setup, quoted};
 use super::init::{LayoutArguments, StorePlan, StorePlanJson};
 use super::serve;
 use crate::args::{Global, LimitArguments, RowLimits as _};
-use crate::confinement::Places;
+use crate::confinement::kept_to;
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::json_value::JsonDocument;
@@ -117,12 +117,12 @@ pub(crate) fn run(
     let mut outcome = Outcome::Done;
     let mut report =
         AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
-    let _ = session.keep_to(&Places::of_store(root))?;
     if !files.is_empty() {
         let mut first = first.clone();
         first.uploaders = session.config.uploaders(&first.name)?;
-        let added = session.store.add(&first, &files, &AddOptions::default(), &session.context());
-        report = added.or_else(AddError::into_report)?;
+        let (store, context) = (&session.store, session.context());
+        let add = || store.add(&first, &files, &AddOptions::default(), &context);
+        report = kept_to(&[&root.join("store")], add)?.or_else(AddError::into_report)?;
         let complete = report.refused.is_empty();
         let limit = LimitArguments::default().limit(output).with_way("repo-cli list");
         add::print(&report, complete, false, limit, output);
@@ -173,7 +173,7 @@ pub(crate) fn run(
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     let access_log = arguments.log.then_some(AccessLog::Stderr);
     let sightings = SightingQueue::of(&session, output)?;
-    serve::run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), &session, output)?;
+    serve::run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), output)?;
     Ok(outcome)
 }
 

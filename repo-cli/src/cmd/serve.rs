@@ -11,7 +11,6 @@ use repo_store::RepositorySettings;
 use self::program::Program;
 use crate::access;
 use crate::args::argument;
-use crate::confinement::Places;
 use crate::error::{Failure, Outcome};
 use crate::hooks;
 use crate::json_value::JsonDocument;
@@ -152,7 +151,7 @@ pub(crate) fn run(
     let _scheduler = everything.then(|| Scheduler::start(session, output.talk())).transpose()?;
     // Where only the interface for programs is, no machine fetches anything.
     let sightings = if addresses.is_empty() { None } else { SightingQueue::of(session, output)? };
-    run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), session, output)
+    run_until_interrupted(server, access_log.as_ref(), sightings.as_ref(), output)
 }
 
 /// A socket that listens, and what is spoken on it.
@@ -302,12 +301,9 @@ pub(crate) fn run_until_interrupted(
     mut server: Server,
     access_log: Option<&AccessLog>,
     sightings: Option<&SightingQueue>,
-    session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let access_log = access_log.map(|target| AccessLogQueue::open(target, output.talk())).transpose()?;
-    // What writes the access log, delivers to hooks and runs the schedule is there by now.
-    Places::of_data(&session.root).keep_to(true)?.warn_of_lack(output);
     let (lines, seen) = (access_log.clone(), sightings.cloned());
     server = server.with_log(move |entry| {
         lines.iter().for_each(|lines| lines.put(entry));

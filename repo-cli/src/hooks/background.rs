@@ -11,7 +11,6 @@ use repo_store::{DeliveryState, HookDelivery, Store};
 use super::delivers;
 use super::delivery::{Deliverer, is_any_due};
 use crate::error::Failure;
-use crate::programs;
 
 /// How often it is looked for what is due.
 const TICK: Duration = Duration::from_secs(1);
@@ -34,7 +33,7 @@ pub(super) fn leave_behind(root: &Utf8Path) {
     command.args(["--root", root.as_str(), "hooks", "deliver"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // It ends after this process, so nobody has to wait for it.
-    drop(programs::start(command));
+    drop(command.spawn());
 }
 
 /// Delivers what is due, and tries again for a while what failed, unless another process does.

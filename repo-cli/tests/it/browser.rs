@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,8 +13,6 @@ use crate::http::{self, Answer};
 /// A browser with one window of the size of a phone's; it ends when dropped.
 pub(crate) struct Browser {
     driver: Child,
-    /// Held open: the driver may have more to say.
-    _said: BufReader<ChildStdout>,
     address: String,
     session: String,
 }
@@ -43,15 +41,18 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(driver.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("started successfully on port ") {
-            line.clear();
-            assert_ne!(said.read_line(&mut line).unwrap(), 0, "the driver does not start");
-        }
+        let said = BufReader::new(driver.stdout.take().unwrap());
+        let (lines, told) = std::sync::mpsc::channel();
+        // What it says later is read too, so that it never waits for a reader.
+        std::thread::spawn(move || {
+            said.lines().map_while(Result::ok).for_each(|line| drop(lines.send(line)));
+        });
+        let next = || told.recv_timeout(Duration::from_secs(60)).expect("the driver does not start");
+        let line = std::iter::repeat_with(next).find(|line| line.contains("started successfully on port "));
+        let line = line.unwrap();
         let port = line.rsplit(' ').next().unwrap().trim_end().trim_end_matches('.');
         let address = format!("127.0.0.1:{port}");
-        let mut browser = Self { driver, _said: said, address, session: String::new() };
+        let mut browser = Self { driver, address, session: String::new() };
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=400,800"];
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",

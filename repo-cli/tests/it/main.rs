@@ -124,7 +124,7 @@ fn killed_at(environment: &Environment, calls: &str, number: usize) -> Command {
     environment.wrapped(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject, "--"])
 }
 
-/// Lays text over the configuration, as a drop-in. Whoever is reading it at that moment finds the old text or the new one.
+/// Lays text over the configuration, as a drop-in. A reader at that moment finds the old text or the new one.
 fn configure(environment: &Environment, text: &str) {
     let place = environment.root().join("repo.d");
     std::fs::create_dir_all(&place).unwrap();

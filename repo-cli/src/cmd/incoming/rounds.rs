@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
-use super::{Batch, IncomingArguments, batches, look, places, show};
-use crate::confinement::Confined;
+use super::{Batch, IncomingArguments, batches, look, show};
+use crate::confinement;
 use crate::error::{Failure, Outcome};
 use crate::hooks;
 use crate::output::{Output, count};
 use crate::package_readers;
-use crate::programs;
 use crate::session::Session;
 use crate::signals;
 
@@ -48,26 +47,23 @@ pub(super) fn run(
 ) -> Result<Outcome, Failure> {
     // What is wrong from the start is told at once.
     let session = open()?;
-    let batches = batches(arguments, &session)?;
-    let folders: usize = batches.iter().map(|batch| batch.folders.len()).sum();
+    let folders = folders(arguments, &session)?;
     output.watch().leave_interrupts();
     hooks::deliver_in_background(session.root.clone())?;
     let (sender, events) = channel();
     listen_to_signals(&sender)?;
     let mut watched = Watched::new(sender)?;
-    // What delivers to hooks and what hears of changes is there by now.
-    let confined = places(&batches, &session).keep_to(true)?;
     drop(session);
     package_readers::warn_of_lack(output);
-    confined.warn_of_lack(output);
-    output.say(&format!("watching {}; SIGTERM or Ctrl-C ends it", count(folders, "folder")));
+    confinement::warn_of_lack(output)?;
+    output.say(&format!("watching {}; SIGTERM or Ctrl-C ends it", count(folders.len(), "folder")));
     output.flush();
     let mut told = BTreeSet::new();
     let mut unfinished = true;
     loop {
         // Each round begins with nothing said: what a long one collects would only grow.
         let talk = output.again();
-        let problems = round(arguments, open, &confined, &mut watched, &mut unfinished, (&talk, output));
+        let problems = round(arguments, open, &mut watched, &mut unfinished, (&talk, output));
         // What was wrong in the last round as well is in the log already.
         problems.iter().filter(|problem| !told.contains(*problem)).for_each(|problem| talk.note(problem));
         told = problems;
@@ -79,11 +75,16 @@ pub(super) fn run(
     }
 }
 
+/// The folders that are named or configured.
+fn folders(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Utf8PathBuf>, Failure> {
+    let batches = batches(arguments, session)?;
+    Ok(batches.into_iter().flat_map(|batch| batch.folders).map(|folder| folder.path).collect())
+}
+
 /// Looks at every folder once, and returns what went wrong.
 fn round(
     arguments: &IncomingArguments,
     open: &dyn Fn() -> Result<Session, Failure>,
-    confined: &Confined,
     watched: &mut Watched,
     unfinished: &mut bool,
     (output, watched_output): (&Output, &Output),
@@ -108,11 +109,6 @@ fn round(
             return problems;
         }
     };
-    if !confined.reaches(&places(&batches, &session)) {
-        // A folder was added, or has come back. What a process gave up only a new one has.
-        output.flush();
-        problem(&Failure::io("start", "this program again")(programs::start_over()));
-    }
     watched.watch(batches.iter().flat_map(|batch| &batch.folders).map(|folder| &folder.path));
     let (log, told) = (session.operation_log("incoming"), output.failures_told());
     let mut all_done = true;

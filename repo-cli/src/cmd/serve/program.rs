@@ -13,7 +13,6 @@ use repo_serve::api::{Call, Finished, VerbError, Verbs};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::approver::TOKEN_HOLDER;
-use crate::programs;
 use crate::session::Session;
 
 /// How long a verb may take.
@@ -79,7 +78,7 @@ fn run(mut command: Command, longest: Duration) -> Result<Finished, VerbError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C ends the server, which waits for what it has begun.
     command.process_group(0);
-    let mut child = programs::start(command).map_err(VerbError::NotStarted)?;
+    let mut child = command.spawn().map_err(VerbError::NotStarted)?;
     let deadline = Instant::now() + longest;
     let output = child.stdout.take().map(|output| collected(output, MOST_OUTPUT));
     let errors = child.stderr.take().map(|errors| collected(errors, MOST_ERRORS));
