@@ -2,7 +2,7 @@
 //! `Signed-By` of the clients names `archive-keyring.asc`.
 //!
 //! ```console
-//! $ cargo run --release --example signed_repository -- /srv/www/apt hello_2.10-3_amd64.deb
+//! $ cargo run --release -p apt-index --features fs --example signed_repository -- /srv/www/apt hello_2.10-3_amd64.deb
 //! ```
 
 use std::error::Error;

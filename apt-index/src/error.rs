@@ -44,7 +44,7 @@ pub enum Error {
         value: String,
     },
     /// A file of a tree that cannot be written or removed.
-    #[error("cannot write {path}")]
+    #[error("cannot write or remove {path}")]
     Write {
         /// The file, relative to the root of the archive.
         path: RelPath,

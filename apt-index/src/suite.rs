@@ -41,7 +41,7 @@ pub struct RenderedSuite {
 
 impl SuiteIndices {
     /// Begins a suite with the components and architectures of `release`. Each pair of them gets an index, as clients ask for it even if
-    /// nothing is in it. Index files that `release` lists already stay listed; who lists them writes them.
+    /// nothing is in it. Index files that `release` lists already stay listed, and the caller writes those.
     #[must_use]
     pub fn new(release: Release) -> Self {
         let mut stanzas = BTreeMap::new();
@@ -54,7 +54,7 @@ impl SuiteIndices {
         Self { release, stanzas }
     }
 
-    /// Lists a binary package. One for architecture `all` is listed in the index of each architecture, unless the release has an index for
+    /// Lists a binary package in the index of that architecture, whatever its stanza says. One for architecture `all` is listed in the index of each architecture, unless the release has an index for
     /// `all` of its own.
     ///
     /// # Errors

@@ -22,8 +22,8 @@ pub struct ReleaseSignatures<'a> {
 ///
 /// Each file is written beside its place, synced and renamed, so a client never reads half of one. Index files come first and `InRelease` comes
 /// last. If the release has [`acquire_by_hash`](crate::Release::acquire_by_hash), each index file lies under its digest too, where a
-/// client that read an older `InRelease` still finds those of the last time: they are never removed here. Without signatures those of
-/// the last time are removed, as they would not fit. Two callers must not write one suite at once.
+/// client that read an older `InRelease` still finds those of the last time. Neither these nor the files of an architecture or a form that the suite
+/// no longer has are removed. Without `signatures`, existing ones are: they would not match. Two callers must not write one suite at once.
 ///
 /// ```
 /// use apt_index::{Encoding, IndexOptions, Release, SuiteIndices, write_tree};
@@ -81,15 +81,36 @@ fn write(root: &Path, path: &RelPath, bytes: &[u8]) -> Result<(), Error> {
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(path);
-    fs::create_dir_all(directory)?;
+    make_directories(directory)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = directory.join(name);
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    if let Err(error) = write() {
+        // Clients list the directory too. The first error says more than another one.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
     File::open(directory)?.sync_all()
+}
+
+/// Makes a directory and those above it that are missing, each synced into the one above.
+fn make_directories(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    // The parent of a relative name is the directory that the program is in.
+    let above = directory.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_directories(above)?;
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => File::open(above)?.sync_all(),
+    }
 }
 
 fn remove(root: &Path, path: &RelPath) -> Result<(), Error> {
@@ -178,6 +199,15 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("dists"), "in the way").unwrap();
         let error = write_tree(root.path(), &suite("1.0", false), None).unwrap_err();
-        assert_eq!(error.to_string(), "cannot write dists/stable/main/binary-amd64/Packages");
+        assert_eq!(error.to_string(), "cannot write or remove dists/stable/main/binary-amd64/Packages");
+    }
+
+    #[test]
+    fn a_file_that_cannot_take_its_place_leaves_nothing_beside_it() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("dists/stable/main/binary-amd64");
+        fs::create_dir_all(directory.join("Packages/in-the-way")).unwrap();
+        let _ = write_tree(root.path(), &suite("1.0", false), None).unwrap_err();
+        assert_eq!(names(&directory), BTreeSet::from(["Packages".to_owned()]));
     }
 }

@@ -80,7 +80,9 @@ impl Store {
 
     /// Adds the package file that a reader gives, such as the body of a request. It is read once, and written only into the store.
     ///
-    /// Everything is checked as [`add`](Self::add) checks a file, and the result is the same. Nothing is opened under `name`: it is what
+    /// Everything is checked as [`add`](Self::add) checks a file, and the result is the same. A reader cannot be read again, so a package is
+    /// refused at once if the [`PackageReader`](crate::PackageReader) fails at it. The format alone bounds what is written: give
+    /// `input.take(limit)` for a body from the network. Nothing is opened under `name`: it is what
     /// messages and the report call the file, and a name that ends with `.udeb` makes the package one for installers. Source packages and
     /// uploads consist of several files, so they are added by their paths.
     ///

@@ -9,9 +9,10 @@ use crate::error::Error;
 ///
 /// `?` makes an [`Error`] of it in a function that returns one: the reason why the first of the refused files was refused.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AddError {
     /// Files were refused, and the others were not to be added without them.
-    #[error("{0}")]
+    #[error(transparent)]
     Refused(RefusedFiles),
     /// Nothing could be added, whatever the files are.
     #[error(transparent)]
@@ -43,12 +44,19 @@ impl RefusedFiles {
 
 impl fmt::Display for RefusedFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} was refused: {}", self.first.file, self.first.error)?;
+        write!(f, "{} was refused", self.first.file)?;
         match self.others.refused.len() {
             0 => Ok(()),
             1 => f.write_str(" (and another file was refused)"),
             more => write!(f, " (and {more} other files were refused)"),
         }
+    }
+}
+
+impl std::error::Error for RefusedFiles {
+    /// Returns why the first file was refused.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.first.error)
     }
 }
 
