@@ -14,7 +14,7 @@
 //! it, and about packages that the same process reads later. So a program that reads the packages of several parties gives each
 //! party its own [`Readers`].
 //!
-//! The program that starts these processes has files of its own to write. [`keep_writes_to`] keeps it from changing any others.
+//! The program that starts these processes has files of its own to write. [`keep_writes_to`] keeps a thread of it from writing any others.
 #![forbid(unsafe_code)]
 
 mod child;
