@@ -85,7 +85,7 @@ impl Forms {
 }
 
 /// Brings a schema into the form in which it is published: types of Rust are named as in the documents, numbers need no width, and what is
-/// left out where there is no value is never null.
+/// left out when it has no value is never null.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(fields) => {

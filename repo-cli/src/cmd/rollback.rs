@@ -76,7 +76,7 @@ pub(crate) struct RolledBackJson<'a> {
     dry_run: bool,
     /// The versions that are held from now on
     held: Vec<String>,
-    /// The versions that are no longer held
+    /// The versions whose hold ends
     no_longer_held: Vec<String>,
     /// The packages that come out again under a higher version, with `--reissue`
     reissues: Vec<ReissueJson>,

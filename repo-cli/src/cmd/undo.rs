@@ -134,7 +134,7 @@ pub(crate) struct UndoneJson<'a> {
     dry_run: bool,
     /// The versions that are held from now on
     held: Vec<String>,
-    /// The versions that are no longer held
+    /// The versions whose hold ends
     no_longer_held: Vec<String>,
     /// The repository
     repository: Text<&'a RepositoryName>,

@@ -17,7 +17,7 @@ pub(crate) struct CheckedStoreJson<'a> {
     pub(super) blobs: u64,
     /// How many bytes were read
     pub(super) bytes: u64,
-    /// Whether there are no problems
+    /// Whether the store is free of problems
     pub(super) clean: bool,
     /// What is worth a word and is not a problem
     pub(super) notes: &'a [String],
