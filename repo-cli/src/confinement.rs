@@ -22,12 +22,16 @@ pub(crate) fn kept_to<T: Send>(
     directories: &[&Utf8Path],
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, Failure> {
-    let kept = || {
+    apart(|| {
         let _ = keep(directories)?;
         Ok(work())
-    };
+    })
+}
+
+/// Does something on a thread of its own, so that nobody else gives up what it gives up.
+fn apart<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
     std::thread::scope(|scope| {
-        let thread = Builder::new().name("intake".to_owned()).stack_size(STACK).spawn_scoped(scope, kept);
+        let thread = Builder::new().name("intake".to_owned()).stack_size(STACK).spawn_scoped(scope, work);
         let thread = thread.map_err(Failure::io("start", "a thread"))?;
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
@@ -41,11 +45,7 @@ fn keep(directories: &[&Utf8Path]) -> Result<bool, Failure> {
 
 /// Warns when the system keeps nothing to its directories: for services, which tell it once.
 pub(crate) fn warn_of_lack(output: &Output) -> Result<(), Failure> {
-    let is_kept = std::thread::scope(|scope| {
-        let thread = Builder::new().spawn_scoped(scope, || keep(&[]));
-        let thread = thread.map_err(Failure::io("start", "a thread"))?;
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })?;
+    let is_kept = apart(|| keep(&[]))?;
     if !is_kept {
         let lack = "what takes files can write wherever its user can: Linux 5.19 and later keep it from that, with Landlock";
         output.warn("W-CONFINEMENT", lack.to_owned());
