@@ -82,17 +82,11 @@ impl<'c> Archive<'c> {
     pub fn fetch_index(&self, release: &Release, index: &Index) -> Result<FetchedIndex, Error> {
         let mut first = None;
         for form in index.forms() {
-            let Some(expected) = form.expected else { continue };
-            match self.fetch_form(release, form, &expected) {
-                Ok((address, bytes)) => {
-                    return Ok(FetchedIndex {
-                        url: address.url,
-                        compression: form.compression,
-                        bytes,
-                        plain: index.plain().copied(),
-                        limits: *self.client.limits(),
-                    });
-                }
+            if form.expected.is_none() {
+                continue;
+            }
+            match self.fetch_form(release, index, form) {
+                Ok(fetched) => return Ok(fetched),
                 Err(error) if error.problem.is_mismatch() || matches!(error.problem, Problem::NotFound) => {
                     first.get_or_insert(error);
                 }
@@ -102,27 +96,36 @@ impl<'c> Archive<'c> {
         Err(first.unwrap_or_else(|| Problem::NotFound.at(&self.address_in_suite(index.path()).url)))
     }
 
-    /// Fetches one file of an index under the names that it has.
+    /// Fetches one form of an index under the names that it has.
     ///
     /// # Errors
-    /// What went wrong with the last name. One that is merely not there does not hide that another has other bytes.
+    /// What went wrong with the last name: that its file is not there does not hide what lies under another. [`Problem::NotFound`] when the
+    /// Release has no strong digest of it.
     pub fn fetch_form(
         &self,
         release: &Release,
+        index: &Index,
         form: &IndexForm,
-        expected: &Expected,
-    ) -> Result<(Address, Vec<u8>), Error> {
+    ) -> Result<FetchedIndex, Error> {
         let canonical = self.address_in_suite(&form.path);
+        let expected = form.expected.ok_or_else(|| Problem::NotFound.at(&canonical.url))?;
+        let fetched = |address: &Address, bytes| FetchedIndex {
+            url: address.url.clone(),
+            compression: form.compression,
+            bytes,
+            plain: index.plain().copied(),
+            limits: *self.client.limits(),
+        };
         let is_offered = release.fields().acquire_by_hash();
         if self.by_hash == ByHash::Force || (is_offered && self.by_hash == ByHash::IfOffered) {
-            let by_hash = self.address_in_suite(&form.path_by_hash(expected));
-            match self.fetch_whole(&by_hash, expected) {
-                Ok(bytes) => return Ok((by_hash, bytes)),
+            let by_hash = self.address_in_suite(&form.path_by_hash(&expected));
+            match self.fetch_whole(&by_hash, &expected) {
+                Ok(bytes) => return Ok(fetched(&by_hash, bytes)),
                 Err(error) if error.problem.is_mismatch() || matches!(error.problem, Problem::NotFound) => {}
                 Err(error) => return Err(error),
             }
         }
-        self.fetch_whole(&canonical, expected).map(|bytes| (canonical, bytes))
+        self.fetch_whole(&canonical, &expected).map(|bytes| fetched(&canonical, bytes))
     }
 
     /// Fetches a file into memory; once more past all caches when it is another one.

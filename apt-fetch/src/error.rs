@@ -110,6 +110,14 @@ pub enum RedirectRule {
     Address,
 }
 
+impl Error {
+    /// Puts an address and what is wrong there together, for callers that look at answers themselves.
+    #[must_use]
+    pub fn new(url: &Url, problem: Problem) -> Self {
+        problem.at(url)
+    }
+}
+
 impl Problem {
     /// Returns whether the same question may have a better answer later.
     #[must_use]

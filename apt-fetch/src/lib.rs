@@ -36,12 +36,28 @@
 //! ```
 #![forbid(unsafe_code)]
 
+// The laws of fuzzing are tests of this crate too, and name it.
+#[cfg(test)]
+extern crate self as apt_fetch;
+
 mod archive;
 mod auth;
 mod client;
 mod date;
 mod digest;
 mod error;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a broken law ends the test"
+)]
+mod fuzz_replay;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod limits;
 mod packages;

@@ -30,6 +30,26 @@ pub struct Conditions {
     pub head_only: bool,
 }
 
+impl Conditions {
+    /// Asks for nothing if this is still the `Last-Modified` of the file.
+    #[must_use]
+    pub fn if_modified_since(date: &str) -> Self {
+        Self { if_modified_since: Some(date.to_owned()), ..Self::default() }
+    }
+
+    /// Asks for what stands behind so many bytes.
+    #[must_use]
+    pub fn from(first: u64) -> Self {
+        Self { from: first, ..Self::default() }
+    }
+
+    /// Asks for the head of the answer alone.
+    #[must_use]
+    pub fn head() -> Self {
+        Self { head_only: true, ..Self::default() }
+    }
+}
+
 /// What kind of answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
