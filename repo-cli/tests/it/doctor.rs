@@ -69,7 +69,7 @@ fn copy(from: &Utf8Path, to: &Utf8Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(entry.path(), &target)
+            copy(entry.path(), &target);
         } else {
             let _ = fs::copy(entry.path(), target).unwrap();
         }

@@ -119,7 +119,8 @@ impl Findings {
         what: impl Into<String>,
     ) -> &mut Finding {
         let (place, suite, what) = (place.to_string(), self.suite.clone(), what.into());
-        self.list.push_mut(Finding { check, client: None, mend: None, place, severity, suite, what })
+        self.list.push(Finding { check, client: None, mend: None, place, severity, suite, what });
+        self.list.last_mut().unwrap_or_else(|| unreachable!("something was just put there"))
     }
 
     /// Returns all of them, the worst first.

@@ -58,7 +58,7 @@ pub(super) fn check(
             None => {}
         }
     }
-    let files: Vec<PoolFile> = listed.files.into_iter().map(|(_, file)| file).collect();
+    let files: Vec<PoolFile> = listed.files.into_values().collect();
     checked.listed += files.len();
     files
 }
@@ -232,7 +232,7 @@ impl Listed {
                             )
                             .mend("give one of them another version");
                     }
-                    self.take_file(package.file, fetched, findings);
+                    self.take_file(&package.file, fetched, findings);
                 }
             }
         }
@@ -247,14 +247,14 @@ impl Listed {
                 Err(_) => return,
                 Ok(Err(error)) => refused.push(error),
                 Ok(Ok(source)) => {
-                    source.files.into_iter().for_each(|file| self.take_file(file, fetched, findings))
+                    source.files.iter().for_each(|file| self.take_file(file, fetched, findings));
                 }
             }
         }
         tell_refused(&refused, fetched, findings);
     }
 
-    fn take_file(&mut self, file: PoolFile, fetched: &FetchedIndex, findings: &mut Findings) {
+    fn take_file(&mut self, file: &PoolFile, fetched: &FetchedIndex, findings: &mut Findings) {
         let known = self.files.entry(file.path.to_string()).or_insert_with(|| file.clone());
         if known.expected.size() != file.expected.size()
             || known.expected.strongest() != file.expected.strongest()
