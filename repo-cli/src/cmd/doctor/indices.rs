@@ -37,7 +37,10 @@ pub(super) fn check(
             if let Some(fetched) = check_form(examination, release, &index, form, &expected, findings) {
                 seen += 1;
                 checked.indices += 1;
-                check_text(&fetched, findings);
+                // Reading what it lists shows what is wrong with the text of the first one.
+                if text.is_some() || !matches!(kind, Kind::Packages | Kind::Sources) {
+                    check_text(&fetched, findings);
+                }
                 text.get_or_insert(fetched);
             }
         }
@@ -190,15 +193,15 @@ fn check_text(fetched: &FetchedIndex, findings: &mut Findings) {
         }
     });
     if let Err(what) = read {
-        findings
-            .error(
-                "text-differs",
-                fetched.url(),
-                format!("unpacked, it is not what the Release lists: {what}"),
-            )
-            .client(format!("E: Failed to fetch {}  Hash Sum mismatch", fetched.url()))
-            .mend("publish the suite again");
+        tell_text(&what, fetched, findings);
     }
+}
+
+fn tell_text(what: &str, fetched: &FetchedIndex, findings: &mut Findings) {
+    findings
+        .error("text-differs", fetched.url(), format!("unpacked, it is not what the Release lists: {what}"))
+        .client(format!("E: Failed to fetch {}  Hash Sum mismatch", fetched.url()))
+        .mend("publish the suite again");
 }
 
 /// What all indices of a suite list.
@@ -210,12 +213,14 @@ struct Listed {
 
 impl Listed {
     fn take_packages(&mut self, fetched: &FetchedIndex, findings: &mut Findings) {
-        let Ok(packages) = fetched.packages() else { return };
+        let packages = match fetched.packages() {
+            Ok(packages) => packages,
+            Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
+        };
         let mut refused = Vec::new();
         for package in packages {
             match package {
-                // Told already.
-                Err(_) => return,
+                Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
                 Ok(Err(error)) => refused.push(error),
                 Ok(Ok(package)) => {
                     let key = (package.name, package.version, package.architecture);
@@ -240,11 +245,14 @@ impl Listed {
     }
 
     fn take_sources(&mut self, fetched: &FetchedIndex, findings: &mut Findings) {
-        let Ok(sources) = fetched.sources() else { return };
+        let sources = match fetched.sources() {
+            Ok(sources) => sources,
+            Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
+        };
         let mut refused = Vec::new();
         for source in sources {
             match source {
-                Err(_) => return,
+                Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
                 Ok(Err(error)) => refused.push(error),
                 Ok(Ok(source)) => {
                     source.files.iter().for_each(|file| self.take_file(file, fetched, findings));
