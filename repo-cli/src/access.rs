@@ -7,7 +7,8 @@ use camino::Utf8PathBuf;
 use repo_config::{Config, Network, WayIn};
 use repo_serve::api::{Caller, Grant, Scope};
 use repo_serve::{Access, IpNetwork, Login, TokenFile, TokenHolders, UserFile, Way};
-use repo_store::{RepositoryName, TokenScope, Tokens};
+use repo_store::RepositoryName;
+use repo_store::access::{TokenScope, Tokens};
 
 use crate::cmd::client_config::paste;
 
@@ -104,7 +105,7 @@ pub(crate) fn effect_of_unusable_users(repository: &RepositoryName) -> String {
 #[cfg(test)]
 mod tests {
     use repo_config::FromText as _;
-    use repo_store::ScopeKind;
+    use repo_store::access::ScopeKind;
 
     use super::*;
 

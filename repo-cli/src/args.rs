@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use clap::builder::Styles;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use repo_config::{FromText, InvalidValue};
-use repo_store::{GateOverride, GateRule};
+use repo_store::settings::gate::{GateOverride, GateRule};
 
 use crate::cmd;
 use crate::output::{ColorChoice, Output, RowLimit};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use repo_store::{FetchError, RepairSource};
+use repo_store::maintenance::fsck::{FetchError, RepairSource};
 use ureq::http::StatusCode;
 use ureq::{Agent, Error};
 

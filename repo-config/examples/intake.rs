@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use repo_config::{Config, KeyDirectory};
-use repo_store::{AddOptions, Context, PublishOptions, Refused, Store};
+use repo_store::operations::import::Refused;
+use repo_store::{AddOptions, Context, PublishOptions, Store};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -6,7 +6,9 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
 use jiff::SignedDuration;
-use repo_store::{RepositoryName, SettingsError, duration_in_words};
+use repo_store::RepositoryName;
+use repo_store::error::SettingsError;
+use repo_store::model::duration_in_words;
 
 use crate::place::Excerpt;
 
@@ -157,7 +159,7 @@ impl ConfigError {
     pub(crate) fn io(verb: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| {
-            let source = repo_store::Obstacle::explain(&path, source);
+            let source = repo_store::storage::Obstacle::explain(&path, source);
             Self::Io { verb, path, source }
         }
     }
@@ -528,7 +530,7 @@ pub enum HookFault {
     #[error("another hook is named {name}: set `name`")]
     SameName {
         /// The name.
-        name: repo_store::HookName,
+        name: repo_store::model::HookName,
     },
     /// A receiver that no name can be made from.
     #[error("no name can be made for it: set `name`")]

@@ -11,7 +11,8 @@ use apt_sign::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_store::{EntryKind, Obstacle, ObstacleKind};
+use repo_store::storage::permissions::EntryKind;
+use repo_store::storage::{Obstacle, ObstacleKind};
 
 use crate::external_key::{ExternalKey, ExternalSigner};
 use crate::key_error::{KeyError, KeyWarning};

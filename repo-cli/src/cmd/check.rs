@@ -10,7 +10,8 @@ use apt_solve::{Builder, Checker, Limits, SourceId, Universe, Verdict, View};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::deb::Compression;
 use deb_parse::{Architecture, SuiteName, deb822};
-use repo_store::{Build, Record, Revision};
+use repo_store::Revision;
+use repo_store::model::record::{Build, Record};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};

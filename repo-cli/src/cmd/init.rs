@@ -8,7 +8,8 @@ use repo_config::{
     Config, EditError, FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, RESERVED,
     Template, Url,
 };
-use repo_store::{RepositoryName, RepositorySettings, StorageError, Store, SuiteSettings};
+use repo_store::storage::StorageError;
+use repo_store::{RepositoryName, RepositorySettings, Store, SuiteSettings};
 use serde::Serialize;
 
 use crate::args::{Global, argument};

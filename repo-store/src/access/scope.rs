@@ -75,12 +75,12 @@ impl ScopeKind {
 /// A kind of request that a token may make, for any package or for those whose names fit a pattern: `add`, `promote:hello*`.
 ///
 /// ```
-/// use repo_store::TokenScope;
+/// use repo_store::access::TokenScope;
 ///
 /// let scope = TokenScope::parse("promote:hello*")?;
 /// assert_eq!((scope.kind().as_str(), scope.names()), ("promote", Some("hello*")));
 /// assert!(TokenScope::parse("read:hello*").is_err() && TokenScope::parse("everything").is_err());
-/// # Ok::<(), repo_store::AccessError>(())
+/// # Ok::<(), repo_store::error::AccessError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenScope {

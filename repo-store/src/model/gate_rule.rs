@@ -26,9 +26,9 @@ pub enum GateRule {
     Together,
     /// A file says how it was built.
     Attested,
-    /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::Freeze) does.
+    /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::model::Freeze) does.
     Freeze,
-    /// It is not below a [`Reissue`](crate::Reissue) of its package, which machines have by now. No gate makes it: the reissue does.
+    /// It is not below a [`Reissue`](crate::operations::reissue::Reissue) of its package, which machines have by now. No gate makes it: the reissue does.
     Reissue,
 }
 

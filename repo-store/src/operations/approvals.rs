@@ -13,13 +13,14 @@ use crate::context::Context;
 use crate::document::{Area, Document, Kept};
 use crate::error::Error;
 use crate::history::selector::Selector;
-use crate::model::approval::{Approval, Approver, ApproverId};
 use crate::model::id::BlobId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Record, RecordKey};
 use crate::store::Store;
+
+pub use crate::model::approval::{Approval, Approved, Approver, ApproverId};
 
 /// How many approvals of a repository are kept at most: beyond that the oldest are forgotten.
 const MOST_APPROVALS: usize = 50_000;

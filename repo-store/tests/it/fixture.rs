@@ -14,9 +14,13 @@ use deb_parse::control::BinaryControl;
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName, Version};
 use jiff::Timestamp;
+use repo_store::model::BlobId;
+use repo_store::model::record::{Digests, Record};
+use repo_store::operations::import::{AddError, AddReport};
+use repo_store::progress::Progress;
+use repo_store::publish::PublishReport;
 use repo_store::{
-    AddError, AddOptions, AddReport, BlobId, Context, Digests, Progress, PublishOptions, PublishReport,
-    Record, RepositoryName, RepositorySettings, Store, SuiteSettings,
+    AddOptions, Context, PublishOptions, RepositoryName, RepositorySettings, Store, SuiteSettings,
 };
 
 /// A store, and a directory beside it for files.

@@ -3,7 +3,7 @@
 //! # What is kept
 //!
 //! Everything that can be reached from the current state of any repository, from every state its history still
-//! [reaches](crate::KeepHistory), from a tag, from a state the operation log mentions within the grace period (so a tag deleted by
+//! [reaches](crate::history::KeepHistory), from a tag, from a state the operation log mentions within the grace period (so a tag deleted by
 //! mistake can be made again), and from a publication that is kept: the current one of each repository, those that were replaced
 //! within the grace period, and those of tagged states. Every version of the keyring package of a repository is kept, in the pool too. Also everything that came to the store within the grace period, and all
 //! that came since the oldest process that is writing at the moment began: its commit may still be on the way.

@@ -1,3 +1,8 @@
+//! What is known of one package in a suite: its files and their digests, its control file, its source, and where it was built.
+//!
+//! [`Revision::records`](crate::Revision::records) gives the records of a suite. A [`RecordKey`] is the name, version and
+//! architecture of a package or the name and version of a source package; a [`Record`] holds everything that an index tells of it.
+
 mod build;
 mod files;
 mod provenance;

@@ -59,8 +59,8 @@ impl RetentionPlan {
     /// Takes out what is planned, by one commit.
     ///
     /// # Errors
-    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
-    /// then. [`Frozen`](crate::RuleError::Frozen) while the repository is frozen.
+    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
+    /// then. [`Frozen`](crate::error::RuleError::Frozen) while the repository is frozen.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;

@@ -191,7 +191,7 @@ pub(crate) trait PublicationTarget: Send + Sync {
     /// Refuses what lies in the place of a directory. It is not an error when nothing does.
     ///
     /// # Errors
-    /// [`StorageError::UnsafePath`](crate::StorageError::UnsafePath) for a link, and when the directory cannot be opened.
+    /// [`StorageError::UnsafePath`](crate::storage::StorageError::UnsafePath) for a link, and when the directory cannot be opened.
     fn must_be_directory(&self, _path: &Utf8Path) -> Result<(), Error> {
         Ok(())
     }
