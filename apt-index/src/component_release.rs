@@ -9,7 +9,7 @@ use crate::release::push_field;
 /// suite.
 ///
 /// ```
-/// use apt_index::ComponentRelease;
+/// use apt_index::release::ComponentRelease;
 /// use deb_parse::{Component, SuiteName};
 ///
 /// let (suite, component) = (SuiteName::parse("bookworm")?, Component::parse("main")?);

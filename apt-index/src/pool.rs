@@ -1,3 +1,7 @@
+//! Where package files lie below `pool/`.
+//!
+//! [`pool_path`] is the path of a binary package, [`source_directory`] that of the files of a source package.
+
 use deb_parse::{Architecture, Component, PackageName, SourceName, Version};
 
 use crate::{Error, RelPath};
@@ -32,7 +36,7 @@ impl PackageKind {
 /// a directory of its own below the source's.
 ///
 /// ```
-/// use apt_index::{PackageKind, pool_path};
+/// use apt_index::pool::{PackageKind, pool_path};
 /// use deb_parse::{Architecture, Component, PackageName, SourceName, Version};
 ///
 /// let path = pool_path(

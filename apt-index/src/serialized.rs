@@ -36,7 +36,7 @@ mod tests {
     use deb_parse::checksum::Sha256;
 
     use super::*;
-    use crate::{Release, ReleaseFile};
+    use crate::release::{Release, ReleaseFile};
 
     #[test]
     fn a_release_is_written_with_its_paths_digests_and_times_as_text() {

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use apt_sign::{OpenPgpSigner, SecretKey};
 use benches::inputs::in_trial_or;
 use benches::packages;

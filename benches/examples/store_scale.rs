@@ -10,7 +10,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use benches::packages;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;

@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
-use repo_config::{FromText, InvalidValue};
+use repo_config::FromText;
+use repo_config::error::InvalidValue;
 use repo_store::settings::gate::{GateOverride, GateRule};
 
 use crate::cmd;

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
-use repo_config::KeyDirectory;
+use repo_config::keys::KeyDirectory;
 use repo_store::Store;
 
 use crate::error::Failure;

@@ -13,7 +13,9 @@ use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{ConfigError, EditError, KeyError};
+use repo_config::edit::EditError;
+use repo_config::error::ConfigError;
+use repo_config::keys::KeyError;
 use repo_store::RepositoryName;
 use repo_store::error::{ImportError, PublishError};
 use repo_store::model::{HolderName, HookName};
@@ -309,7 +311,7 @@ pub(crate) enum Failure {
     },
     /// The certificate for TLS cannot be used.
     #[error(transparent)]
-    Certificate(repo_serve::CertificateError),
+    Certificate(repo_serve::tls::CertificateError),
     /// The system lets the program watch for no signals.
     #[error("cannot watch for signals: {0}")]
     Signals(std::io::Error),

@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use repo_store::history::LogEntry;
-use repo_store::progress::Progress;
-use repo_store::progress::{Amount, Observer, Phase};
+use repo_store::progress::{Amount, Observer, Phase, Progress};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::Talk;

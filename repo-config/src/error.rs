@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration.
+//! What can be wrong with a configuration: a [`ConfigError`], with the [`Place`] and an [`Excerpt`] of the text.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use repo_store::RepositoryName;
 use repo_store::error::SettingsError;
 use repo_store::model::duration_in_words;
 
-use crate::place::Excerpt;
+pub use crate::place::Excerpt;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Hooks: whom the store tells what happens.
+//! Hooks: whom the store tells what happens. [`Config`] has one [`Hook`] for each `[[hook]]`.
 
 use std::fmt;
 

@@ -18,7 +18,8 @@
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use repo_serve::{Access, Server, Site};
+//! use repo_serve::Server;
+//! use repo_serve::site::{Access, Site};
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let root = camino::Utf8PathBuf::try_from(directory.path().to_owned())?;
@@ -60,7 +61,7 @@ mod connection_count;
 #[doc(hidden)]
 pub mod fuzzing;
 mod kind;
-mod log;
+pub mod log;
 mod logged_request;
 mod logins;
 mod metrics;
@@ -70,13 +71,13 @@ mod pages;
 mod password;
 mod path;
 mod random;
-mod renderer;
+pub mod renderer;
 mod respond;
 mod server;
-mod site;
+pub mod site;
 #[cfg(test)]
 mod tests;
-mod tls;
+pub mod tls;
 mod token_file;
 mod tree;
 mod user_file;
@@ -84,15 +85,9 @@ mod users;
 
 pub use address::Address;
 pub use kind::cache_control;
-pub use log::{LogEntry, LoggedFile};
-pub use logged_request::{LONGEST_LOG_LINE, LoggedRequest};
 pub use network::{IpNetwork, IpNetworkError};
 pub use other_servers::hashes_for_other_servers;
 pub use pages::Page;
-pub use renderer::{Document, PageRenderer, PageRequest, Reads};
 pub use server::{Entrance, Event, Limits, ReloadHandle, Server, Serves, ShutdownHandle};
-pub use site::{Access, Login, OpenSite, Site, Way};
-pub use tls::validity::{CertificateAge, Validity};
-pub use tls::{Certificate, CertificateError};
 pub use token_file::{ReadTokens, TokenFile, TokenHolders};
 pub use user_file::UserFile;

@@ -14,11 +14,12 @@ use super::api::{Api, ApiSettings, Verbs};
 use super::client::ClientKey;
 use super::connection::{self, Pulse, Timeouts};
 use super::connection_count::ConnectionCount;
+use super::log::LogEntry;
 use super::logins::Logins;
 use super::metrics::{Metrics, Observed};
 use super::respond::Shared;
+use super::site::{OpenSite, Site};
 use super::tls::Certificate;
-use super::{LogEntry, OpenSite, Site};
 
 /// Where clients come in, and how.
 #[derive(Debug, Default)]

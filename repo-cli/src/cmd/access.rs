@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{FromText as _, InvalidValue, Url};
+use repo_config::error::InvalidValue;
+use repo_config::{FromText as _, Url};
 use repo_serve::hashes_for_other_servers;
 use repo_store::access::{NewToken, TokenEntry, TokenScope};
 use repo_store::model::HolderName;

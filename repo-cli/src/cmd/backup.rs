@@ -1,5 +1,6 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{Config, KeyDirectory};
+use repo_config::Config;
+use repo_config::keys::KeyDirectory;
 use repo_store::Store;
 use repo_store::maintenance::backup::{BackupReport, NamedFile, NamedFileKind, OutsideFile, PlannedCopy};
 use repo_store::maintenance::upkeep::{UpkeepKind, UpkeepRun};

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use apt_solve::{Builder, Checker, Limits, SourceId, Universe, Verdict, View};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::deb::Compression;

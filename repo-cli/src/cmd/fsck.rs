@@ -7,7 +7,7 @@ use self::problems::{
     CheckedStoreJson, ProblemJson, RepairPlanJson, RepairStepJson, UnhelpfulJson, WithdrawnJson,
 };
 use camino::Utf8PathBuf;
-use repo_config::KeyDirectory;
+use repo_config::keys::KeyDirectory;
 use repo_store::RepositoryName;
 use repo_store::maintenance::fsck::{
     CopySource, FailedSource, FsckOptions, FsckReport, Problem, ProblemKind, RepairPlan, RepairReport,

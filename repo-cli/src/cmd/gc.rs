@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use jiff::SignedDuration;
-use repo_config::InvalidValue;
+use repo_config::error::InvalidValue;
 use repo_store::RepositoryName;
 use repo_store::maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport};
 use repo_store::maintenance::upkeep::{UpkeepKind, UpkeepRun};

@@ -1,6 +1,6 @@
 use std::str::FromStr as _;
 
-use apt_index::Item as _;
+use apt_index::index::Item as _;
 use deb_parse::{SuiteName, Version};
 use repo_store::history::{Operation, promotion_statement};
 use repo_store::model::record::{Provenance, Record, RecordFile};

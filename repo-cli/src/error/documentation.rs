@@ -158,8 +158,7 @@ fn the_documentation_has_every_code_that_the_types_have() {
 #[test]
 fn the_status_in_the_documentation_is_that_of_the_program() {
     use super::Failure;
-    use repo_store::progress::Cancelled;
-    use repo_store::progress::Phase;
+    use repo_store::progress::{Cancelled, Phase};
     let cancelled = repo_store::Error::Cancelled(Cancelled { during: Phase::Reading });
     for failure in [Failure::Usage("no"), Failure::Stopped, Failure::Store(cancelled)] {
         let (code, exit) = (failure.code(), failure.exit_code());

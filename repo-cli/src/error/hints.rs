@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use apt_sign::{KeyFileFault, KeyProblem};
 use deb_parse::Component;
-use repo_config::{ConfigError, EditError, Editable, KeyError, UnknownWord};
+use repo_config::edit::{EditError, Editable};
+use repo_config::error::{ConfigError, UnknownWord};
+use repo_config::keys::KeyError;
 use repo_hooks::DeliveryError;
 use repo_store::error::{
     AccessError, ChangeError, HistoryError, ImportError, MaintenanceError, PublishError, ReissueError,
@@ -12,8 +14,7 @@ use repo_store::error::{
 };
 use repo_store::model::TagName;
 use repo_store::package_reader::PackageError;
-use repo_store::progress::Cancelled;
-use repo_store::progress::Phase;
+use repo_store::progress::{Cancelled, Phase};
 use repo_store::settings::gate::GateRule;
 use repo_store::storage::permissions::EntryKind;
 use repo_store::storage::{Obstacle, StorageError};

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{Config, Hook, HookFormat, HookTarget, Passphrase};
+use repo_config::Config;
+use repo_config::hook::{Hook, HookFormat, HookTarget};
+use repo_config::keys::Passphrase;
 use repo_hooks::schedule::{self, Next};
 use repo_hooks::{Client, DeliveryError, Format, Mail, Payload, Program, Request, run};
 use repo_store::Store;

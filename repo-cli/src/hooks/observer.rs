@@ -2,7 +2,9 @@
 
 use apt_sign::{Fingerprint, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{Config, Hook, HookEvent, HookOperation, HookStage, KeyWarning};
+use repo_config::Config;
+use repo_config::hook::{Hook, HookEvent, HookOperation, HookStage};
+use repo_config::keys::KeyWarning;
 use repo_hooks::{Change, Key, Payload};
 use repo_store::history::{LogEntry, Operation};
 use repo_store::maintenance::hook_spool::HookDelivery;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
-use repo_serve::LogEntry;
+use repo_serve::log::LogEntry;
 use repo_store::access::{SeenRequest, Sighting};
 use repo_store::model::PublicationId;
 use repo_store::{RepositoryName, Store};

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use apt_sign::Fingerprint;
 use deb_parse::checksum::Sha256;
 use deb_parse::{Architecture, Component, PackageName, SuiteName, Version, deb};

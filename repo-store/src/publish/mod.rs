@@ -62,7 +62,9 @@ pub(crate) mod unlisted_in_pool;
 
 use std::collections::BTreeMap;
 
-use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
+use apt_index::RelPath;
+use apt_index::pool::PackageKind;
+use apt_index::release::{ComponentRelease, Release};
 use apt_sign::{Signed, Signer};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;

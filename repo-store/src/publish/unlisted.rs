@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 
-use apt_index::Stanza;
+use apt_index::stanza::Stanza;
 
 use crate::model::index_kind::IndexKind;
 use crate::model::record::{Record, RecordKey};

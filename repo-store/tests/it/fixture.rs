@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;

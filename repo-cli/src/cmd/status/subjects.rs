@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{BackupTime, Recurrence};
-use repo_serve::Certificate;
+use repo_config::schedule::{BackupTime, Recurrence};
+use repo_serve::tls::Certificate;
 use repo_store::history::{LogEntry, Operation};
 use repo_store::maintenance::gc::GcOptions;
 use repo_store::maintenance::hook_spool::{DeliveryState, HookDelivery};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use repo_pages::Place;
-use repo_serve::Document;
+use repo_serve::renderer::Document;
 use repo_store::RepositoryName;
 use repo_store::model::PublicationId;
 

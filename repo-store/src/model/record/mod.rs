@@ -11,7 +11,8 @@ mod source;
 use std::cmp::Ordering;
 use std::fmt;
 
-use apt_index::{FileFacts, PackageKind, Stanza, pool_path};
+use apt_index::pool::{PackageKind, pool_path};
+use apt_index::stanza::{FileFacts, Stanza};
 pub use build::Build;
 use deb_parse::control::{BinaryControl, PackagesStanza};
 use deb_parse::{Component, PackageName, SourceName, Version, deb822};

@@ -168,7 +168,7 @@ impl Record {
             return Ok(Vec::new());
         }
         let (source, _) = self.source();
-        let directory = format!("{}/{source}", apt_index::pool_prefix(&source));
+        let directory = format!("{}/{source}", apt_index::pool::pool_prefix(&source));
         let file = |file: &Provenance| {
             let path = file.path(&directory);
             let path = path.map_err(|error| StorageError::damaged("record", &self.key, error.to_string()))?;

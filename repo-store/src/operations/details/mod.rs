@@ -6,7 +6,7 @@ mod pairs;
 
 use std::collections::BTreeMap;
 
-use apt_index::parallel_map;
+use apt_index::parallel::parallel_map;
 use deb_parse::{PackageName, SourceName, Version};
 
 use crate::context::Context;

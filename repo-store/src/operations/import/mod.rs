@@ -20,7 +20,8 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
 
-use apt_index::{PackageKind, parallel_map};
+use apt_index::parallel::parallel_map;
+use apt_index::pool::PackageKind;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{BinaryControl, Fields as _};
 use deb_parse::{Component, SuiteName, deb};

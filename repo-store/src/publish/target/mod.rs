@@ -16,7 +16,7 @@ mod tests;
 use std::io;
 use std::ops::Range;
 
-use apt_index::RenderedFile;
+use apt_index::index::RenderedFile;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{Blake3, Sha256};
 pub(crate) use directory::DirectoryTarget;
