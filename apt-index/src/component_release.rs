@@ -22,6 +22,7 @@ use crate::release::push_field;
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ComponentRelease<'a> {
     /// The suite.
     pub suite: &'a SuiteName,

@@ -35,7 +35,8 @@
 //! # Features
 //!
 //! - `fs` (off): `write_tree`, the one function that touches a disk.
-//! - `serde` (off): paths, encodings and `Release` are written by serde, with names and digests as text and times as RFC 3339.
+//! - `serde` (off): paths, encodings, stanzas, `Release` and what is kept of an index are written by serde: as text where they have one, with names and
+//!   digests as text and times as RFC 3339.
 //!
 //! The rules follow the [Debian repository format](https://wiki.debian.org/DebianRepository/Format) and what apt 2.6 to
 //! 3.3 were seen to accept; each is named where it is applied.

@@ -8,6 +8,7 @@ use crate::{Error, RelPath};
 
 /// What a binary package is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum PackageKind {
     /// To be installed with dpkg.
     #[default]

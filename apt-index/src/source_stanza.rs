@@ -30,6 +30,7 @@ const OURS: [&str; 16] = [
 
 /// What an index says of a source package besides what its `.dsc` says.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SourceFacts<'a> {
     /// Where its files lie, relative to the archive root.
     pub directory: RelPath,
@@ -41,6 +42,7 @@ pub struct SourceFacts<'a> {
 
 /// A file of a source package as its index lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct IndexedFile {
     /// Its name.
     pub name: String,

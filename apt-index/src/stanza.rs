@@ -40,6 +40,7 @@ pub struct Stanza<'a> {
 
 /// What an index says of the archive file itself.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FileFacts {
     /// Where the file lies, relative to the archive root.
     pub filename: RelPath,

@@ -11,7 +11,7 @@
 //!
 //! Requests below `/api/v1` that come in where the interface for programs is served go to [`api`] instead.
 //!
-//! Pages for people, at `/` and below `/-/`, come from a [`PageRenderer`] where there is one.
+//! Pages for people, at `/` and below `/-/`, come from a [`renderer::PageRenderer`] where there is one.
 //!
 //! What it does not do: compression, directory listings. Sites with more than plain needs put a proxy in front.
 //!

@@ -26,7 +26,7 @@ use super::tls::Certificate;
 pub struct Entrance {
     /// The certificate with which they speak TLS; `None`: they speak plain HTTP.
     pub tls: Option<Certificate>,
-    /// The port over TLS to which requests are led that come in here, but those that may be [read without](super::Access::without_tls).
+    /// The port over TLS to which requests are led that come in here, but those that may be [read without](super::site::Access::without_tls).
     pub redirect_to: Option<u16>,
     /// What is served here.
     pub serves: Serves,

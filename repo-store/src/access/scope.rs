@@ -8,8 +8,9 @@ use crate::error::AccessError;
 const LONGEST: usize = 100;
 
 /// A kind of request that a token can be given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
 pub enum ScopeKind {
     /// Reads packages, states and history, and reads by apt.
     Read,
@@ -135,6 +136,9 @@ impl fmt::Display for TokenScope {
         self.names.as_ref().map_or(Ok(()), |names| write!(f, ":{names}"))
     }
 }
+
+crate::model::serialized::written!(TokenScope);
+crate::model::serialized::parsed!(TokenScope);
 
 #[cfg(test)]
 mod tests {

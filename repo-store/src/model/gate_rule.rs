@@ -80,7 +80,7 @@ impl fmt::Display for GateRule {
 }
 
 /// A rule that a version does not meet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[non_exhaustive]
 pub struct GateViolation {
     /// The number of the gate in the configuration; `None` for a rule that no gate makes.

@@ -327,6 +327,8 @@ impl fmt::Display for Operation {
     }
 }
 
+crate::model::serialized::written!(PackageSummary);
+
 #[cfg(test)]
 mod tests {
     use deb_parse::{SourceName, Version};

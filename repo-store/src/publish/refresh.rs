@@ -23,7 +23,7 @@ use crate::settings::RepositorySettings;
 use crate::store::Store;
 
 /// A suite whose signatures have used half of their validity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct DueSuite {
     /// The name of the suite; `.flat` for the flat form.

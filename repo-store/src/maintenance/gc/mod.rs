@@ -57,7 +57,6 @@ use crate::manifest::keep::manifest_key;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::model::serialized::as_text;
 use crate::progress::{Amount, Phase};
 use crate::storage::own_directories;
 use crate::storage::{COLLECTION, Key, StorageError, object_store};
@@ -103,7 +102,6 @@ pub struct Garbage {
     /// Its size in bytes.
     pub size: u64,
     /// Why it may go.
-    #[serde(serialize_with = "as_text")]
     pub why: GarbageReason,
 }
 
@@ -341,3 +339,5 @@ fn mark_histories(
 fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
+
+crate::model::serialized::written!(GarbageReason);

@@ -275,7 +275,7 @@ impl Record {
 }
 
 /// The digests of a package file that its index entry shows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Digests {
     /// What apt checks.
     pub sha256: deb_parse::checksum::Sha256,
