@@ -168,7 +168,7 @@ impl RenderedFile {
     }
 
     /// Returns the whole file; `None` when some of its bytes are to be copied from the one published before, as after an
-    /// [`update`](crate::index::update).
+    /// [`update`].
     #[must_use]
     pub fn bytes(&self) -> Option<Vec<u8>> {
         let parts = self.parts.iter().map(|part| match part {

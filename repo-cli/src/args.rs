@@ -7,8 +7,8 @@ use std::ffi::OsString;
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
-use repo_config::FromText;
 use repo_config::error::InvalidValue;
+use repo_config::{Config, FromText};
 use repo_store::settings::gate::{GateOverride, GateRule};
 
 use crate::cmd;
@@ -430,11 +430,17 @@ impl Command {
     }
 
     /// Returns the repositories that the verb was given to change; none when it is about all of them.
-    pub(crate) fn repositories(&self) -> Vec<&str> {
+    pub(crate) fn repositories(&self, config: &Config) -> Vec<String> {
+        if let Self::Promote(arguments) = self {
+            return arguments.to(config).into_iter().collect();
+        }
+        self.named_repositories().into_iter().map(str::to_owned).collect()
+    }
+
+    fn named_repositories(&self) -> Vec<&str> {
         match self {
             Self::Add(arguments) => vec![arguments.repository()],
             Self::Incoming(arguments) => arguments.repository().into_iter().collect(),
-            Self::Promote(arguments) => vec![arguments.to()],
             Self::Remove(arguments) => vec![arguments.repository()],
             Self::Rollback(arguments) => vec![arguments.repository()],
             Self::Undo(arguments) => vec![arguments.repository()],
