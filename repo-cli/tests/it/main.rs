@@ -8,6 +8,7 @@ mod attestations;
 mod backups;
 mod bad_input;
 mod beginning;
+mod book;
 mod browser;
 mod builders;
 mod checking;
