@@ -44,8 +44,8 @@ pub(crate) fn color_choice(arguments: impl IntoIterator<Item = OsString>) -> Col
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, or `status`\n\
-                  or `key check` something that needs a person, 130 interrupted."
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, or `status`,\n\
+                  `doctor` or `key check` something that needs a person, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -315,6 +315,11 @@ pub(crate) enum Command {
     Sign(cmd::sign::SignArguments),
     /// Show whether all is well (exit status 3 when something needs a person)
     Status(cmd::status::StatusArguments),
+    /// Check a published repository as clients see it, ours or another one (exit status 3 when something is found)
+    ///
+    /// It needs no store. It looks at the Release and its signatures as apt 2 and apt 3 judge them, at dates, at every index under each of its names, at
+    /// package files, and at what a web server does with conditional requests, ranges and caches. Each finding has what clients print, and how to mend it.
+    Doctor(cmd::doctor::DoctorArguments),
     /// Check that everything in the store is what was written
     Fsck(cmd::fsck::FsckArguments),
     /// Copy what cannot be made again to another directory, while the store is in use
@@ -416,6 +421,7 @@ impl Command {
             | Self::Restore(_)
             | Self::Serve(_)
             | Self::Status(_)
+            | Self::Doctor(_)
             | Self::Completions(_)
             | Self::Config(_)
             | Self::Suite(_)
@@ -503,7 +509,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 25] = [
+    const READING: [&str; 26] = [
         "access list",
         "approvals",
         "check",
@@ -513,6 +519,7 @@ mod tests {
         "config schema",
         "config show",
         "diff",
+        "doctor",
         "history",
         "holds",
         "hooks list",

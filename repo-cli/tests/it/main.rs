@@ -23,6 +23,7 @@ mod contents;
 mod crashes;
 mod details;
 mod disk;
+mod doctor;
 mod drills;
 mod drop_rules;
 mod earlier_states;
