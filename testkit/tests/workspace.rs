@@ -235,7 +235,7 @@ const NAMES_AT_ROOT: [(&str, usize); 10] = [
     ("apt-sign", 29),
     ("apt-solve", 15),
     ("repo-store", 15),
-    ("repo-config", 18),
+    ("repo-config", 17),
     ("repo-serve", 17),
     ("repo-hooks", 13),
     ("repo-pages", 24),
