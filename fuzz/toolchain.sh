@@ -48,7 +48,7 @@ fuzz_target() {
 dictionary() {
     local name
     case $1 in
-        deb822_* | control_read | release_read | clearsign_payload | paragraph_against_apt | upload_read) name=deb822 ;;
+        deb822_* | control_read | release_read | release_judged | sources_read | stanzas_read | clearsign_payload | paragraph_against_apt | upload_read) name=deb822 ;;
         changelog_read) name=changelog ;;
         version_* | routing) name=version ;;
         relation_round_trip) name=relation ;;

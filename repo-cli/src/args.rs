@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
-use repo_config::{FromText, InvalidValue};
+use repo_config::{Config, FromText, InvalidValue};
 use repo_store::{GateOverride, GateRule};
 
 use crate::cmd;
@@ -43,8 +43,8 @@ pub(crate) fn color_choice(arguments: impl IntoIterator<Item = OsString>) -> Col
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, or `status`\n\
-                  or `key check` something that needs a person, 130 interrupted."
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, or `status`,\n\
+                  `doctor` or `key check` something that needs a person, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -314,6 +314,11 @@ pub(crate) enum Command {
     Sign(cmd::sign::SignArguments),
     /// Show whether all is well (exit status 3 when something needs a person)
     Status(cmd::status::StatusArguments),
+    /// Check a published repository as clients see it, ours or another one (exit status 3 when something is found)
+    ///
+    /// It needs no store. It looks at the Release and its signatures as apt 2 and apt 3 judge them, at dates, at every index under each of its names, at
+    /// package files, and at what a web server does with conditional requests, ranges and caches. Each finding has what clients print, and how to mend it.
+    Doctor(cmd::doctor::DoctorArguments),
     /// Check that everything in the store is what was written
     Fsck(cmd::fsck::FsckArguments),
     /// Copy what cannot be made again to another directory, while the store is in use
@@ -415,6 +420,7 @@ impl Command {
             | Self::Restore(_)
             | Self::Serve(_)
             | Self::Status(_)
+            | Self::Doctor(_)
             | Self::Completions(_)
             | Self::Config(_)
             | Self::Suite(_)
@@ -429,11 +435,17 @@ impl Command {
     }
 
     /// Returns the repositories that the verb was given to change; none when it is about all of them.
-    pub(crate) fn repositories(&self) -> Vec<&str> {
+    pub(crate) fn repositories(&self, config: &Config) -> Vec<String> {
+        if let Self::Promote(arguments) = self {
+            return arguments.to(config).into_iter().collect();
+        }
+        self.named_repositories().into_iter().map(str::to_owned).collect()
+    }
+
+    fn named_repositories(&self) -> Vec<&str> {
         match self {
             Self::Add(arguments) => vec![arguments.repository()],
             Self::Incoming(arguments) => arguments.repository().into_iter().collect(),
-            Self::Promote(arguments) => vec![arguments.to()],
             Self::Remove(arguments) => vec![arguments.repository()],
             Self::Rollback(arguments) => vec![arguments.repository()],
             Self::Undo(arguments) => vec![arguments.repository()],
@@ -496,7 +508,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 25] = [
+    const READING: [&str; 26] = [
         "access list",
         "approvals",
         "check",
@@ -506,6 +518,7 @@ mod tests {
         "config schema",
         "config show",
         "diff",
+        "doctor",
         "history",
         "holds",
         "hooks list",

@@ -1,7 +1,7 @@
-//! What takes files of strangers is kept to the directories that it is for.
+//! What takes files of strangers, and what reads their requests, is kept to the directories that it is for.
 //!
-//! It guards against a mistake of ours about a path: no name of a file and no list leads to the configuration or the keys. The packages themselves
-//! are read by processes that can do nothing at all (`package_readers`).
+//! It guards against a mistake of ours about a path: no name of a file, no list and no address leads to the configuration or the keys. The packages
+//! themselves are read by processes that can do nothing at all (`package_readers`).
 
 use std::io;
 use std::thread::Builder;
@@ -37,6 +37,14 @@ fn apart<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T,
     })
 }
 
+/// Keeps the calling thread to these directories, for as long as it lives.
+///
+/// # Errors
+/// When the system fails at it though it has what that takes.
+pub(crate) fn keep_thread(directories: &[&Utf8Path]) -> io::Result<()> {
+    deb_sandbox::keep_writes_to(directories.iter().map(|path| path.as_std_path())).map(|_| ())
+}
+
 /// Keeps the calling thread to these directories. Returns whether the system does that.
 fn keep(directories: &[&Utf8Path]) -> Result<bool, Failure> {
     let kept = deb_sandbox::keep_writes_to(directories.iter().map(|path| path.as_std_path()));
@@ -51,4 +59,48 @@ pub(crate) fn warn_of_lack(output: &Output) -> Result<(), Failure> {
         output.warn("W-CONFINEMENT", lack.to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::sync::mpsc::channel;
+
+    use repo_serve::{Access, Server, Site};
+
+    use super::*;
+
+    #[test]
+    fn what_reads_requests_can_write_nothing() {
+        let room = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(room.path()).unwrap().to_owned();
+        std::fs::create_dir_all(root.join("prod")).unwrap();
+        let site = Site {
+            root: root.clone(),
+            access: BTreeMap::from([("prod".to_owned(), Access::default())]),
+            addresses: BTreeMap::new(),
+            callers: BTreeMap::new(),
+            pages: BTreeMap::new(),
+            renderer: None,
+            trusted_proxies: Vec::new(),
+        };
+        let (tried, results) = channel();
+        let server = Server::bind("127.0.0.1:0", site).unwrap().confined_by(keep_thread);
+        let server = server.with_log(move |_| {
+            let _ = tried.send(std::fs::write(root.join("prod/made"), "text").is_err());
+        });
+        let (address, handle) = (server.local_addr().unwrap(), server.shutdown_handle());
+        let running = std::thread::spawn(|| server.run());
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"GET /prod/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+        let is_refused = results.recv().unwrap();
+        handle.shutdown();
+        running.join().unwrap().unwrap();
+        assert_eq!(is_refused, apart(|| keep(&[])).unwrap(), "as the system can");
+    }
 }

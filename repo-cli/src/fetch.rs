@@ -1,19 +1,14 @@
-//! Files from a web server, one at a time: what `fsck --repair --from URL` takes true copies with.
+//! Files from a web server, one at a time: what `fsck --repair --from URL` takes true copies with. And what all clients of HTTP share.
 
 use std::io::Read;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use apt_fetch::{Address, AnswerKind, Client, ClientOptions, Conditions, Limits, Problem, Scheme, Url};
 use repo_store::{FetchError, RepairSource};
 use ureq::http::StatusCode;
 use ureq::{Agent, Error};
 
 use crate::error::{Failure, chain};
-
-/// What a path keeps as it is (RFC 3986, section 2.3). A `+` is encoded, as servers of objects take it for a space.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// For a name to be resolved, for a connection, for the head of an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,12 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SLOWEST: u64 = 64 << 10;
 const REDIRECTS: u32 = 4;
 
+/// How this program calls itself.
+pub(crate) const USER_AGENT: &str = concat!("repo-cli/", env!("CARGO_PKG_VERSION"));
+
 /// A web server, or a directory on one.
 pub(crate) struct WebServer {
     /// Without user, password and the slash at the end.
-    url: String,
-    authorization: Option<String>,
-    agent: Agent,
+    name: String,
+    address: Address,
+    client: Client,
 }
 
 impl WebServer {
@@ -39,50 +37,39 @@ impl WebServer {
     /// `http://[USER[:PASSWORD]@]HOST[:PORT][/PATH]`, or `https://`; user and password percent-encoded where they need it,
     /// as in apt's sources.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        let (scheme, rest) = text.split_once("://").unwrap_or_default();
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, host) = match authority.rsplit_once('@') {
-            Some((user, host)) => (Some(user), host),
-            None => (None, authority),
+        let address = parse_url(text)?;
+        let name = address.url.to_string().trim_end_matches('/').to_owned();
+        let limits =
+            Limits { patience: PATIENCE, slowest: SLOWEST, redirects: REDIRECTS, ..Limits::default() };
+        let options = ClientOptions {
+            user_agent: USER_AGENT.to_owned(),
+            authorities: authorities(),
+            limits,
+            ..ClientOptions::default()
         };
-        let scheme = scheme.to_ascii_lowercase();
-        let path = path.trim_end_matches('/');
-        if path.contains('@') {
-            // It may be the end of a password, so it is not shown.
-            let what = "in a URL a `/` in a password is written %2F, and a `@` behind the host %40";
-            return Err(Failure::Url(what.to_owned()));
-        }
-        let url = format!("{scheme}://{host}{}{path}", if path.is_empty() { "" } else { "/" });
-        let refuse = |what: &str| Err(Failure::Url(format!("{url}: {what}")));
-        match scheme.as_str() {
-            "http" | "https" => {}
-            _ => return refuse("only http:// and https:// are understood"),
-        }
-        if host.is_empty() || path.contains(['?', '#']) {
-            return refuse("it is not the address of a directory");
-        }
-        if url.parse::<ureq::http::Uri>().is_err() {
-            return refuse("not a valid URL");
-        }
-        let authorization = user.map(|user| {
-            let (name, password) = user.split_once(':').unwrap_or((user, ""));
-            let mut pair: Vec<u8> = percent_decode_str(name).collect();
-            pair.push(b':');
-            pair.extend(percent_decode_str(password));
-            format!("Basic {}", STANDARD.encode(pair))
-        });
-        Ok(Self { url, authorization, agent: agent(REDIRECTS, PATIENCE) })
+        Ok(Self { name, address, client: Client::new(options) })
     }
 }
 
-/// A client that follows so many redirects, and waits so long for the head of an answer.
-pub(crate) fn agent(redirects: u32, patience: Duration) -> Agent {
+/// Reads the URL of a directory on a web server. The error does not show what may be a password.
+pub(crate) fn parse_url(text: &str) -> Result<Address, Failure> {
+    let (url, login) = Url::parse_with_login(text).map_err(|error| Failure::Url(error.to_string()))?;
+    let refuse = |what: &str| Err(Failure::Url(format!("{url}: {what}")));
+    if !matches!(url.scheme(), Scheme::Http | Scheme::Https) {
+        return refuse("only http:// and https:// are understood");
+    }
+    if text.contains(['?', '#']) {
+        return refuse("it is not the address of a directory");
+    }
+    Ok(Address { url, login })
+}
+
+/// A client that waits so long for the head of an answer, and follows no redirect.
+pub(crate) fn agent(patience: Duration) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
-        .max_redirects(redirects)
-        .max_redirects_will_error(redirects > 0)
-        .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
-        .user_agent(concat!("repo-cli/", env!("CARGO_PKG_VERSION")))
+        .max_redirects(0)
+        .user_agent(USER_AGENT)
         .timeout_resolve(Some(PATIENCE))
         .timeout_connect(Some(PATIENCE))
         .timeout_send_request(Some(PATIENCE))
@@ -95,37 +82,40 @@ pub(crate) fn agent(redirects: u32, patience: Duration) -> Agent {
 
 impl RepairSource for WebServer {
     fn name(&self) -> &str {
-        &self.url
+        &self.name
     }
 
     fn fetch(&self, path: &str, limit: u64) -> Result<Option<Box<dyn Read + '_>>, FetchError> {
-        let url = format!("{}/{}", self.url, utf8_percent_encode(path, ENCODED));
-        let mut request = self.agent.get(url);
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
-        }
-        let for_body = PATIENCE + Duration::from_secs(limit / SLOWEST);
-        let answer = request.config().timeout_recv_body(Some(for_body)).build().call();
-        let answer = answer.map_err(|error| FetchError { what: reason(&error), is_final: true })?;
-        let refuse = |what: String, is_final| Err(FetchError { what, is_final });
-        match answer.status() {
-            StatusCode::OK => {
-                let body = answer.into_body();
-                let is_longer = body.content_length().is_some_and(|length| length > limit);
-                Ok((!is_longer).then(|| Box::new(body.into_reader()) as Box<dyn Read>))
-            }
-            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
-            StatusCode::UNAUTHORIZED if self.authorization.is_none() => refuse(
-                "it asks for a user and a password: write them as http://USER:PASSWORD@…".to_owned(),
-                true,
-            ),
-            StatusCode::UNAUTHORIZED => refuse("it does not take this user and password".to_owned(), true),
-            status @ (StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
-                refuse(format!("it answers {status}"), true)
-            }
-            status => refuse(format!("it answers {status} to {path}"), false),
-        }
+        let address = Address { url: self.address.url.join(path), login: self.address.login.clone() };
+        let answer = match self.client.open(&address, &Conditions::default(), limit) {
+            Ok(answer) if answer.kind == AnswerKind::Whole => answer,
+            Ok(_) => return Ok(None),
+            Err(error) => return explain(&error.problem, path),
+        };
+        let is_longer = answer.length.is_some_and(|length| length > limit);
+        Ok((!is_longer).then(|| answer.into_body() as Box<dyn Read>))
     }
+}
+
+/// Returns what it means for a repair that a file cannot be had.
+fn explain(problem: &Problem, path: &str) -> Result<Option<Box<dyn Read + 'static>>, FetchError> {
+    let answers = |status: u16| match StatusCode::from_u16(status) {
+        Ok(status) => format!("it answers {status}"),
+        Err(_) => format!("it answers {status}"),
+    };
+    let (what, is_final) = match problem {
+        Problem::NotFound => return Ok(None),
+        Problem::Denied { status: 401, had_login: false } => {
+            ("it asks for a user and a password: write them as http://USER:PASSWORD@…".to_owned(), true)
+        }
+        Problem::Denied { status: 401, .. } => ("it does not take this user and password".to_owned(), true),
+        Problem::Status { status: status @ (503 | 429), .. } => (answers(*status), true),
+        Problem::Status { status, .. } | Problem::Denied { status, .. } => {
+            (format!("{} to {path}", answers(*status)), false)
+        }
+        problem => (problem.to_string(), true),
+    };
+    Err(FetchError { what, is_final })
 }
 
 /// Returns the certificates, in DER, that the system trusts: a server of one's own often has a certificate of one's own authority. What cannot be read of
@@ -143,7 +133,6 @@ pub(crate) fn reason(error: &Error) -> String {
         Error::TlsRequired => {
             "it redirects to https://, and this repo-cli was built without https".to_owned()
         }
-        Error::TooManyRedirects => format!("it redirects more than {REDIRECTS} times"),
         error => chain(error),
     }
 }
@@ -152,13 +141,10 @@ pub(crate) fn reason(error: &Error) -> String {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> (String, Option<String>) {
+    fn parsed(text: &str) -> (String, Option<(String, String)>) {
         let server = WebServer::parse(text).unwrap();
-        let header = server.authorization.map(|value| {
-            let digits = value.strip_prefix("Basic ").unwrap();
-            String::from_utf8(STANDARD.decode(digits).unwrap()).unwrap()
-        });
-        (server.url, header)
+        let login = server.address.login.map(|login| (login.user().to_owned(), login.password().to_owned()));
+        (server.name, login)
     }
 
     fn refused(text: &str) -> String {
@@ -169,10 +155,10 @@ mod tests {
     fn a_password_is_taken_out_of_the_url() {
         assert_eq!(parsed("http://host"), ("http://host".to_owned(), None));
         assert_eq!(parsed("HTTP://host:8080/a/b/"), ("http://host:8080/a/b".to_owned(), None));
-        let pair = |pair: &str| Some(pair.to_owned());
-        assert_eq!(parsed("http://me:p%40ss@host/prod"), ("http://host/prod".to_owned(), pair("me:p@ss")));
-        assert_eq!(parsed("http://me:p@ss@[::1]:80"), ("http://[::1]:80".to_owned(), pair("me:p@ss")));
-        assert_eq!(parsed("http://me@host"), ("http://host".to_owned(), pair("me:")));
+        let pair = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        assert_eq!(parsed("http://me:p%40ss@host/prod"), ("http://host/prod".to_owned(), pair("me", "p@ss")));
+        assert_eq!(parsed("http://me:p@ss@[::1]:80"), ("http://[::1]".to_owned(), pair("me", "p@ss")));
+        assert_eq!(parsed("http://me@host"), ("http://host".to_owned(), pair("me", "")));
     }
 
     #[test]
@@ -188,7 +174,7 @@ mod tests {
             let said = refused(text);
             assert!(!said.contains("secret"), "{said}");
         }
-        insta::assert_snapshot!(refused("ftp://me:secret@host/"), @"ftp://host: only http:// and https:// are understood");
+        insta::assert_snapshot!(refused("ftp://me:secret@host/"), @"scheme \"ftp\" is not supported: only http, https, file and copy are");
     }
 
     #[test]

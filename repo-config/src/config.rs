@@ -242,6 +242,13 @@ impl Config {
         plain(&self.file.channels)
     }
 
+    /// Returns the repository that comes next in [`Config::channels`], if there is one.
+    #[must_use]
+    pub fn channel_after(&self, repository: &str) -> Option<RepositoryName> {
+        let mut rest = self.channels().into_iter().skip_while(|name| name.as_str() != repository);
+        rest.nth(1)
+    }
+
     /// Returns whether a change is published at once.
     #[must_use]
     pub fn publishes_at_once(&self) -> bool {
@@ -618,6 +625,19 @@ mod tests {
     fn refused(drop_in: &str) -> ConfigError {
         let sources = [("repo.toml".into(), BASE.to_owned()), ("repo.d/x.toml".into(), drop_in.to_owned())];
         Config::of(Utf8Path::new("."), &sources).expect_err(drop_in)
+    }
+
+    #[test]
+    fn the_next_channel_is_the_one_after() {
+        let text = "channels = ['dev', 'beta', 'prod']\n".to_owned()
+            + BASE
+            + "[repositories.dev]\n[repositories.beta]\n";
+        let config = Config::of(Utf8Path::new("."), &[("repo.toml".into(), text)]).unwrap();
+        let after = |name| config.channel_after(name).map(|next| next.to_string());
+        assert_eq!(
+            ["dev", "beta", "prod", "other"].map(after),
+            [Some("beta".into()), Some("prod".into()), None, None]
+        );
     }
 
     #[test]

@@ -48,6 +48,7 @@
 extern crate self as repo_serve;
 
 mod address;
+mod apart;
 pub mod api;
 mod body;
 mod buffer;

@@ -8,8 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
+use camino::Utf8Path;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
+use super::apart::Confine;
 use super::api::{Api, ApiSettings, Verbs};
 use super::client::ClientKey;
 use super::connection::{self, Pulse, Timeouts};
@@ -72,6 +74,8 @@ pub struct Server {
     renew: Option<Renew>,
     warn: Arc<Warn>,
     events: Arc<Events>,
+    confine: Arc<Confine>,
+    api: Option<(Arc<dyn Verbs>, ApiSettings)>,
 }
 
 impl fmt::Debug for Server {
@@ -214,7 +218,19 @@ impl Server {
         };
         let (stop, warn) = (watch::Sender::new(Stop::No), Arc::new(|_: &str| {}));
         let (reload, events) = (Arc::default(), Arc::new(|_: Event| {}));
-        Ok(Self { entrances, metrics: None, shared, limits, stop, reload, renew: None, warn, events })
+        Ok(Self {
+            entrances,
+            metrics: None,
+            shared,
+            api: None,
+            limits,
+            stop,
+            reload,
+            renew: None,
+            warn,
+            events,
+            confine: Arc::new(|_: &[&Utf8Path]| Ok(())),
+        })
     }
 
     /// Sets other limits than the default ones.
@@ -249,7 +265,20 @@ impl Server {
 
     /// Answers requests to the interface for programs at the entrances that [serve](Serves) it.
     pub fn with_api(mut self, verbs: Arc<dyn Verbs>, settings: ApiSettings) -> Self {
-        self.shared.api = Some(Api::new(verbs, settings));
+        self.api = Some((verbs, settings));
+        self
+    }
+
+    /// Calls `confine` at the beginning of each thread that reads what clients send, and of each that keeps an upload or an answer of the interface
+    /// for programs, with the directories in which that thread is to be able to write: none at all where requests are read. Everything
+    /// else that this server is given to call may run on those threads too, but [`Verbs`] do not.
+    ///
+    /// A thread that cannot be confined changes no file, and is told of as a warning where it reads requests.
+    pub fn confined_by(
+        mut self,
+        confine: impl Fn(&[&Utf8Path]) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.confine = Arc::new(confine);
         self
     }
 
@@ -283,7 +312,8 @@ impl Server {
 
     /// Serves until told to stop. Raises the process's soft limit of open files to the hard one.
     pub fn run(self) -> io::Result<()> {
-        let Self { entrances, metrics, shared, limits, stop, reload, renew, warn, events } = self;
+        let Self { entrances, metrics, mut shared, api, limits, stop, reload, renew, warn, events, confine } =
+            self;
         let repositories = shared.site().access.len();
         let affordable = affordable_connections(repositories);
         let connections = limits.connections.min(affordable).max(1);
@@ -297,8 +327,8 @@ impl Server {
         for problem in shared.site().closed() {
             warn(&format!("warning: {problem}"));
         }
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
+        shared.api = api.map(|(verbs, settings)| Api::new(verbs, settings, &confine)).transpose()?;
+        let runtime = runtime(confine, Arc::clone(&warn))?;
         let slots = Arc::new(Semaphore::new(connections));
         let grace = limits.shutdown_grace;
         let result = runtime.block_on(async {
@@ -345,6 +375,20 @@ impl Server {
         runtime.shutdown_background();
         result
     }
+}
+
+/// The threads that read what clients send. They can write no file.
+fn runtime(confine: Arc<Confine>, warn: Arc<Warn>) -> io::Result<tokio::runtime::Runtime> {
+    let begin = move || {
+        if let Err(error) = confine(&[]) {
+            warn(&format!("warning: a thread that answers requests cannot be confined: {error}"));
+        }
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("serve")
+        .on_thread_start(begin)
+        .build()
 }
 
 /// What a socket is for.

@@ -23,7 +23,7 @@ pub use apt::Apt;
 pub use environment::Environment;
 pub use machine::Machine;
 pub use one_day::on_one_day;
-pub use output::Output;
+pub use output::{Output, normalised};
 pub use port::Port;
 pub use rustix::process::Signal;
 pub use schema::Schema;

@@ -49,6 +49,13 @@ impl<'e> Machine<'e> {
         Some(machine)
     }
 
+    /// Returns the words that run these words as root of the system.
+    #[must_use]
+    pub fn entering(&self, words: &[&str]) -> Vec<String> {
+        let enter = ["unshare", "-m", "sh", "-c", ENTER, "sh", &self.system, self.root.as_str()];
+        enter.iter().chain(words).map(|word| (*word).to_owned()).collect()
+    }
+
     /// Runs a script as root, with this text on its standard input.
     ///
     /// # Panics
@@ -56,9 +63,10 @@ impl<'e> Machine<'e> {
     pub fn shell(&self, script: &str, typed: &str) -> Output {
         let input = self.root.with_extension("typed");
         fs::write(&input, typed).expect("a text");
-        let words = ["unshare", "-m", "sh", "-c", ENTER, "sh", &self.system, self.root.as_str(), "sh", "-c"];
+        let words = self.entering(&["sh", "-c", script]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut command = self.environment.other(&words);
-        command.arg(script).env("HOME", "/root").env_remove("TMPDIR").current_dir("/");
+        command.env("HOME", "/root").env_remove("TMPDIR").current_dir("/");
         command.env("DEBIAN_FRONTEND", "noninteractive");
         command.stdin(Stdio::from(fs::File::open(&input).expect("a text")));
         self.environment.finish(&mut command)

@@ -65,7 +65,8 @@ impl fmt::Display for Output {
 }
 
 /// Replaces ids, fingerprints, times, ports and keys.
-fn normalised(text: &str) -> String {
+#[must_use]
+pub fn normalised(text: &str) -> String {
     let mut result = String::new();
     let mut in_key = false;
     for line in text.trim_end().lines() {

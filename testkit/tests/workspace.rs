@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate and those of ours it may use.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("deb-parse", &[]),
     ("deb-sandbox", &["deb-parse"]),
     ("apt-sign", &[]),
     ("apt-index", &["deb-parse"]),
+    ("apt-fetch", &["deb-parse", "apt-index", "apt-sign"]),
     ("repo-store", &["deb-parse", "apt-index", "apt-sign"]),
     ("repo-config", &["deb-parse", "apt-index", "apt-sign", "repo-store"]),
     ("repo-serve", &[]),
@@ -23,6 +24,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
             "deb-sandbox",
             "apt-index",
             "apt-sign",
+            "apt-fetch",
             "repo-store",
             "repo-config",
             "repo-serve",

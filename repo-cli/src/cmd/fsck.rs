@@ -49,13 +49,13 @@ impl FsckArguments {
 /// Where true copies are taken from.
 enum Place {
     Directory(Utf8PathBuf),
-    Server(WebServer),
+    Server(Box<WebServer>),
 }
 
 impl Place {
     fn parse(text: &str) -> Result<Self, Failure> {
         if WebServer::is_url(text) {
-            return WebServer::parse(text).map(Self::Server);
+            return WebServer::parse(text).map(|server| Self::Server(Box::new(server)));
         }
         let directory = Utf8PathBuf::from(text);
         std::fs::read_dir(&directory).map_err(|error| {
@@ -67,7 +67,7 @@ impl Place {
     fn source(&self) -> CopySource<'_> {
         match self {
             Self::Directory(directory) => CopySource::Directory(directory),
-            Self::Server(server) => CopySource::Remote(server),
+            Self::Server(server) => CopySource::Remote(&**server),
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod configured;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod freeze;
 pub(crate) mod fsck;
 mod gates;
@@ -176,6 +177,7 @@ fn carry_out(
         Command::Repository(arguments) => repository::run(&arguments, global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
+        Command::Doctor(arguments) => doctor::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),
         Command::Store(arguments) => store::run(&arguments, session()?, output),
     }

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::SuiteName;
+use repo_config::Config;
 use repo_store::{
     CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RecordKey, RepositoryName,
     RepositorySettings, RuleError, Selector, SuiteRecords,
@@ -23,6 +24,7 @@ use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("target").required(true).args(["to", "along"]))]
 pub(crate) struct PromoteArguments {
     /// Names or patterns; of each package the newest version, that named with =VERSION, or the newest that 'hello (<< 2.10)' allows. A source package of that
     /// name is meant as well as a binary one; with --whole-source the name of a source means all that was built from it
@@ -36,7 +38,10 @@ pub(crate) struct PromoteArguments {
     from: String,
     /// The repository to bring them to
     #[arg(long, value_name = "REPOSITORY")]
-    to: String,
+    to: Option<String>,
+    /// Bring them to the repository that comes next in `channels` of repo.toml
+    #[arg(long)]
+    along: bool,
     /// Only in this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
@@ -64,9 +69,10 @@ impl PromoteArguments {
         !self.change.dry_run
     }
 
-    /// Returns the repository that packages go to.
-    pub(crate) fn to(&self) -> &str {
-        &self.to
+    /// Returns the repository that packages go to; `None` when they go along and nothing comes next.
+    pub(crate) fn to(&self, config: &Config) -> Option<String> {
+        let next = || config.channel_after(&self.from).map(|name| name.to_string());
+        self.to.clone().or_else(next)
     }
 }
 
@@ -76,7 +82,10 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let from = session.repository(&arguments.from)?;
-    let to = session.repository_to_change(&arguments.to, arguments.change)?;
+    let to = arguments.to(&session.config).ok_or(Failure::Usage(
+        "--along goes to what comes after --from in `channels` of repo.toml, and nothing does: give --to",
+    ))?;
+    let to = session.repository_to_change(&to, arguments.change)?;
     let options = PromoteOptions {
         selectors: arguments.selectors.clone(),
         everything: arguments.all,
@@ -174,7 +183,7 @@ fn note_left_out(
     };
     let keys: Vec<RecordKey> = plan.siblings().iter().map(|record| record.key().clone()).collect();
     let what = stay_behind(&built, &keys);
-    output.warn("W-LEFT-BEHIND", format!("{what}; to take all of them: {}", whole_source(arguments)));
+    output.warn("W-LEFT-BEHIND", format!("{what}; to take all of them: {}", whole_source(to, arguments)));
 }
 
 /// Says which packages stay behind: how many, and the first of them.
@@ -190,10 +199,10 @@ fn stay_behind(built: &str, keys: &[RecordKey]) -> String {
 }
 
 /// Returns the same command for whole sources.
-fn whole_source(arguments: &PromoteArguments) -> String {
+fn whole_source(to: &RepositorySettings, arguments: &PromoteArguments) -> String {
     let mut words = vec!["repo-cli promote".to_owned()];
     words.extend(arguments.selectors.iter().map(|selector| quoted(&selector.to_string())));
-    words.push(format!("--from {} --to {}", arguments.from, arguments.to));
+    words.push(format!("--from {} --to {}", arguments.from, to.name));
     words.extend(arguments.suites.iter().map(|suite| format!("--suite {suite}")));
     words.extend(arguments.despite_hold.then(|| "--despite-hold".to_owned()));
     words.push("--whole-source".to_owned());

@@ -11,6 +11,7 @@ use repo_store::RepositorySettings;
 use self::program::Program;
 use crate::access;
 use crate::args::argument;
+use crate::confinement;
 use crate::error::{Failure, Outcome};
 use crate::hooks;
 use crate::json_value::JsonDocument;
@@ -116,8 +117,9 @@ pub(crate) fn run(
     }
     let mut server = listening(session, entrances(session, sockets)?, output.talk())?;
     package_readers::warn_of_lack(output);
+    confinement::warn_of_lack(output)?;
     if !api_addresses.is_empty() {
-        server = server.with_api(Arc::new(Program::of(session)), api_settings(session)?);
+        server = server.with_api(Arc::new(Program::of(session)), api_settings(session));
     }
     for address in &api_addresses {
         output.say(&format!("serving the interface for programs at {address}"));
@@ -177,13 +179,13 @@ fn opened(files: &[Listen], api: &[Listen]) -> Result<Vec<Opened>, Failure> {
     files_or_both.chain(api_alone).collect()
 }
 
-/// Where uploads lie, and answers are kept. Both may be deleted while nothing is served.
-fn api_settings(session: &Session) -> Result<ApiSettings, Failure> {
-    let uploads = session.root.join("store/tmp");
-    // It may be removed at any time, and is made again by what writes.
-    std::fs::create_dir_all(&uploads).map_err(Failure::io("create", &uploads))?;
-    let answers = session.root.join("store/cache/api");
-    Ok(ApiSettings { uploads, answers, max_upload: session.config.max_upload() })
+/// Where uploads lie, and answers are kept. Both may be deleted at any time.
+fn api_settings(session: &Session) -> ApiSettings {
+    ApiSettings {
+        uploads: session.root.join("store/tmp"),
+        answers: session.root.join("store/cache/api"),
+        max_upload: session.config.max_upload(),
+    }
 }
 
 /// The sockets that the service manager opened.
@@ -254,7 +256,8 @@ fn listening(
     let mut watch = Watch::new(&session.config);
     // Opened here: a configuration counts when it is served, and is tried again until then.
     let open = move |config: &Config| site(config).open().map_err(Failure::Site);
-    let server = server.with_warnings(move |text| talk.note(text));
+    // Each mistake of ours in what reads requests is one of a thread that can write nothing.
+    let server = server.with_warnings(move |text| talk.note(text)).confined_by(confinement::keep_thread);
     Ok(server.renewed_by(move |is_asked| {
         let looked = watch.look(is_asked, &open);
         match &looked {

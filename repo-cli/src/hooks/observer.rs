@@ -85,7 +85,7 @@ impl Observer {
         if operation.is_none() && reads {
             return None;
         }
-        let names = command.repositories();
+        let names = command.repositories(config);
         let observer = Self::new(root, config, (operation, reads), &names, actor)?;
         observer.tell(observer.at_stage(HookStage::Start, None), output);
         Some(observer)
@@ -101,7 +101,7 @@ impl Observer {
         root: &Utf8Path,
         config: &Config,
         (operation, reads): (Option<HookOperation>, bool),
-        names: &[&str],
+        names: &[String],
         actor: String,
     ) -> Option<Self> {
         let hooks = config.hooks();

@@ -2,10 +2,10 @@
 
 use super::Forms;
 use crate::cmd::{
-    access, add, approve, backup, check, client_config, completions, config, configured, diff, freeze, fsck,
-    gc, history, hold, hooks, init, key, list, machines, pipeline, promote, publish, quickstart, reissue,
-    release, remove, repository, restore, retention, rollback, search, serve, show, sign, status, store,
-    suite, tag, undo, versions,
+    access, add, approve, backup, check, client_config, completions, config, configured, diff, doctor,
+    freeze, fsck, gc, history, hold, hooks, init, key, list, machines, pipeline, promote, publish,
+    quickstart, reissue, release, remove, repository, restore, retention, rollback, search, serve, show,
+    sign, status, store, suite, tag, undo, versions,
 };
 use crate::json_value::ForeignJson;
 
@@ -92,6 +92,7 @@ pub(super) fn document_of(verb: &str) -> Forms {
         "hooks list" => forms.or::<hooks::HooksJson<'_>>(),
         "hooks test" => forms.or::<hooks::TestedHookJson<'_>>(),
         "hooks retry" => forms.or::<hooks::RetriedHooksJson>(),
+        "doctor" => forms.or::<doctor::finding::DoctorJson<'_>>(),
         "status" => forms.or::<status::StatusJson<'_>>(),
         "config check" => forms.or::<config::CheckedConfigurationJson<'_>>(),
         "config show" => forms.or::<config::SettingsJson<'_>>(),

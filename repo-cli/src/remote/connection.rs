@@ -60,7 +60,7 @@ impl Connection {
         let token = token(global)?;
         let authorization = format!("Bearer {}", token.expose());
         // A redirect would bring the token to another server.
-        Ok(Self { url, authorization, agent: fetch::agent(0, PATIENCE) })
+        Ok(Self { url, authorization, agent: fetch::agent(PATIENCE) })
     }
 
     /// Sends a request. `json`: a document is asked for instead of text for people.

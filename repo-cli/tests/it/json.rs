@@ -344,6 +344,10 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         }
         "hooks test" => vec![case(0, &["hooks", "test", "true"]), case(1, &["hooks", "test", &hostile_name])],
         "hooks retry" => vec![case(0, &["hooks", "retry"]), case(1, &["hooks", "retry", &hostile_name])],
+        "doctor" => vec![
+            case(3, &["doctor", environment.public("preprod").as_str(), "--suite", "nowhere"]),
+            case(1, &["doctor", &hostile_name]),
+        ],
         "status" => vec![case(0, &["status"])],
         "config set" => vec![
             case(0, &["config", "set", "pdiffs", "7", "--dry-run"]),
@@ -504,7 +508,7 @@ fn every_verb_prints_one_document() {
 fn every_verb_fails_with_one_document() {
     let environment = hostile();
     let _ = environment.run(&["backup", "saved"]).succeeds();
-    let without_a_store = ["quickstart", "init", "restore", "completions", "config schema"];
+    let without_a_store = ["quickstart", "init", "restore", "completions", "config schema", "doctor"];
     for verb in verbs(&environment, &[]) {
         let Some((mut arguments, _)) =
             cases(&verb, &environment).into_iter().find(|(_, status)| *status != 2)

@@ -124,3 +124,35 @@ fn without_an_order_of_repositories_there_is_no_way_to_show() {
     let refused = environment.run(&["pipeline"]).ends_with(2);
     assert!(refused.stderr.contains("`channels` in repo.toml names no two repositories"), "{refused}");
 }
+
+#[test]
+fn a_version_goes_along_the_channels() {
+    let environment = store();
+    let settings = std::fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    let settings = settings
+        .replace("channels = [\"preprod\", \"prod\"]", "channels = [\"preprod\", \"beta\", \"prod\"]");
+    std::fs::write(environment.root().join("repo.toml"), settings + "\n[repositories.beta]\n").unwrap();
+    environment.add("preprod", &["hello=1.0", "other=1.0"]);
+    let along = |from: &str, rest: &[&str]| {
+        environment.run(&[&["promote", "--from", from, "--along"], rest].concat())
+    };
+    let has = |repository: &str| {
+        let listed = environment.run(&["list", repository]).succeeds();
+        listed.stdout.lines().filter(|line| line.contains("1.0")).count()
+    };
+    let dry_run = along("preprod", &["hello", "--dry-run"]).succeeds();
+    assert!(dry_run.stdout.contains("would promote 1 package from preprod to beta"), "{}", dry_run.stdout);
+    assert_eq!(has("beta"), 0);
+    let _ = along("preprod", &["--all"]).succeeds();
+    let _ = along("beta", &["hello"]).succeeds();
+    assert_eq!((has("beta"), has("prod")), (2, 1));
+    // Nothing comes after the last, and what stands in no list is on no way.
+    let refused = along("prod", &["hello"]).ends_with(2);
+    assert!(
+        refused.stderr.starts_with("error: --along goes to what comes after --from in `channels`"),
+        "{refused}"
+    );
+    let both =
+        environment.run(&["promote", "hello", "--from", "preprod", "--along", "--to", "prod"]).ends_with(2);
+    assert!(both.stderr.contains("cannot be used with"), "{}", both.stderr);
+}

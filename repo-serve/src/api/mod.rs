@@ -16,6 +16,7 @@ mod status;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -42,8 +43,9 @@ use self::queue::{Group, Queue};
 pub use self::route::{Argument, BASE, Kind, Method, Parameter, ROUTES, RequestBody, Route};
 use self::scope::Names;
 pub use self::scope::{Caller, Grant, Scope};
-use self::staging::Staging;
+use self::staging::{Place, Received, Staging};
 pub use self::status::statuses;
+use crate::apart::{Apart, Confine, Files};
 use crate::connection::Pulse;
 use crate::respond::{TOKEN_PREFIX, credentials};
 use crate::site::{Access, OpenSite};
@@ -108,7 +110,7 @@ pub enum VerbError {
 /// What the interface needs besides a [`Verbs`].
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// An existing directory in which uploads lie until they are added. Verbs read them from there.
+    /// The directory in which uploads lie until they are added; made when it is needed. Verbs read them from there.
     pub uploads: Utf8PathBuf,
     /// The directory of the answers that are kept; made when it is needed.
     pub answers: Utf8PathBuf,
@@ -120,7 +122,11 @@ pub struct ApiSettings {
 pub(crate) struct Api {
     verbs: Arc<dyn Verbs>,
     max_upload: u64,
-    staging: Staging,
+    /// Where verbs run: what they start gives up nothing.
+    apart: Apart,
+    /// Where `staging` and `kept` are changed.
+    files: Files,
+    staging: Arc<Staging>,
     queue: Queue,
     kept: Arc<Kept>,
     calls: Arc<Semaphore>,
@@ -171,11 +177,11 @@ impl Failed {
     }
 
     /// Returns the refusal, and lets a request be repeated with its key if nothing was done for it.
-    fn end(self, fresh: Option<Fresh>) -> Refusal {
+    async fn end(self, fresh: Option<Fresh>, files: &Files) -> Refusal {
         if let Some(fresh) = fresh
             && !self.may_have_run
         {
-            fresh.forget();
+            let _ = files.run(|| fresh.forget()).await;
         }
         self.refusal
     }
@@ -212,6 +218,11 @@ struct Asked {
 }
 
 impl Asked {
+    /// The repository, and the id of the token.
+    fn owner(&self) -> (String, String) {
+        (self.repository.clone(), self.caller.id.clone())
+    }
+
     /// Returns whether the caller may end holds of all packages that the request may concern.
     fn ends_holds(&self) -> bool {
         match (self.caller.names(Scope::Hold), &self.names) {
@@ -228,17 +239,26 @@ pub(crate) fn is_below(path: &str) -> bool {
 }
 
 impl Api {
-    pub(crate) fn new(verbs: Arc<dyn Verbs>, settings: ApiSettings) -> Arc<Self> {
+    /// To be called from a thread that gives up nothing.
+    pub(crate) fn new(
+        verbs: Arc<dyn Verbs>,
+        settings: ApiSettings,
+        confine: &Arc<Confine>,
+    ) -> io::Result<Arc<Self>> {
         let ApiSettings { uploads, answers, max_upload } = settings;
-        Arc::new(Self {
+        let apart = Apart::start()?;
+        let files = Files::new(apart.clone(), Arc::clone(confine), (uploads.clone(), answers.clone()));
+        Ok(Arc::new(Self {
             verbs,
             max_upload,
-            staging: Staging::new(uploads),
+            apart,
+            staging: Arc::new(Staging::new(uploads)),
+            files,
             queue: Queue::default(),
             kept: Kept::new(answers),
             calls: Arc::new(Semaphore::new(MOST_CALLS)),
             requests: Mutex::default(),
-        })
+        }))
     }
 
     /// Answers one request. Every failure is an answer too. The second part is the name for the log.
@@ -377,7 +397,7 @@ impl Api {
         asked: Asked,
         fingerprint: blake3::Hash,
     ) -> Result<Answer, Refusal> {
-        let fresh = match self.begin(&asked, &fingerprint)? {
+        let fresh = match self.begin(&asked, fingerprint).await? {
             Some(Begin::Known(answer)) => return Ok(answer),
             Some(Begin::Fresh(fresh)) => Some(fresh),
             None => None,
@@ -390,22 +410,29 @@ impl Api {
         };
         let finished = match self.run(call).await {
             Ok(finished) => finished,
-            Err(failed) => return Err(failed.end(fresh)),
+            Err(failed) => return Err(failed.end(fresh, &self.files).await),
         };
         if asked.plain {
             return Ok(plain_answer(&finished));
         }
         let plans = request.route.plans && request.is_set("dry_run");
         let (answer, changed) = document_answer(finished, plans)?;
-        if let Some(fresh) = fresh {
-            fresh.finish(&answer, changed);
-        }
-        Ok(answer)
+        Ok(self.finish(fresh, answer, changed).await)
     }
 
-    fn begin(&self, asked: &Asked, fingerprint: &blake3::Hash) -> Result<Option<Begin>, Refusal> {
-        let Some(key) = &asked.key else { return Ok(None) };
-        self.kept.begin((&asked.repository, &asked.caller.id), key, fingerprint).map(Some)
+    async fn begin(&self, asked: &Asked, fingerprint: blake3::Hash) -> Result<Option<Begin>, Refusal> {
+        let Some(key) = asked.key.clone() else { return Ok(None) };
+        let (kept, owner) = (Arc::clone(&self.kept), asked.owner());
+        let begin = move || kept.begin((&owner.0, &owner.1), &key, &fingerprint);
+        self.files.run(begin).await.map_err(Refusal::trouble)?.map(Some)
+    }
+
+    /// Keeps the answer of a request that came with a key.
+    async fn finish(&self, fresh: Option<Fresh>, answer: Answer, changed: bool) -> Answer {
+        let Some(fresh) = fresh else { return answer };
+        let kept = answer.clone();
+        let _ = self.files.run(move || fresh.finish(&kept, changed)).await;
+        answer
     }
 
     async fn upload(
@@ -427,26 +454,25 @@ impl Api {
             let what = format!("{name}: not the name of a .deb or .dsc file");
             return Err(Refusal::request(what).hint("upload the files of a .changes set below uploads/"));
         }
-        let place = self.staging.place().map_err(Refusal::trouble)?;
-        let received = staging::receive(body, pulse, (place.path(), &name), self.max_upload).await?;
+        let (place, file) = self.place(&name).await?;
+        let received = staging::receive(body, pulse, (place.path(), &name, file), self.max_upload).await?;
         // The token may have been revoked meanwhile.
         let now = caller(site, &asked.repository, head).await?;
         if now != asked.caller {
             return Err(unauthorized());
         }
-        let owner = (asked.repository.as_str(), asked.caller.id.as_str());
         if is_set && !is_last {
-            self.staging.keep(owner, &received, self.max_upload)?;
+            self.keep(&asked, received.clone()).await?;
             let document = serde_json::json!({ "format": 1, "waiting": name, "size": received.size });
             return Ok(Answer::document(StatusCode::ACCEPTED, &document));
         }
         let gathered = if is_last || name.ends_with(".dsc") {
-            self.staging.gather(owner, &received)?
+            self.gather(&asked, received.clone()).await?
         } else {
             Vec::new()
         };
         let fingerprint = fingerprint(head, &received.digest);
-        let fresh = match self.begin(&asked, &fingerprint)? {
+        let fresh = match self.begin(&asked, fingerprint).await? {
             Some(Begin::Known(answer)) => return Ok(answer),
             Some(Begin::Fresh(fresh)) => Some(fresh),
             None => None,
@@ -457,21 +483,42 @@ impl Api {
         let carried_out = async move {
             let share = match queue::add(&api, group, (place, received.path.into_string())).await {
                 Ok(share) => share,
-                Err(failed) => return Err(failed.end(fresh)),
+                Err(failed) => return Err(failed.end(fresh, &api.files).await),
             };
             if share.status.is_success() && !request.is_set("dry_run") {
-                for path in gathered {
-                    // One that stays here goes after a day.
-                    let _ = std::fs::remove_file(path);
-                }
+                // One that stays goes after a day.
+                let remove = move || gathered.iter().for_each(|path| drop(std::fs::remove_file(path)));
+                let _ = api.files.run(remove).await;
             }
             let answer = Answer::document(share.status, &share.document);
-            if let Some(fresh) = fresh {
-                fresh.finish(&answer, has_commit(&share.document));
-            }
-            Ok(answer)
+            Ok(api.finish(fresh, answer, has_commit(&share.document)).await)
         };
         still_here(pulse, tokio::spawn(carried_out)).await.map_err(Refusal::trouble)?
+    }
+
+    /// Makes a directory for an upload, with an empty file of that name.
+    async fn place(&self, name: &str) -> Result<(Place, File), Refusal> {
+        let (staging, files, name) = (Arc::clone(&self.staging), self.files.clone(), name.to_owned());
+        let make = move || {
+            let place = staging.place(files)?;
+            let file = staging::create(&place.path().join(name))?;
+            Ok::<_, io::Error>((place, file))
+        };
+        self.files.run(make).await.and_then(|made| made).map_err(Refusal::trouble)
+    }
+
+    /// Keeps a file until the rest of its upload comes.
+    async fn keep(&self, asked: &Asked, received: Received) -> Result<(), Refusal> {
+        let (staging, owner, largest) = (Arc::clone(&self.staging), asked.owner(), self.max_upload);
+        let keep = move || staging.keep((&owner.0, &owner.1), &received, largest);
+        self.files.run(keep).await.map_err(Refusal::trouble)?
+    }
+
+    /// Brings files that waited to the list that names them.
+    async fn gather(&self, asked: &Asked, list: Received) -> Result<Vec<Utf8PathBuf>, Refusal> {
+        let (staging, owner) = (Arc::clone(&self.staging), asked.owner());
+        let gather = move || staging.gather((&owner.0, &owner.1), &list);
+        self.files.run(gather).await.map_err(Refusal::trouble)?
     }
 
     /// Answers with the state of the repositories that the token may read.
@@ -519,7 +566,7 @@ impl Api {
             drop(permit);
             result
         };
-        match tokio::task::spawn_blocking(run).await {
+        match self.apart.run(run).await {
             Ok(Ok(finished)) => Ok(finished),
             Ok(Err(error)) => Err(error.into()),
             Err(error) => Err(Failed::midway(Refusal::trouble(error))),

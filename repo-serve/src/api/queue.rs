@@ -125,13 +125,16 @@ async fn add_together(api: &Api, group: &Group, uploads: Vec<Waiting>) {
             Failed::midway(Refusal::trouble(problem))
         })
     });
-    for Waiting { place, done, .. } in uploads {
-        let share = match &document {
-            Ok(document) => Ok(share_of(document, place.path().as_str())),
-            Err(failed) => Err(failed.clone()),
-        };
-        // Before the client hears of it: what it finds then is what there is.
-        drop(place);
+    let share = |place: &Place| match &document {
+        Ok(document) => Ok(share_of(document, place.path().as_str())),
+        Err(failed) => Err(failed.clone()),
+    };
+    let shares: Vec<_> = uploads.iter().map(|upload| share(&upload.place)).collect();
+    let (places, waiting): (Vec<_>, Vec<_>) =
+        uploads.into_iter().map(|upload| (upload.place, upload.done)).unzip();
+    // Before the clients hear of it: what they find then is what there is.
+    Place::remove(places).await;
+    for (done, share) in waiting.into_iter().zip(shares) {
         let _ = done.send(share);
     }
 }

@@ -15,6 +15,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use rustix::fs::{FlockOperation, flock};
 
 use super::answer::Refusal;
+use crate::apart::Files;
 use crate::connection::Pulse;
 
 /// So many bytes stay free on the file system of the store, whatever is uploaded.
@@ -54,20 +55,41 @@ struct Current {
 }
 
 /// A directory for one upload. It is removed with all that is in it when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Place(Utf8PathBuf);
+pub(crate) struct Place {
+    path: Utf8PathBuf,
+    files: Files,
+}
 
 impl Place {
     pub(crate) fn path(&self) -> &Utf8Path {
-        &self.0
+        &self.path
+    }
+
+    /// Removes several, and waits until they are gone.
+    pub(crate) async fn remove(places: Vec<Self>) {
+        let Some(files) = places.first().map(|place| place.files.clone()) else { return };
+        let paths: Vec<_> = places.into_iter().map(Self::into_path).collect();
+        let _ = files.run(move || paths.iter().for_each(|path| remove(path))).await;
+    }
+
+    /// Returns its path, and leaves it to the caller to remove it.
+    fn into_path(mut self) -> Utf8PathBuf {
+        std::mem::take(&mut self.path)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // What cannot be removed now goes with the directory of the process.
-        let _ = std::fs::remove_dir_all(&self.0);
+        let path = std::mem::take(&mut self.path);
+        if !path.as_str().is_empty() {
+            self.files.leave(move || remove(&path));
+        }
     }
+}
+
+fn remove(place: &Utf8Path) {
+    // What cannot be removed now goes with the directory of the process.
+    let _ = std::fs::remove_dir_all(place);
 }
 
 impl Staging {
@@ -99,13 +121,13 @@ impl Staging {
     }
 
     /// Makes a directory for one upload.
-    pub(crate) fn place(&self) -> io::Result<Place> {
+    pub(crate) fn place(&self, files: Files) -> io::Result<Place> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let directory = self.directory()?;
         self.clean(&directory, WAITING);
         let path = directory.join(number.to_string());
         private_directory(&path)?;
-        Ok(Place(path))
+        Ok(Place { path, files })
     }
 
     /// Removes files that have waited longer than `age` for the rest of their upload, of all tokens, once an hour.
@@ -206,12 +228,13 @@ fn private_directory(path: &Utf8Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-fn create(path: &Utf8Path) -> io::Result<File> {
+/// Makes a file that nobody else reads.
+pub(super) fn create(path: &Utf8Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// A file that came in whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) path: Utf8PathBuf,
     pub(crate) name: String,
@@ -291,11 +314,11 @@ pub(crate) async fn discard(body: &mut Incoming, pulse: &Pulse) {
     let _ = tokio::time::timeout(LONGEST, rest).await;
 }
 
-/// Writes a body to a file of that name in a place.
+/// Writes a body to a new file of that name in a place.
 pub(crate) async fn receive(
     body: &mut Incoming,
     pulse: &Pulse,
-    (place, name): (&Utf8Path, &str),
+    (place, name, file): (&Utf8Path, &str, File),
     limit: u64,
 ) -> Result<Received, Refusal> {
     let announced = body.size_hint().lower();
@@ -305,7 +328,7 @@ pub(crate) async fn receive(
     has_room(place, announced)?;
     let path = place.join(name);
     let mut writer = Writer {
-        file: create(&path).map_err(Refusal::trouble)?,
+        file,
         hasher: blake3::Hasher::new(),
         piece: Vec::with_capacity(PIECE.min(usize::try_from(announced).unwrap_or(PIECE)) + 1),
     };
@@ -371,6 +394,12 @@ fn no_space() -> Refusal {
 mod tests {
     use super::*;
 
+    fn files(staging: &Staging) -> Files {
+        let apart = crate::apart::Apart::start().unwrap();
+        let directories = (staging.area.clone(), staging.area.clone());
+        Files::new(apart, std::sync::Arc::new(|_: &[&Utf8Path]| Ok(())), directories)
+    }
+
     fn staging() -> (tempfile::TempDir, Staging) {
         let directory = tempfile::tempdir().unwrap();
         let area = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
@@ -378,7 +407,7 @@ mod tests {
     }
 
     fn received(staging: &Staging, name: &str, text: &str) -> (Place, Received) {
-        let place = staging.place().unwrap();
+        let place = staging.place(files(staging)).unwrap();
         let path = place.path().join(name);
         std::fs::write(&path, text).unwrap();
         let received = Received {
@@ -410,8 +439,21 @@ mod tests {
         names.sort();
         assert_eq!(names, ["a.changes", "a.deb"]);
         let path = place.path().to_owned();
-        drop(place);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(Place::remove(vec![place]));
         assert!(!path.exists() && gathered[0].exists());
+    }
+
+    #[test]
+    fn what_an_upload_leaves_is_removed_in_the_background() {
+        let (_directory, staging) = staging();
+        let (place, file) = received(&staging, "a.deb", "x");
+        drop(place);
+        let begun = Instant::now();
+        while file.path.exists() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{} stays", file.path);
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
@@ -437,7 +479,7 @@ mod tests {
         let old = File::options().write(true).open(waiting.join("old.deb")).unwrap();
         old.set_modified(before).unwrap();
         let remaining = || {
-            let _place = staging.place().unwrap();
+            let _place = staging.place(files(&staging)).unwrap();
             let names = waiting.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned());
             names.collect::<Vec<_>>()
         };
@@ -449,9 +491,9 @@ mod tests {
     #[test]
     fn a_directory_that_was_removed_is_made_again() {
         let (_directory, staging) = staging();
-        let first = staging.place().unwrap().path().parent().unwrap().to_owned();
-        std::fs::remove_dir_all(&first).unwrap();
-        let place = staging.place().unwrap();
+        let place = staging.place(files(&staging)).unwrap();
+        std::fs::remove_dir_all(place.path().parent().unwrap()).unwrap();
+        let place = staging.place(files(&staging)).unwrap();
         assert!(place.path().is_dir() && place.path().parent().unwrap().join("lock").is_file());
     }
 

@@ -1,6 +1,7 @@
 //! The interface for programs with verbs that do what a test wants of them.
 
 use std::collections::VecDeque;
+use std::thread::ThreadId;
 
 use super::*;
 use crate::api::{ApiSettings, Call, Caller, Finished, Grant, Scope, VerbError, Verbs};
@@ -28,11 +29,13 @@ impl TokenHolders for OneToken {
 struct Planned {
     ends: Mutex<VecDeque<Result<Finished, VerbError>>>,
     calls: Mutex<Vec<Call>>,
+    threads: Mutex<Vec<ThreadId>>,
 }
 
 impl Verbs for Planned {
     fn run(&self, call: &Call) -> Result<Finished, VerbError> {
         self.calls.lock().unwrap().push(call.clone());
+        self.threads.lock().unwrap().push(std::thread::current().id());
         self.ends
             .lock()
             .unwrap()
@@ -57,6 +60,10 @@ fn caller(grants: Vec<Grant>) -> Caller {
 struct Interface {
     served: Served,
     verbs: Arc<Planned>,
+    /// The threads that were confined, with the number of directories in which each may write.
+    confined: Arc<Mutex<Vec<(ThreadId, usize)>>>,
+    /// The threads that answered.
+    answering: Arc<Mutex<Vec<ThreadId>>>,
 }
 
 impl Interface {
@@ -83,14 +90,25 @@ impl Interface {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let entrance = Entrance { serves: Serves::Both, ..Entrance::default() };
         let log = Arc::new(Mutex::new(Vec::new()));
-        let entries = Arc::clone(&log);
+        let confined: Arc<Mutex<Vec<(ThreadId, usize)>>> = Arc::default();
+        let answering: Arc<Mutex<Vec<ThreadId>>> = Arc::default();
+        let (entries, answered, noted) = (Arc::clone(&log), Arc::clone(&answering), Arc::clone(&confined));
+        let here = || std::thread::current().id();
+        let note = move |directories: &[&Utf8Path]| {
+            noted.lock().unwrap().push((here(), directories.len()));
+            Ok(())
+        };
         let server = Server::with_entrances(vec![(listener, entrance)], site)
             .unwrap()
             .with_api(Arc::clone(&verbs) as Arc<dyn Verbs>, settings)
-            .with_log(move |entry| entries.lock().unwrap().push((Instant::now(), entry.clone())));
+            .confined_by(note)
+            .with_log(move |entry| {
+                answered.lock().unwrap().push(here());
+                entries.lock().unwrap().push((Instant::now(), entry.clone()));
+            });
         let (address, handle) = (server.local_addr().unwrap(), server.shutdown_handle());
         let thread = Some(std::thread::spawn(|| server.run()));
-        Self { served: Served { directory, address, handle, log, thread }, verbs }
+        Self { served: Served { directory, address, handle, log, thread }, verbs, confined, answering }
     }
 
     fn new() -> Self {
@@ -126,6 +144,25 @@ impl Interface {
 /// A change in JSON, and an upload.
 const CHANGES: [((&str, &str), &str); 2] =
     [(("POST", "/undo"), "{}"), (("PUT", "/packages/hello_1.0_all.deb"), "a package")];
+
+#[test]
+fn what_reads_requests_is_confined_and_verbs_are_not() {
+    let interface = Interface::new();
+    for ((request, body), key) in CHANGES.into_iter().zip([KEY, "Idempotency-Key: two"]) {
+        assert_eq!(interface.send(request, &[key], body).status, 200);
+    }
+    let Interface { served, verbs, confined, answering } = interface;
+    drop(served);
+    let (confined, answering) = (confined.lock().unwrap(), answering.lock().unwrap());
+    assert!(!answering.is_empty() && answering.iter().all(|thread| confined.contains(&(*thread, 0))));
+    assert!(
+        confined.iter().any(|(_, count)| *count == 2),
+        "uploads and answers are kept to their directories"
+    );
+    let ran = verbs.threads.lock().unwrap();
+    assert_eq!(ran.len(), CHANGES.len());
+    assert!(ran.iter().all(|thread| confined.iter().all(|(confined, _)| confined != thread)));
+}
 
 #[test]
 fn a_request_that_may_have_changed_something_is_not_repeated_with_its_key() {

@@ -1,0 +1,207 @@
+//! A published repository as clients see it, with what is wrong with it.
+
+pub(crate) mod finding;
+mod indices;
+mod pool;
+mod release;
+mod server;
+mod signature;
+
+use apt_fetch::{Address, Archive, Client, ClientOptions, Limits, Login, Proxies, Source, Suite, Url};
+use apt_sign::Keyring;
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::ValueEnum;
+use jiff::Timestamp;
+
+use self::finding::{Finding, Findings};
+use crate::args::{LimitArguments, RowLimits as _};
+use crate::clock;
+use crate::error::{Failure, Outcome};
+use crate::fetch::{USER_AGENT, WebServer, authorities, parse_url};
+use crate::output::Output;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DoctorArguments {
+    /// The root of the repository: the URL of a web server, or a directory
+    #[arg(value_name = "URL|DIR")]
+    place: String,
+    /// Only this suite, or a flat directory such as ./; may be given several times [default: all of a directory; a web server lists none, so
+    /// there it is needed unless the repository is flat]
+    #[arg(long = "suite", value_name = "SUITE")]
+    suites: Vec<String>,
+    /// The public keys that clients trust, armored or binary; may be given several times
+    #[arg(long = "keyring", value_name = "FILE")]
+    keyrings: Vec<Utf8PathBuf>,
+    /// Compare so many package files of each suite with the index
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    sample: usize,
+    /// Compare all package files with the index
+    #[arg(long, conflicts_with = "sample")]
+    all: bool,
+    /// Print it for a monitoring system
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    format: Option<Format>,
+    #[command(flatten)]
+    rows: LimitArguments,
+}
+
+/// What a monitoring system reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One line, as plugins of Nagios and Icinga print it, and their exit status
+    Nagios,
+}
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Checked {
+    indices: usize,
+    files: usize,
+    listed: usize,
+}
+
+/// What all checks of a suite share.
+struct Examination<'c> {
+    archive: Archive<'c>,
+    keyring: Option<&'c Keyring>,
+    now: Timestamp,
+    /// How many files of the pool are compared; `None` for all.
+    sample: Option<usize>,
+}
+
+pub(crate) fn run(arguments: &DoctorArguments, output: &Output) -> Result<Outcome, Failure> {
+    let keyring = read_keyrings(&arguments.keyrings)?;
+    let address = address(&arguments.place)?;
+    let proxies = Proxies::of_environment(|name| std::env::var(name).ok());
+    let client = Client::new(ClientOptions {
+        user_agent: USER_AGENT.to_owned(),
+        authorities: if address.url.scheme().is_local() { Vec::new() } else { authorities() },
+        proxies: proxies.map_err(|error| Failure::Url(format!("the proxy of the environment: {error}")))?,
+        // What is asked again would only be told later.
+        limits: Limits { tries: 2, ..Limits::default() },
+        ..ClientOptions::default()
+    });
+    let suites = suites(arguments, &address, &client)?;
+    let (mut checked, mut found) = (Checked::default(), Vec::new());
+    for suite in &suites {
+        let examination = Examination {
+            archive: Archive::new(&client, Source::new(address.clone(), suite.clone())),
+            keyring: keyring.as_ref(),
+            now: clock::now(),
+            sample: (!arguments.all).then_some(arguments.sample),
+        };
+        found.extend(examination.run(&mut checked));
+    }
+    Ok(match arguments.format {
+        Some(Format::Nagios) => {
+            output.line(&finding::nagios(&address.url, &found));
+            finding::nagios_outcome(&found)
+        }
+        None => {
+            let names: Vec<String> = suites.iter().map(Suite::to_string).collect();
+            finding::print(&address.url, &names, &found, checked, arguments.rows.limit(output), output);
+            if found.iter().any(Finding::needs_a_person) { Outcome::Different } else { Outcome::Done }
+        }
+    })
+}
+
+impl Examination<'_> {
+    /// Returns the suite as apt names it in its messages.
+    fn repository(&self) -> String {
+        let Source { address, suite, .. } = self.archive.source();
+        format!("{} {suite} Release", address.url)
+    }
+
+    /// Looks at one suite: first what vouches for the rest.
+    fn run(&self, checked: &mut Checked) -> Vec<Finding> {
+        let mut findings = Findings::new(&self.archive.source().suite);
+        if let Some(release) = release::check(self, &mut findings) {
+            let files = indices::check(self, &release, checked, &mut findings);
+            pool::check(self, &files, checked, &mut findings);
+            if !self.archive.source().address.url.scheme().is_local() {
+                server::check(self, &files, &mut findings);
+            }
+        }
+        findings.into_list()
+    }
+}
+
+/// Returns the address of a repository that is given as a URL or a directory.
+fn address(place: &str) -> Result<Address, Failure> {
+    if WebServer::is_url(place) && !place.starts_with("file:") {
+        return parse_url(place);
+    }
+    let directory = place.strip_prefix("file://").unwrap_or(place);
+    let directory = Utf8Path::new(directory);
+    let whole = directory.canonicalize_utf8().map_err(Failure::io("open", directory))?;
+    let url = Url::parse("file:/").map_err(|error| Failure::Url(error.to_string()))?;
+    Ok(Address { url: url.join(whole.as_str()), login: None::<Login> })
+}
+
+/// Reads the keys that clients trust; `None` when no file is named.
+fn read_keyrings(files: &[Utf8PathBuf]) -> Result<Option<Keyring>, Failure> {
+    let mut certificates = Vec::new();
+    for path in files {
+        let bytes = std::fs::read(path).map_err(Failure::io("read", path))?;
+        let keyring = Keyring::parse(&bytes).map_err(|error| Failure::UnusableFile {
+            path: path.clone(),
+            what: crate::error::chain(&error),
+        })?;
+        certificates.extend(keyring.certificates().iter().cloned());
+    }
+    Ok((!files.is_empty()).then(|| Keyring::new(certificates)))
+}
+
+/// Returns the suites to look at.
+fn suites(arguments: &DoctorArguments, address: &Address, client: &Client) -> Result<Vec<Suite>, Failure> {
+    if !arguments.suites.is_empty() {
+        let read = |name: &String| {
+            Suite::parse(name).ok_or(Failure::Usage(
+                "--suite takes the name of a suite, or a directory with a slash at its end",
+            ))
+        };
+        return arguments.suites.iter().map(read).collect();
+    }
+    let root = Suite::Flat("./".to_owned());
+    if address.url.scheme().is_local() {
+        let mut found = Vec::new();
+        let directory = Utf8Path::new(address.url.path());
+        find_suites(&directory.join("dists"), "", &mut found);
+        if found.is_empty() || has_release(directory) {
+            found.push(root);
+        }
+        return Ok(found);
+    }
+    let archive = Archive::new(client, Source::new(address.clone(), root.clone()));
+    let is_flat = ["InRelease", "Release", "Packages"].iter().any(|name| {
+        let conditions = apt_fetch::Conditions::default();
+        client.open(&archive.address_in_suite(name), &conditions, 1 << 20).is_ok()
+    });
+    if is_flat {
+        Ok(vec![root])
+    } else {
+        Err(Failure::Usage("a web server does not list its suites: name one with --suite"))
+    }
+}
+
+fn has_release(directory: &Utf8Path) -> bool {
+    ["InRelease", "Release"].iter().any(|name| directory.join(name).is_file())
+}
+
+/// Finds the suites below `dists`; their names may have slashes. Links are other names of suites, and are looked at like these.
+fn find_suites(directory: &Utf8Path, prefix: &str, found: &mut Vec<Suite>) {
+    let Ok(entries) = directory.read_dir_utf8() else { return };
+    let mut names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_owned()).collect();
+    names.sort();
+    for name in names {
+        let (path, suite) = (directory.join(&name), format!("{prefix}{name}"));
+        if !path.is_dir() {
+            continue;
+        }
+        if has_release(&path) {
+            found.extend(Suite::parse(&suite));
+        } else if suite.split('/').count() < 4 {
+            find_suites(&path, &format!("{suite}/"), found);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Every index against its digest, under each of its names, and what the indices list.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use apt_fetch::{
+    Conditions, Error, Expected, FetchedIndex, Index, IndexForm, PoolFile, Problem, RefusedStanza, Release,
+};
+use deb_parse::deb::Compression;
+use deb_parse::{Architecture, PackageName, Version};
+
+use super::finding::Findings;
+use super::release::tell_problem;
+use super::{Checked, Examination};
+
+/// The most stanzas of an index that are named one by one.
+const NAMED: usize = 5;
+
+/// Compares all indices with the Release. Returns the files of the pool that they list, in the order of their paths.
+pub(super) fn check(
+    examination: &Examination<'_>,
+    release: &Release,
+    checked: &mut Checked,
+    findings: &mut Findings,
+) -> Vec<PoolFile> {
+    let mut listed = Listed::default();
+    for index in release.indices() {
+        let kind = Kind::of(index.path());
+        if kind == Kind::Unread {
+            continue;
+        }
+        check_forms(examination, &index, kind, findings);
+        let mut text: Option<FetchedIndex> = None;
+        let mut seen = 0;
+        for form in index.forms() {
+            let Some(expected) = form.expected else { continue };
+            if let Some(fetched) = check_form(examination, release, &index, form, &expected, findings) {
+                seen += 1;
+                checked.indices += 1;
+                // Reading what it lists shows what is wrong with the text of the first one.
+                if text.is_some() || !matches!(kind, Kind::Packages | Kind::Sources) {
+                    check_text(&fetched, findings);
+                }
+                text.get_or_insert(fetched);
+            }
+        }
+        match text {
+            Some(fetched) if kind == Kind::Packages => listed.take_packages(&fetched, findings),
+            Some(fetched) if kind == Kind::Sources => listed.take_sources(&fetched, findings),
+            Some(_) => {}
+            None if seen == 0 && kind != Kind::Other => {
+                findings
+                    .error(
+                        "no-index",
+                        examination.archive.address_in_suite(index.path()).url,
+                        "none of the forms that the Release lists can be used",
+                    )
+                    .client(format!("E: Failed to fetch {}  404  Not Found", index.path()))
+                    .mend("publish the suite again");
+            }
+            None => {}
+        }
+    }
+    let files: Vec<PoolFile> = listed.files.into_values().collect();
+    checked.listed += files.len();
+    files
+}
+
+/// What an index is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Packages,
+    Sources,
+    /// No client compares it with the list: patches, and a Release that was listed while it was written.
+    Unread,
+    Other,
+}
+
+impl Kind {
+    fn of(path: &str) -> Self {
+        if path.contains(".diff/") || ["InRelease", "Release", "Release.gpg"].contains(&path) {
+            return Self::Unread;
+        }
+        match path.rsplit('/').next() {
+            Some("Packages") => Self::Packages,
+            Some("Sources") => Self::Sources,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Looks at the forms in which an index is listed.
+fn check_forms(examination: &Examination<'_>, index: &Index, kind: Kind, findings: &mut Findings) {
+    if kind == Kind::Other {
+        return;
+    }
+    let place = examination.archive.address_in_suite(index.path()).url;
+    if !index.forms().iter().any(|form| form.compression == Compression::None) {
+        findings
+            .error("plain-not-listed", &place, "the Release lists compressed forms of this index, and not the plain one: apt passes over it without a word")
+            .mend("list the plain form too; the file itself need not be there");
+    }
+    let for_debootstrap = [Compression::None, Compression::Gzip, Compression::Bzip2, Compression::Xz];
+    let compressed: Vec<_> =
+        index.forms().iter().filter(|form| form.compression != Compression::None).collect();
+    if !compressed.is_empty() && compressed.iter().all(|form| !for_debootstrap.contains(&form.compression)) {
+        findings
+            .warning("only-zstd", &place, "has no compressed form that debootstrap reads")
+            .client("E: Couldn't download packages (debootstrap)")
+            .mend("publish xz or gz too");
+    }
+}
+
+/// Compares a file of an index under all its names. Returns it when one of them is right.
+fn check_form(
+    examination: &Examination<'_>,
+    release: &Release,
+    index: &Index,
+    form: &IndexForm,
+    expected: &Expected,
+    findings: &mut Findings,
+) -> Option<FetchedIndex> {
+    let archive = &examination.archive;
+    let canonical = archive.address_in_suite(&form.path);
+    let by_hash = archive.address_in_suite(&form.path_by_hash(expected));
+    let is_offered = release.fields().acquire_by_hash();
+    let is_there = |address: &apt_fetch::Address| {
+        !matches!(
+            archive.client().open(address, &Conditions::head(), 0),
+            Err(Error { problem: Problem::NotFound, .. })
+        )
+    };
+    let fetched = archive.fetch_form(release, index, form);
+    match &fetched {
+        Err(Error { problem: Problem::NotFound, .. }) => {
+            // The plain form need not be there, and where one is missing the others do.
+            if form.compression != Compression::None {
+                findings
+                    .warning("form-missing", &canonical.url, "is listed, and is not there under any name")
+                    .client(format!(
+                        "Err: {}  404  Not Found (and then the next form is tried)",
+                        canonical.url
+                    ))
+                    .mend("publish the suite again, or do not list this form");
+            }
+        }
+        Err(error) if error.problem.is_mismatch() => {
+            findings
+                .error("index-differs", &error.url, format!("is not what the Release lists: {}", error.problem))
+                .client(format!("E: Failed to fetch {}  Hash Sum mismatch", error.url))
+                .mend("wait until the suite or its mirror is published to its end, or publish it again; keep caches from mixing two states");
+        }
+        Err(error) => tell_problem(error, findings),
+        Ok(fetched) if *fetched.url() == by_hash.url => {
+            // The name without a digest may be that of another state, for clients that do not know by-hash.
+            let once =
+                archive.clone().with_by_hash(apt_fetch::ByHash::Never).fetch_form(release, index, form);
+            if let Err(error) = once
+                && error.problem.is_mismatch()
+            {
+                findings
+                    .warning("name-differs", &error.url, format!("is not the file that lies under its digest: {}", error.problem))
+                    .client("E: Failed to fetch …  Hash Sum mismatch (clients without by-hash, such as debmirror)")
+                    .mend("publish the suite again");
+            }
+        }
+        Ok(_) if is_offered && !is_there(&by_hash) => {
+            findings
+                .warning("by-hash-missing", &by_hash.url, "the Release offers by-hash, and the file is not there under its digest")
+                .mend("publish it there too, or clients make a request in vain and see Hash Sum mismatch during a change");
+        }
+        Ok(_) if is_offered => {
+            findings
+                .error("by-hash-differs", &by_hash.url, "the file under this digest has another one")
+                .client("E: Failed to fetch …  Hash Sum mismatch")
+                .mend("publish the suite again; nothing under by-hash may ever change");
+        }
+        Ok(_) => {}
+    }
+    fetched.ok()
+}
+
+/// Whether the text of an index is the one that the Release lists.
+fn check_text(fetched: &FetchedIndex, findings: &mut Findings) {
+    let read = fetched.text().map_err(|problem| problem.to_string()).and_then(|mut text| {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match text.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    });
+    if let Err(what) = read {
+        tell_text(&what, fetched, findings);
+    }
+}
+
+fn tell_text(what: &str, fetched: &FetchedIndex, findings: &mut Findings) {
+    findings
+        .error("text-differs", fetched.url(), format!("unpacked, it is not what the Release lists: {what}"))
+        .client(format!("E: Failed to fetch {}  Hash Sum mismatch", fetched.url()))
+        .mend("publish the suite again");
+}
+
+/// What all indices of a suite list.
+#[derive(Default)]
+struct Listed {
+    files: BTreeMap<String, PoolFile>,
+    packages: BTreeMap<(PackageName, Version, Architecture), PoolFile>,
+}
+
+impl Listed {
+    fn take_packages(&mut self, fetched: &FetchedIndex, findings: &mut Findings) {
+        let packages = match fetched.packages() {
+            Ok(packages) => packages,
+            Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
+        };
+        let mut refused = Vec::new();
+        for package in packages {
+            match package {
+                Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
+                Ok(Err(error)) => refused.push(error),
+                Ok(Ok(package)) => {
+                    let key = (package.name, package.version, package.architecture);
+                    let known = self.packages.entry(key).or_insert_with(|| package.file.clone());
+                    if known.expected != package.file.expected {
+                        let what = format!(
+                            "{} and {} are one version with different content",
+                            known.path, package.file.path
+                        );
+                        findings
+                            .error("two-contents", fetched.url(), what)
+                            .client(
+                                "(nothing: clients install either, and never upgrade from one to the other)",
+                            )
+                            .mend("give one of them another version");
+                    }
+                    self.take_file(&package.file, fetched, findings);
+                }
+            }
+        }
+        tell_refused(&refused, fetched, findings);
+    }
+
+    fn take_sources(&mut self, fetched: &FetchedIndex, findings: &mut Findings) {
+        let sources = match fetched.sources() {
+            Ok(sources) => sources,
+            Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
+        };
+        let mut refused = Vec::new();
+        for source in sources {
+            match source {
+                Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
+                Ok(Err(error)) => refused.push(error),
+                Ok(Ok(source)) => {
+                    source.files.iter().for_each(|file| self.take_file(file, fetched, findings));
+                }
+            }
+        }
+        tell_refused(&refused, fetched, findings);
+    }
+
+    fn take_file(&mut self, file: &PoolFile, fetched: &FetchedIndex, findings: &mut Findings) {
+        let known = self.files.entry(file.path.to_string()).or_insert_with(|| file.clone());
+        if known.expected.size() != file.expected.size()
+            || known.expected.strongest() != file.expected.strongest()
+        {
+            findings
+                .error("two-digests", fetched.url(), format!("{} is listed with two contents", file.path))
+                .client(format!("E: Failed to fetch {}  Hash Sum mismatch", file.path))
+                .mend("give one of them another path");
+        }
+    }
+}
+
+/// Tells of stanzas that cannot be used.
+fn tell_refused(refused: &[RefusedStanza], fetched: &FetchedIndex, findings: &mut Findings) {
+    for error in refused.iter().take(NAMED) {
+        let what = crate::error::chain(error);
+        let finding = findings.error("bad-stanza", fetched.url(), what);
+        match error {
+            RefusedStanza::NoDigest { .. } => finding.client(
+                "E: Insufficient information available to perform this download securely: no strong hash",
+            ),
+            _ => finding.client("E: Problem with MergeList / Failed to fetch …"),
+        };
+        finding.mend("correct or remove the package, and publish the suite again");
+    }
+    if let Some(more) = refused.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        findings.error("bad-stanza", fetched.url(), format!("{more} further stanzas cannot be used"));
+    }
+}
