@@ -58,7 +58,7 @@ dictionary() {
         user_file_read) name=users ;;
         config_read | value_read) name=config ;;
         page_read | snapshot_read | commit_read | holds_read | record_read | chunk_read | publication_read | log_read | \
-            history_ends_read | manifest_read | names_read | layout_read | patch_history_read) name=store ;;
+            history_ends_read | documents_read | manifest_read | names_read | layout_read | patch_history_read) name=store ;;
         *) return 0 ;;
     esac
     echo "$fuzz/dictionaries/$name.dict"

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "codspeed")]
+extern crate codspeed_divan_compat as divan;
+
 use std::hint::black_box;
 use std::sync::LazyLock;
 

@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "codspeed")]
+extern crate codspeed_divan_compat as divan;
+
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,8 @@
 //! One piece of work on a store: `store_work prepare DIRECTORY` makes the store, `store_work NAME DIRECTORY` does the work. `count` runs it.
 //!
 //! The store has two repositories of 500 packages, which are published, and package files to add. The work is done once before it is
-//! done in [`measured`], which is all that is counted: what is only made once for a process is not.
+//! done in [`measured`], which is all that is counted: what is only made once for a process is not. Printed are the bytes that the
+//! work hands to the system, and the most memory that the process has had.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -38,10 +39,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if number + 1 < MORE {
             (work.run)(&mut trial, PACKAGES + number);
         } else {
+            let before = proc("io", "wchar:")?;
             measured(work.run, &mut trial, PACKAGES + number);
+            println!("bytes_written {}", proc("io", "wchar:")? - before);
+            println!("peak_bytes {}", proc("status", "VmHWM:")? * 1024);
         }
     }
     Ok(())
+}
+
+/// Reads a figure about this process out of a file in `/proc/self`.
+fn proc(file: &str, name: &str) -> Result<u64, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(format!("/proc/self/{file}"))?;
+    let figure = text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
+    Ok(figure.ok_or_else(|| format!("/proc/self/{file} has no line {name}"))?.parse()?)
 }
 
 /// What is counted.

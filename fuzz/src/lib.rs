@@ -10,6 +10,8 @@ pub mod deb_built;
 pub mod deb_parse;
 pub mod differential;
 pub mod repo_config;
+pub mod repo_hooks;
+pub mod repo_pages;
 pub mod repo_serve;
 pub mod repo_store;
 pub mod store_actions;
@@ -25,6 +27,8 @@ pub fn law(name: &str) -> Option<checks::Law> {
         deb_parse::LAWS,
         differential::LAWS,
         repo_config::LAWS,
+        repo_hooks::LAWS,
+        repo_pages::LAWS,
         repo_serve::LAWS,
         repo_store::LAWS,
         store_actions::LAWS,

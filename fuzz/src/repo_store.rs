@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use deb_parse::{Architecture, SuiteName, Version};
+use repo_store::access::TokenScope;
 use repo_store::history::Operation;
 use repo_store::model::{CommitId, PublicationId, TagName};
 use repo_store::settings::{Markers, route};
+use repo_store::storage::Key;
 use repo_store::{RepositoryName, RepositorySettings, Selector, SuiteSettings, fuzzing};
 
 use super::checks::{Law, check_line};
@@ -24,6 +26,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("history_ends_read", history_ends_read),
     ("tokens_read", tokens_read),
     ("machines_read", machines_read),
+    ("documents_read", documents_read),
     ("manifest_read", manifest_read),
     ("object_unpack", object_unpack),
     ("names_read", names_read),
@@ -140,6 +143,16 @@ pub fn machines_read(text: &[u8]) {
     }
 }
 
+/// The smaller documents of a store read back as they are written.
+pub fn documents_read(text: &[u8]) {
+    let Ok(lines) = std::str::from_utf8(text) else { return };
+    let sealed = fuzzing::log(&lines.lines().collect::<Vec<_>>());
+    for read in fuzzing::DOCUMENTS {
+        is_its_own(read, text);
+        is_its_own(read, &sealed);
+    }
+}
+
 /// A manifest is read, or is refused.
 pub fn manifest_read(rest: &[u8]) {
     let _ = fuzzing::manifest_file(rest);
@@ -181,6 +194,19 @@ pub fn names_read(text: &[u8]) {
     }
     if let Some(key) = fuzzing::record_key(text) {
         assert_eq!(key, text);
+    }
+    match TokenScope::parse(text) {
+        Ok(scope) => assert_eq!(scope.to_string(), text),
+        Err(error) => check_line(&error),
+    }
+    if let Some(key) = Key::parse(text) {
+        assert!(
+            key.as_str() == text
+                && !key.as_str().split('/').any(|element| matches!(element, "" | "." | ".."))
+        );
+    }
+    if let Err(error) = fuzzing::format(text.as_bytes()) {
+        check_line(&error);
     }
     let written = Operation::parse(text).to_string();
     assert_eq!(Operation::parse(&written).to_string(), written);

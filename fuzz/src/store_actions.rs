@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +15,7 @@ use deb_parse::checksum::{Md5, Sha256};
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
-use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::maintenance::fsck::{CopySource, FetchError, FsckOptions, RepairSource};
 use repo_store::maintenance::gc::GcOptions;
 use repo_store::model::TagName;
 use repo_store::operations::incoming::IncomingOptions;
@@ -31,6 +32,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("upload_read", upload_read),
     ("drop_folder", drop_folder),
     ("restore_read", restore_read),
+    ("repair_read", repair_read),
 ];
 
 fn context(seconds: i64) -> Context {
@@ -391,6 +393,53 @@ pub fn restore_read(bytes: &[u8]) {
         Err(error) => check_error(&error),
     }
     assert!(fs::read_dir(outer.path()).unwrap().count() <= 2);
+}
+
+/// What a web server shows, by its path.
+struct Shown(BTreeMap<String, Vec<u8>>);
+
+impl RepairSource for Shown {
+    fn name(&self) -> &str {
+        "https://mirror.example.org"
+    }
+
+    fn fetch(&self, path: &str, _: u64) -> std::result::Result<Option<Box<dyn Read + '_>>, FetchError> {
+        Ok(self.0.get(path).map(|bytes| Box::new(&**bytes) as _))
+    }
+}
+
+/// What a web server answers is taken when it is what was lost, and not otherwise.
+///
+/// The input says which files are lost, and then which of those that the server shows are damaged, and how.
+pub fn repair_read(bytes: &[u8]) {
+    let (lost, rest) = bytes.split_at(bytes.len().min(3));
+    let outer = directory();
+    let (from, to) = (path(&outer).join("backup"), path(&outer).join("root"));
+    for (name, bytes) in BACKUP.iter() {
+        let file = from.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+    }
+    let (store, _) = Store::restore(&from, &to, &context(2)).unwrap();
+    let proven: Vec<&(Utf8PathBuf, Vec<u8>)> = BACKUP
+        .iter()
+        .filter(|(name, _)| ["store/objects", "store/blobs"].iter().any(|area| name.starts_with(area)))
+        .collect();
+    for number in lost {
+        let _ = fs::remove_file(to.join(&proven[usize::from(*number) % proven.len()].0));
+    }
+    let mut shown = BACKUP.clone();
+    let _ = damage(&mut Unstructured::new(rest), &mut shown);
+    let shown = Shown(shown.into_iter().map(|(name, bytes)| (name.into_string(), bytes)).collect());
+    match store.repair(&FsckOptions::default(), &[CopySource::Remote(&shown)], &context(3)) {
+        Ok(report) => report.remaining.problems.iter().for_each(check_line),
+        Err(error) => check_error(&error),
+    }
+    for (name, bytes) in proven {
+        if let Ok(found) = fs::read(to.join(name)) {
+            assert_eq!(&found, bytes, "{name}");
+        }
+    }
 }
 
 fn damage(input: &mut Unstructured<'_>, files: &mut Vec<(Utf8PathBuf, Vec<u8>)>) -> Result<()> {

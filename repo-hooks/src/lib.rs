@@ -22,10 +22,16 @@
 
 #![forbid(unsafe_code)]
 
+// The laws of `fuzz` call the crate by its name.
+#[cfg(test)]
+extern crate self as repo_hooks;
+
 mod address;
 mod client;
 mod error;
 mod format;
+#[cfg(test)]
+mod fuzz_replay;
 mod mail;
 mod payload;
 mod program;

@@ -11,6 +11,9 @@ use crate::program::{Program, run};
 /// The longest line of a mail (RFC 5322, section 2.1.1), in bytes.
 const LINE: usize = 900;
 
+/// The longest name that is shown in the headers, in characters.
+const NAME: usize = 100;
+
 /// A mail that tells of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -22,11 +25,13 @@ impl Mail {
     /// Writes the mail of an event. The address of the receiver must be one line.
     #[must_use]
     pub fn new(payload: &Payload, to: &str) -> Self {
-        let repository = payload.repository.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+        let repository = payload.repository.as_ref();
+        let repository = repository.map_or_else(String::new, |name| format!(" ({})", in_header(name)));
         let mut text = format!(
             "To: {to}\nSubject: [repo-cli] {}{repository}\nMessage-ID: <{}@repo-cli.invalid>\nAuto-Submitted: auto-generated\n\
              MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n",
-            payload.event, payload.id
+            in_header(&payload.event),
+            in_header(&payload.id)
         );
         folded(&payload.text, &mut text);
         for (name, value) in [
@@ -66,6 +71,11 @@ impl Mail {
             timeout,
         })
     }
+}
+
+/// Returns a text that fits into a line of the headers, together with two others, and begins no line of its own.
+fn in_header(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(NAME).collect()
 }
 
 /// Adds lines that are short enough.

@@ -24,10 +24,16 @@
 
 #![forbid(unsafe_code)]
 
+// The laws of `fuzz` call the crate by its name.
+#[cfg(test)]
+extern crate self as repo_pages;
+
 mod change;
 mod comparison;
 mod feed;
 mod frame;
+#[cfg(test)]
+mod fuzz_replay;
 mod line;
 mod measure;
 mod overview;

@@ -5,8 +5,12 @@ use deb_parse::deb822;
 
 use crate::access::machines::Machines;
 use crate::access::tokens::Tokens;
-use crate::document;
+use crate::document::{self, Document};
 use crate::history::horizon::Ends;
+use crate::history::keyring_versions::KeyringVersions;
+use crate::intent::Intent;
+use crate::maintenance::hook_spool::HookSpool;
+use crate::maintenance::upkeep::Upkeep;
 use crate::manifest::Manifest;
 use crate::model::attestation::Attestation;
 use crate::model::chunk::Chunk;
@@ -19,8 +23,11 @@ use crate::model::objects::Objects;
 use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::model::{chunk, page, run};
+use crate::operations::approvals::Approvals;
+use crate::operations::freezes::LastFreeze;
 use crate::publish::{Publication, Source};
-use crate::storage::{Memory, log, sealed};
+use crate::storage::format::Format;
+use crate::storage::{Memory, StorageError, log, sealed};
 
 /// Reads a page of chunks.
 #[must_use]
@@ -137,19 +144,44 @@ pub fn log(lines: &[&str]) -> Vec<u8> {
 /// Reads where a history ends, from lines that are proven already.
 #[must_use]
 pub fn history_ends(bytes: &[u8]) -> Option<Vec<u8>> {
-    document::parse::<Ends>(bytes).map(|ends| document::to_text(&ends).into_bytes())
+    rewritten::<Ends>(bytes)
 }
 
 /// Reads the tokens of a repository, from lines that are proven already.
 #[must_use]
 pub fn tokens(bytes: &[u8]) -> Option<Vec<u8>> {
-    document::parse::<Tokens>(bytes).map(|tokens| document::to_text(&tokens).into_bytes())
+    rewritten::<Tokens>(bytes)
 }
 
 /// Reads the machines of a repository, from lines that are proven already.
 #[must_use]
 pub fn machines(bytes: &[u8]) -> Option<Vec<u8>> {
-    document::parse::<Machines>(bytes).map(|machines| document::to_text(&machines).into_bytes())
+    rewritten::<Machines>(bytes)
+}
+
+/// Reads and writes a document of one kind; `None` when it is not one.
+type Rewrite = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// The readers of the kinds of documents that have no reader here of their own.
+pub const DOCUMENTS: [Rewrite; 6] = [
+    rewritten::<KeyringVersions>,
+    rewritten::<Intent>,
+    rewritten::<Upkeep>,
+    rewritten::<HookSpool>,
+    rewritten::<Approvals>,
+    rewritten::<LastFreeze>,
+];
+
+fn rewritten<D: Document>(bytes: &[u8]) -> Option<Vec<u8>> {
+    document::parse::<D>(bytes).map(|document| document::to_text(&document).into_bytes())
+}
+
+/// Reads the file that says which format a store has.
+///
+/// # Errors
+/// [`StorageError`], when it holds no number, or a newer one.
+pub fn format(bytes: &[u8]) -> Result<(), StorageError> {
+    Format::parse(bytes, "format".into()).map(drop)
 }
 
 /// Reads a manifest from what stands in it behind its first two lines; gives the paths that it lists.
@@ -179,8 +211,8 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
 /// Packs an object as [`unpack`] reads it.
 ///
 /// # Errors
-/// [`StorageError`](crate::storage::StorageError), when the compressor fails.
-pub fn pack(text: &[u8]) -> Result<Vec<u8>, crate::storage::StorageError> {
+/// [`StorageError`], when the compressor fails.
+pub fn pack(text: &[u8]) -> Result<Vec<u8>, StorageError> {
     sealed::compress(text)
 }
 

@@ -375,10 +375,10 @@ fn read_hashes(input: &mut Decoder<impl Read>, set: HashKinds) -> io::Result<Has
 
 fn read_error<R: Read>(input: &mut Decoder<R>, depth: usize) -> io::Result<Error> {
     match input.byte()? {
-        RULE => Ok(Error::Archive { place: None, rule: read_error_text(input)? }),
+        RULE => Ok(Error::Archive { place: None, rule: read_rule(input)? }),
         RULE_AT_PLACE => {
             let place = Some(read_error_text(input)?);
-            Ok(Error::Archive { place, rule: read_error_text(input)? })
+            Ok(Error::Archive { place, rule: read_rule(input)? })
         }
         LIMIT => {
             let what = LimitKind::ALL.get(usize::from(input.byte()?)).copied();
@@ -393,7 +393,32 @@ fn read_error<R: Read>(input: &mut Decoder<R>, depth: usize) -> io::Result<Error
     }
 }
 
+/// Reads what is wrong, which nobody would see if the text were empty.
+fn read_rule(input: &mut Decoder<impl Read>) -> io::Result<String> {
+    let rule = read_error_text(input)?;
+    if rule.trim().is_empty() { Err(invalid("an error has no text")) } else { Ok(rule) }
+}
+
 fn read_error_text(input: &mut Decoder<impl Read>) -> io::Result<String> {
     let text = input.text(ERROR_TEXT)?;
     if text.chars().all(is_printable) { Ok(text) } else { Err(invalid("an error cannot be printed")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_without_a_text_is_not_an_answer() {
+        let answer = |rule: &str| {
+            let mut answer = vec![REFUSED];
+            let error = Error::Archive { place: None, rule: rule.to_owned() };
+            write_error(&mut Encoder(&mut answer), &error).unwrap();
+            read_files(&answer[..], &Limits::default())
+        };
+        assert_eq!(answer("no ar header").unwrap().unwrap_err().to_string(), "no ar header");
+        for nothing in ["", " "] {
+            assert_eq!(answer(nothing).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+    }
 }
