@@ -469,11 +469,13 @@ pub enum GateFault {
         /// The setting.
         key: &'static str,
     },
-    /// Nothing can be approved before it is in some repository.
-    #[error(
-        "approvals without `from`, in every repository: nothing could be added anywhere to be approved there"
-    )]
-    ApprovedNowhere,
+    /// Nothing can be approved or tagged before it is in some repository.
+    #[error("{key} without `from`, in every repository: nothing could be added anywhere to be {} there",
+        if *key == "tagged" { "tagged" } else { "approved" })]
+    NowhereFirst {
+        /// The setting.
+        key: &'static str,
+    },
     /// A version is never that old in a repository that changes: what tells its age is not kept for so long.
     #[error(
         "minimum_age of {} is not reached while {repository} changes: keep_history keeps what tells the age for {} only",

@@ -538,6 +538,9 @@ table! {
         max_size: Option<Text<Size>> [""] "\"500 MiB\"";
         /// How many people must have approved a version in the repository that it is promoted from (`approve`). What is added nobody can have approved, so it is refused.
         approvals: Option<NonZeroUsize> [""] "2";
+        /// Tags of the repository that a version is promoted from, such as `"tested-*"`: one must name a state that has it (`tag`). What is added is refused.
+        #[serde(deserialize_with = "patterns")]
+        tagged: Vec<String> ["[]"] "[\"tested-*\"]";
         /// With `"source"`, all packages that were built from a version of a source come together, or none, as far as the repository that they are promoted from has them.
         together: Option<Together> [""] "\"source\"";
         /// What must be known of a version. `"build"`: how it was built, by the `.buildinfo` of its upload or by a file given with `add --attest`.

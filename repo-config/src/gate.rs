@@ -30,8 +30,11 @@ impl Config {
                     }
                 }
             }
-            if table.approvals.is_some() && table.from.is_empty() && self.is_for_all(&table.to) {
-                wrong(GateFault::ApprovedNowhere);
+            let first = [("approvals", table.approvals.is_some()), ("tagged", !table.tagged.is_empty())];
+            for (key, _) in first.into_iter().filter(|(_, is_asked)| *is_asked) {
+                if table.from.is_empty() && self.is_for_all(&table.to) {
+                    wrong(GateFault::NowhereFirst { key });
+                }
             }
             if table.asks_nothing() {
                 wrong(GateFault::NoRule);
@@ -96,6 +99,7 @@ impl GateTable {
             require_fields,
             max_size,
             approvals,
+            tagged,
             together,
             attested,
         } = self;
@@ -106,6 +110,7 @@ impl GateTable {
             && require_fields.is_empty()
             && max_size.is_none()
             && approvals.is_none()
+            && tagged.is_empty()
             && together.is_none()
             && attested.is_empty()
     }
@@ -123,6 +128,7 @@ fn gate(number: usize, table: &GateTable) -> Gate {
     gate.require_fields.clone_from(&table.require_fields);
     gate.max_size = table.max_size.as_ref().map(|Text(size)| size.0);
     gate.approvals = table.approvals;
+    gate.tagged = patterns(&table.tagged);
     gate.whole_sources = table.together.is_some();
     gate.attested_build = table.attested.contains(&Attested::Build);
     gate
@@ -170,6 +176,7 @@ mod tests {
             "approvals = 0",
             "approvals = 1",
             "to = ['preprod', 'prod']\napprovals = 1",
+            "tagged = ['tested-*']",
             "from = ['preprod']\nminimum_age = '30d'\n[gc]\nkeep_history = '14d'",
             "minimum_age = '30d'\n[gc]\nkeep_history = '48h'",
         ] {
@@ -194,11 +201,12 @@ mod tests {
         /r/repo.toml:6:18: gate 1: require_fields: no field can be named ``
         /r/repo.toml:6:12: gate.max_size: invalid size `0 MiB`; use for example 512 MiB or 4 GiB
         /r/repo.toml:6:15: gate.minimum_age: invalid duration `soon`; use for example 14d or 36h
-        /r/repo.toml:7:1: gate: unknown field `installable`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`, `approvals`, `together`, `attested`
+        /r/repo.toml:7:1: gate: unknown field `installable`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`, `approvals`, `tagged`, `together`, `attested`
         /r/repo.toml:6:13: gate.attested: unknown variant `review`, expected `build`
         /r/repo.toml:6:13: gate.approvals: invalid value: integer `0`, expected a number from 1 on
         /r/repo.toml:6:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
         /r/repo.toml:7:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
+        /r/repo.toml:6:10: gate 1: tagged without `from`, in every repository: nothing could be added anywhere to be tagged there
         /r/repo.toml:7:15: gate 1: minimum_age of 30 days is not reached while preprod changes: keep_history keeps what tells the age for 14 days only
         /r/repo.toml:6:15: gate 1: minimum_age of 30 days is not reached while preprod changes: keep_history keeps what tells the age for 2 days only
         ");

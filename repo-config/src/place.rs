@@ -291,7 +291,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
                 GateFault::Everything { key } => gate(&[key]),
                 GateFault::NotAField { .. } => gate(&["require_fields"]),
                 GateFault::TooOld { .. } => gate(&["minimum_age"]),
-                GateFault::ApprovedNowhere => gate(&["approvals"]),
+                GateFault::NowhereFirst { key } => gate(&[key]),
                 GateFault::NoRule => gate(&[]),
             }
         }

@@ -270,3 +270,36 @@ fn what_was_built_from_a_source_comes_together_or_not_at_all() {
     let history: Value = serde_json::from_str(&environment.json(&["history", "prod"])).unwrap();
     assert_eq!(history["history"][0]["override"], "together: urgent");
 }
+
+#[test]
+fn only_what_a_tagged_state_has_comes_in() {
+    let environment = store();
+    configure(
+        &environment,
+        "[[gate]]\nto = [\"prod\"]\nfrom = [\"preprod\"]\ntagged = [\"tested-*\", \"qa\"]\n",
+    );
+    add(&environment, "good", "1.0", "");
+    let run = |arguments: &[&str]| environment.run(arguments).succeeds();
+    let _ = run(&["tag", "preprod", "before-the-test"]);
+    let untagged = vec![("good".to_owned(), "tagged".to_owned(), "skipped".to_owned())];
+    assert_eq!(foreseen(&environment, &["--all"]), untagged, "the tag has another name");
+    let refused = environment.run(&["promote", "good", "--from", "preprod", "--to", "prod"]).ends_with(1);
+    let reason = "no such tag of preprod names a state that has it, and prod takes what a tag like tested-* or qa names";
+    assert!(refused.stderr.contains(reason), "{refused}");
+
+    let _ = run(&["tag", "preprod", "tested-1"]);
+    add(&environment, "late", "1.0", "");
+    let _ = run(&["tag", "preprod", "tested-2"]);
+    let _ = run(&["tag", "preprod", "tested-2", "--delete"]);
+    assert_eq!(foreseen(&environment, &["good"]), []);
+    let late = vec![("late".to_owned(), "tagged".to_owned(), "skipped".to_owned())];
+    assert_eq!(foreseen(&environment, &["--all"]), late, "its tag is gone");
+    let promoted = run(&["promote", "--all", "--from", "preprod", "--to", "prod"]);
+    assert!(promoted.stdout.contains("promoted 1 package"), "{promoted}");
+    // It holds for what a release brings, and can be set aside like every other rule.
+    let release = environment.run(&["release", "prod", "--from", "preprod", "--dry-run"]).ends_with(1);
+    assert!(release.stderr.contains("(tagged)"), "{release}");
+    let all =
+        ["promote", "--all", "--from", "preprod", "--to", "prod", "--override", "tagged", "--reason", "now"];
+    let _ = run(&all);
+}

@@ -26,6 +26,8 @@ pub enum GateRule {
     Together,
     /// A file says how it was built.
     Attested,
+    /// A tag of the repository that it comes from names a state that has it.
+    Tagged,
     /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::Freeze) does.
     Freeze,
     /// It is not below a [`Reissue`](crate::Reissue) of its package, which machines have by now. No gate makes it: the reissue does.
@@ -34,7 +36,7 @@ pub enum GateRule {
 
 impl GateRule {
     /// Every rule.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::MinimumAge,
         Self::NeverBackwards,
         Self::ForbidVersions,
@@ -44,6 +46,7 @@ impl GateRule {
         Self::Approvals,
         Self::Together,
         Self::Attested,
+        Self::Tagged,
         Self::Freeze,
         Self::Reissue,
     ];
@@ -61,6 +64,7 @@ impl GateRule {
             Self::Approvals => "approvals",
             Self::Together => "together",
             Self::Attested => "attested",
+            Self::Tagged => "tagged",
             Self::Freeze => "freeze",
             Self::Reissue => "reissue",
         }

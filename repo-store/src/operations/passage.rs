@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Error;
 use crate::history::revision::Revision;
+use crate::history::tags::Tag;
 use crate::model::approval::Approval;
 use crate::model::freeze::{Freeze, WeeklyFreeze};
 use crate::model::gate_rule::GateViolation;
 use crate::model::lookup::Lookup;
-use crate::model::name::RepositoryName;
+use crate::model::name::{RepositoryName, TagName};
 use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::operations::age::{Ages, CountedFrom, Found};
@@ -33,8 +34,18 @@ pub(crate) struct Passage<'a> {
     ages: Option<(Timestamp, Found)>,
     /// The approvals in the repository that it leads from, if a gate asks for some.
     approvals: Option<Approvals>,
+    /// The states of the repository that it leads from which have tags that a gate asks for.
+    tagged: Vec<TaggedState<'a>>,
     /// The freeze of the repository that it leads to.
     freeze: Option<Freeze>,
+}
+
+/// A state with the tag that names it.
+struct TaggedState<'a> {
+    tag: TagName,
+    state: Revision<'a>,
+    /// The content of the suites that were looked at.
+    snapshots: BTreeMap<SuiteName, Snapshot>,
 }
 
 impl<'a> Passage<'a> {
@@ -55,8 +66,28 @@ impl<'a> Passage<'a> {
         let lookup = Lookup::new(store.objects());
         let asks = gates.iter().any(|gate| gate.approvals.is_some());
         let approvals = asks.then(|| store.approvals(from)).transpose()?;
+        let mut tagged = Vec::new();
+        if gates.iter().any(|gate| !gate.tagged.is_empty()) {
+            for Tag { name, commit } in store.tags(from)? {
+                if gates.iter().any(|gate| gate.asks_for_tag(&name)) {
+                    let state = store.revision(from, commit)?;
+                    tagged.push(TaggedState { tag: name, state, snapshots: BTreeMap::new() });
+                }
+            }
+        }
         let freeze = now.map(|now| freezes::freeze_of(store, (to, weekly), now)).transpose()?.flatten();
-        Ok(Self { from, to, gates, target, snapshots: BTreeMap::new(), lookup, ages, approvals, freeze })
+        Ok(Self {
+            from,
+            to,
+            gates,
+            target,
+            snapshots: BTreeMap::new(),
+            lookup,
+            ages,
+            approvals,
+            tagged,
+            freeze,
+        })
     }
 
     /// Returns whether nothing is asked of what comes. What a repository has may ask something: a reissue keeps out what is below it.
@@ -81,7 +112,13 @@ impl<'a> Passage<'a> {
         // A clock that was wrong makes nothing younger than new.
         let age = age.unwrap_or_default().max(SignedDuration::ZERO);
         let approvals = self.approvals.as_ref().map(|approvals| approvals.of(record)).unwrap_or_default();
-        let source = Some(ArrivalSource { repository: self.from, age, approvals });
+        let mut tags = Vec::new();
+        for tagged in &mut self.tagged {
+            if tagged.has(suite, record, &mut self.lookup)? {
+                tags.push(tagged.tag.clone());
+            }
+        }
+        let source = Some(ArrivalSource { repository: self.from, age, approvals, tags });
         let there = || {
             let Some(target) = self.target else { return Ok(Vec::new()) };
             if !self.snapshots.contains_key(suite) {
@@ -91,5 +128,17 @@ impl<'a> Passage<'a> {
             Ok(versions.transpose()?.unwrap_or_default())
         };
         gate::judge(self.gates, &Arrival { record, to: self.to, source, freeze: self.freeze.as_ref() }, there)
+    }
+}
+
+impl TaggedState<'_> {
+    /// Returns whether the state has this file in a suite.
+    fn has(&mut self, suite: &SuiteName, record: &Record, lookup: &mut Lookup<'_>) -> Result<bool, Error> {
+        if !self.snapshots.contains_key(suite) {
+            self.snapshots.insert(suite.clone(), self.state.snapshot(suite)?);
+        }
+        let Some(snapshot) = self.snapshots.get(suite) else { return Ok(false) };
+        let versions = lookup.versions(snapshot, &record.key().package)?;
+        Ok(versions.iter().any(|other| other.key() == record.key() && other.blob() == record.blob()))
     }
 }

@@ -12,7 +12,7 @@ use crate::model::class::WildPattern;
 use crate::model::freeze::Freeze;
 use crate::model::gate_rule::{GateRule, GateViolation};
 use crate::model::in_words::{different_sizes_in_words, duration_in_words};
-use crate::model::name::RepositoryName;
+use crate::model::name::{RepositoryName, TagName};
 use crate::model::record::Record;
 use crate::model::reissue::Reissue;
 
@@ -45,6 +45,9 @@ pub struct Gate {
     pub whole_sources: bool,
     /// Whether a file must [say how it was built](Record::provenance).
     pub attested_build: bool,
+    /// Tags of the repository that it is promoted from: one of these must name a state that has it, with this content, in the suite. What is added
+    /// no tag can name before.
+    pub tagged: Vec<GatePattern>,
 }
 
 /// A pattern as it stands in the configuration.
@@ -86,6 +89,8 @@ pub(crate) struct ArrivalSource<'a> {
     pub(crate) age: SignedDuration,
     /// Its approvals there, if a gate asks for some.
     pub(crate) approvals: Vec<&'a Approval>,
+    /// The tags there that name a state which has it, as far as gates ask for some.
+    pub(crate) tags: Vec<TagName>,
 }
 
 /// What the rules compare.
@@ -118,6 +123,11 @@ pub(crate) fn judge(
 }
 
 impl Gate {
+    /// Returns whether it asks for a tag, and that one would do.
+    pub(crate) fn asks_for_tag(&self, name: &TagName) -> bool {
+        self.tagged.iter().any(|pattern| pattern.pattern.matches(name.as_str()))
+    }
+
     /// Returns whether it is asked of what comes from that repository, or of what is added.
     pub(crate) fn is_for(&self, source: Option<&RepositoryName>) -> bool {
         self.from.is_empty() || source.is_some_and(|source| self.from.contains(source))
@@ -174,10 +184,31 @@ impl Gate {
                 format!("no file says how it was built, and {to} takes nothing without one"),
             );
         }
+        if let Some(reason) = self.untagged(arrival) {
+            breaks(GateRule::Tagged, reason);
+        }
         if let Some(reason) = self.approvals.and_then(|least| unapproved(least, arrival)) {
             breaks(GateRule::Approvals, reason);
         }
         found
+    }
+}
+
+impl Gate {
+    /// Returns why no tag names a version, if one must.
+    fn untagged(&self, Arrival { to, source, .. }: &Arrival<'_>) -> Option<String> {
+        let patterns: Vec<&str> = self.tagged.iter().map(|pattern| pattern.text.as_str()).collect();
+        let wanted = match patterns.as_slice() {
+            [] => return None,
+            patterns => format!("and {to} takes what a tag like {} names", patterns.join(" or ")),
+        };
+        match source {
+            None => Some(format!("it comes from no repository, {wanted} in one")),
+            Some(source) if source.tags.iter().any(|name| self.asks_for_tag(name)) => None,
+            Some(source) => {
+                Some(format!("no such tag of {} names a state that has it, {wanted}", source.repository))
+            }
+        }
     }
 }
 
