@@ -121,7 +121,9 @@ impl<'c> Archive<'c> {
             let by_hash = self.address_in_suite(&form.path_by_hash(&expected));
             match self.fetch_whole(&by_hash, &expected) {
                 Ok(bytes) => return Ok(fetched(&by_hash, bytes)),
-                Err(error) if error.problem.is_mismatch() || matches!(error.problem, Problem::NotFound) => {}
+                // Some servers of objects forbid what they do not have.
+                Err(Error { problem: Problem::NotFound | Problem::Denied { status: 403, .. }, .. }) => {}
+                Err(error) if error.problem.is_mismatch() => {}
                 Err(error) => return Err(error),
             }
         }

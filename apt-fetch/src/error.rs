@@ -32,7 +32,7 @@ pub enum Problem {
         /// Whether user and password were sent.
         had_login: bool,
     },
-    /// The server answers that something else is wrong, or nothing that makes sense.
+    /// The server answers that something else is wrong, or nothing that makes sense. A 403 stands here when it comes from where a redirect led.
     #[error("the server answers HTTP {status}")]
     Status {
         /// The status.
@@ -123,6 +123,8 @@ impl Problem {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
+            // One of these that is not a denial comes from where a redirect led, by an address that runs out.
+            Self::Status { status: 403, .. } => true,
             Self::Status { status, .. } => *status >= 500 || *status == 429 || *status == 408,
             Self::Connection { .. } | Self::TimedOut => true,
             _ => false,

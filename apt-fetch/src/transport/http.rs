@@ -157,7 +157,7 @@ fn judge(
         304 if is_conditional => AnswerKind::Unchanged,
         404 | 410 => return Err(Problem::NotFound),
         // A signed address that a redirect led to runs out: the way is to be gone again from its start.
-        403 if !redirects.is_empty() => return Err(Problem::Status { status: 503, retry_after: None }),
+        403 if !redirects.is_empty() => return Err(Problem::Status { status: 403, retry_after: None }),
         status @ (401..=403 | 407) => return Err(Problem::Denied { status, had_login }),
         status => return Err(Problem::Status { status, retry_after: retry_after(answer.headers()) }),
     };

@@ -113,3 +113,15 @@ fn a_directory_is_not_a_file_and_a_pipe_is_not_waited_for() {
     assert!(matches!(read(&client(), &format!("{url}/x/y")).unwrap_err(), Problem::NotFound));
     assert!(matches!(read(&client(), "file:/dev/zero").unwrap_err(), Problem::NotFound));
 }
+
+#[test]
+fn an_address_that_ran_out_is_asked_for_again_where_it_came_from() {
+    let count = AtomicUsize::new(0);
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/" => Reply::redirect(format!("/signed-{}", count.fetch_add(1, Ordering::Relaxed))),
+        "/signed-0" => Reply::status(403),
+        _ => Reply::ok("abc"),
+    });
+    assert_eq!(read(&client(), &server.url()).unwrap(), b"abc");
+    assert_eq!(server.take_paths(), ["/", "/signed-0", "/", "/signed-1"]);
+}

@@ -181,3 +181,14 @@ fn an_index_without_a_strong_digest_is_not_fetched() {
     assert!(archive.fetch_index(&release, &release.index(PACKAGES).unwrap()).is_err());
     assert!(site.server.take_paths().is_empty());
 }
+
+#[test]
+fn a_server_that_forbids_what_it_does_not_have_is_asked_by_name() {
+    let site = Site::lying(&Plan::default(), |files, request| match request.path.contains("by-hash") {
+        true => Reply::status(403),
+        false => honest(files, request),
+    });
+    let client = client();
+    only_package(&site.archive(&client));
+    assert!(site.server.take_paths().pop().unwrap().ends_with("/Packages.xz"));
+}

@@ -35,7 +35,7 @@ pub(crate) struct DoctorArguments {
     /// Compare so many package files of each suite with the index
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     sample: usize,
-    /// Compare all package files with the index
+    /// Compare all package files with the index, and over the network also large indices that list no packages
     #[arg(long, conflicts_with = "sample")]
     all: bool,
     /// Print it for a monitoring system
@@ -110,6 +110,11 @@ impl Examination<'_> {
     fn repository(&self) -> String {
         let Source { address, suite, .. } = self.archive.source();
         format!("{} {suite} Release", address.url)
+    }
+
+    /// Returns whether what is large is not fetched when a look at its size tells most.
+    fn spares_network(&self) -> bool {
+        self.sample.is_some() && !self.archive.source().address.url.scheme().is_local()
     }
 
     /// Looks at one suite: first what vouches for the rest.

@@ -123,6 +123,11 @@ impl Findings {
         self.list.last_mut().unwrap_or_else(|| unreachable!("something was just put there"))
     }
 
+    /// Adds those of a part.
+    pub(super) fn append(&mut self, mut part: Self) {
+        self.list.append(&mut part.list);
+    }
+
     /// Returns all of them, the worst first.
     pub(super) fn into_list(mut self) -> Vec<Finding> {
         self.list.sort_by_key(|finding| finding.severity);

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::num::NonZeroUsize;
 
 use apt_fetch::{
-    Conditions, Error, Expected, FetchedIndex, Index, IndexForm, PoolFile, Problem, RefusedStanza, Release,
+    ByHash, Conditions, Error, Expected, FetchedIndex, Index, IndexForm, PoolFile, Problem, RefusedStanza,
+    Release,
 };
+use apt_index::parallel::parallel_map;
 use deb_parse::deb::Compression;
 use deb_parse::{Architecture, PackageName, Version};
 
@@ -16,6 +19,11 @@ use super::{Checked, Examination};
 /// The most stanzas of an index that are named one by one.
 const NAMED: usize = 5;
 
+/// How many indices are looked at at once.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+/// Over the network, a larger index that lists no packages is compared by its size, unless everything is to be compared.
+const LARGE: u64 = 16 << 20;
+
 /// Compares all indices with the Release. Returns the files of the pool that they list, in the order of their paths.
 pub(super) fn check(
     examination: &Examination<'_>,
@@ -24,46 +32,89 @@ pub(super) fn check(
     findings: &mut Findings,
 ) -> Vec<PoolFile> {
     let mut listed = Listed::default();
-    for index in release.indices() {
-        let kind = Kind::of(index.path());
-        if kind == Kind::Unread {
-            continue;
-        }
-        check_forms(examination, &index, kind, findings);
-        let mut text: Option<FetchedIndex> = None;
-        let mut seen = 0;
-        for form in index.forms() {
-            let Some(expected) = form.expected else { continue };
-            if let Some(fetched) = check_form(examination, release, &index, form, &expected, findings) {
-                seen += 1;
-                checked.indices += 1;
-                // Reading what it lists shows what is wrong with the text of the first one.
-                if text.is_some() || !matches!(kind, Kind::Packages | Kind::Sources) {
-                    check_text(&fetched, findings);
-                }
-                text.get_or_insert(fetched);
-            }
-        }
-        match text {
-            Some(fetched) if kind == Kind::Packages => listed.take_packages(&fetched, findings),
-            Some(fetched) if kind == Kind::Sources => listed.take_sources(&fetched, findings),
-            Some(_) => {}
-            None if seen == 0 && kind != Kind::Other => {
-                findings
-                    .error(
-                        "no-index",
-                        examination.archive.address_in_suite(index.path()).url,
-                        "none of the forms that the Release lists can be used",
-                    )
-                    .client(format!("E: Failed to fetch {}  404  Not Found", index.path()))
-                    .mend("publish the suite again");
-            }
-            None => {}
+    let mut indices = release.indices();
+    indices.retain(|index| Kind::of(index.path()) != Kind::Unread);
+    let found = parallel_map(&indices, CONNECTIONS, |index| check_index(examination, release, index));
+    for (index, examined) in indices.iter().zip(found) {
+        findings.append(examined.findings);
+        checked.indices += examined.compared;
+        match (examined.text, Kind::of(index.path())) {
+            (Some(fetched), Kind::Packages) => listed.take_packages(&fetched, findings),
+            (Some(fetched), Kind::Sources) => listed.take_sources(&fetched, findings),
+            _ => {}
         }
     }
     let files: Vec<PoolFile> = listed.files.into_values().collect();
     checked.listed += files.len();
     files
+}
+
+/// What came of looking at one index.
+struct Examined {
+    findings: Findings,
+    /// How many of its files were compared.
+    compared: usize,
+    /// One of its files, if it lists packages.
+    text: Option<FetchedIndex>,
+}
+
+fn check_index(examination: &Examination<'_>, release: &Release, index: &Index) -> Examined {
+    let kind = Kind::of(index.path());
+    let mut examined =
+        Examined { findings: Findings::new(&examination.archive.source().suite), compared: 0, text: None };
+    let findings = &mut examined.findings;
+    check_forms(examination, index, kind, findings);
+    for form in index.forms() {
+        let Some(expected) = form.expected else { continue };
+        if kind == Kind::Other && expected.size() > LARGE && examination.spares_network() {
+            check_size(examination, form, &expected, release, findings);
+            continue;
+        }
+        let Some(fetched) = check_form(examination, release, index, form, &expected, findings) else {
+            continue;
+        };
+        examined.compared += 1;
+        // Reading what it lists shows what is wrong with the text of the first one.
+        if kind != Kind::Other && examined.text.is_none() {
+            examined.text = Some(fetched);
+        } else {
+            check_text(&fetched, findings);
+        }
+    }
+    if examined.text.is_none() && kind != Kind::Other {
+        let place = examination.archive.address_in_suite(index.path()).url;
+        findings
+            .error("no-index", &place, "none of the forms that the Release lists can be used")
+            .client(format!("E: Failed to fetch {place}  404  Not Found"))
+            .mend("publish the suite again");
+    }
+    examined
+}
+
+/// Compares the size of a file that is not fetched.
+fn check_size(
+    examination: &Examination<'_>,
+    form: &IndexForm,
+    expected: &Expected,
+    release: &Release,
+    findings: &mut Findings,
+) {
+    let is_offered = release.fields().acquire_by_hash();
+    let names = [is_offered.then(|| form.path_by_hash(expected)), Some(form.path.clone())];
+    for name in names.into_iter().flatten() {
+        let address = examination.archive.address_in_suite(&name);
+        let Ok(answer) = examination.archive.client().open(&address, &Conditions::head(), 0) else {
+            continue;
+        };
+        if answer.length.is_some_and(|length| length != expected.size()) {
+            let what = format!("has another size than the {} bytes that the Release lists", expected.size());
+            findings
+                .error("index-differs", &address.url, what)
+                .client(format!("E: Failed to fetch {}  File has unexpected size", address.url))
+                .mend("publish the suite again");
+        }
+        return;
+    }
 }
 
 /// What an index is about.
@@ -153,13 +204,9 @@ fn check_form(
         Err(error) => tell_problem(error, findings),
         Ok(fetched) if *fetched.url() == by_hash.url => {
             // The name without a digest may be that of another state, for clients that do not know by-hash.
-            let once =
-                archive.clone().with_by_hash(apt_fetch::ByHash::Never).fetch_form(release, index, form);
-            if let Err(error) = once
-                && error.problem.is_mismatch()
-            {
+            if let Some(what) = name_differs(examination, release, index, form, expected) {
                 findings
-                    .warning("name-differs", &error.url, format!("is not the file that lies under its digest: {}", error.problem))
+                    .warning("name-differs", &canonical.url, format!("is not the file that lies under its digest: {what}"))
                     .client("E: Failed to fetch …  Hash Sum mismatch (clients without by-hash, such as debmirror)")
                     .mend("publish the suite again");
             }
@@ -178,6 +225,26 @@ fn check_form(
         Ok(_) => {}
     }
     fetched.ok()
+}
+
+/// Returns what is wrong with the file of an index that lies under its name. Over the network its size is compared, and all of it only
+/// where all files are.
+fn name_differs(
+    examination: &Examination<'_>,
+    release: &Release,
+    index: &Index,
+    form: &IndexForm,
+    expected: &Expected,
+) -> Option<String> {
+    if examination.spares_network() {
+        let canonical = examination.archive.address_in_suite(&form.path);
+        let answer = examination.archive.client().open(&canonical, &Conditions::head(), 0).ok()?;
+        let length = answer.length.filter(|length| *length != expected.size())?;
+        return Some(format!("{length} bytes instead of {}", expected.size()));
+    }
+    let archive = examination.archive.clone().with_by_hash(ByHash::Never);
+    let error = archive.fetch_form(release, index, form).err()?;
+    error.problem.is_mismatch().then(|| error.problem.to_string())
 }
 
 /// Whether the text of an index is the one that the Release lists.

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Examination;
 use super::finding::Findings;
 use super::release::tell_problem;
+use crate::clock;
 
 /// A cache may keep the Release for so long without asking.
 const LONGEST_AGE: u64 = 600;
@@ -19,7 +20,7 @@ pub(super) fn check(examination: &Examination<'_>, files: &[PoolFile], findings:
         Some((address, answer))
     });
     if let Some((address, answer)) = found {
-        check_clock(examination, &answer, findings);
+        check_clock(&answer, findings);
         check_caching(&answer, findings);
         check_redirects(&address, &answer, findings);
         check_conditional(examination, &address, &answer, findings);
@@ -45,9 +46,11 @@ fn date(answer: &Answer, name: &str) -> Option<Timestamp> {
 }
 
 /// Compares the clock of the server with this one.
-fn check_clock(examination: &Examination<'_>, answer: &Answer, findings: &mut Findings) {
+fn check_clock(answer: &Answer, findings: &mut Findings) {
     let Some(server) = date(answer, "date") else { return };
-    let apart = server.duration_since(examination.now).abs();
+    // The checks before took their time.
+    let now = clock::now();
+    let apart = server.duration_since(now).abs();
     if apart > SignedDuration::from_secs(60) {
         findings
             .warning(
@@ -58,7 +61,7 @@ fn check_clock(examination: &Examination<'_>, answer: &Answer, findings: &mut Fi
             .client("E: Release file … is not valid yet (if it publishes with that clock)")
             .mend("set the clock of the server, or of this machine");
     }
-    if date(answer, "last-modified").is_some_and(|changed| changed > server.max(examination.now)) {
+    if date(answer, "last-modified").is_some_and(|changed| changed > server.max(now)) {
         findings
             .warning(
                 "last-modified",
