@@ -11,10 +11,12 @@ use std::io::BufReader;
 use std::path::Path;
 use std::time::SystemTime;
 
-use apt_index::{
-    Encoding, FileFacts, IndexOptions, PackageKind, RelPath, Release, ReleaseSignatures, Stanza,
-    SuiteIndices, pool_path, write_tree,
-};
+use apt_index::index::IndexOptions;
+use apt_index::pool::{PackageKind, pool_path};
+use apt_index::release::Release;
+use apt_index::stanza::{FileFacts, Stanza};
+use apt_index::suite::{ReleaseSignatures, SuiteIndices, write_tree};
+use apt_index::{Encoding, RelPath};
 use apt_sign::{OpenPgpSigner, SecretKey, Signer};
 use deb_parse::{Architecture, Component, SuiteName, deb};
 use jiff::Timestamp;

@@ -1,7 +1,8 @@
 //! Making the file of an index again, to the byte, from its text.
 
+use crate::layout::Layout;
 use crate::whole::Whole;
-use crate::{Encoding, Error, Layout};
+use crate::{Encoding, Error};
 
 impl Layout {
     /// Compresses the text of the index as it was compressed when this layout was recorded: cut in the same places, each segment on its
@@ -43,7 +44,9 @@ mod tests {
     use deb_parse::checksum::Sha256;
 
     use super::*;
-    use crate::{Builder, IndexOptions, Item, Stanza};
+    use crate::index::{Builder, IndexOptions};
+    use crate::item::Item;
+    use crate::stanza::Stanza;
 
     #[test]
     fn a_file_comes_back_to_the_byte_in_every_encoding() {

@@ -4,7 +4,8 @@ use deb_parse::control::{is_left_out, looks_canonical};
 use deb_parse::deb822::{self, Field};
 use deb_parse::relation;
 
-use crate::{Error, Stanza};
+use crate::Error;
+use crate::stanza::Stanza;
 
 impl Stanza<'_> {
     /// Returns the stanza in a form that every apt in use reads as dpkg reads the package.
@@ -15,7 +16,8 @@ impl Stanza<'_> {
     /// blank, because apt knows no other form. All other bytes stay, and most stanzas stay as they are.
     ///
     /// ```
-    /// use apt_index::{Item as _, Stanza};
+    /// use apt_index::index::Item as _;
+    /// use apt_index::stanza::Stanza;
     /// let stanza = Stanza::parse(b"Package: hello\nProvides:\nDepends: libc6 (>2)\nMulti-Arch: Foreign\n")?.canonical()?;
     /// assert_eq!(stanza.as_bytes(), b"Package: hello\nDepends: libc6 (>= 2)\nMulti-Arch: foreign\n");
     /// # Ok::<(), apt_index::Error>(())
@@ -82,7 +84,7 @@ fn canonical_source(value: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Item as _;
+    use crate::item::Item as _;
 
     #[test]
     fn only_what_an_apt_cannot_read_is_changed() {

@@ -9,7 +9,7 @@ use crate::release::push_field;
 /// suite.
 ///
 /// ```
-/// use apt_index::ComponentRelease;
+/// use apt_index::release::ComponentRelease;
 /// use deb_parse::{Component, SuiteName};
 ///
 /// let (suite, component) = (SuiteName::parse("bookworm")?, Component::parse("main")?);
@@ -22,6 +22,7 @@ use crate::release::push_field;
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ComponentRelease<'a> {
     /// The suite.
     pub suite: &'a SuiteName,

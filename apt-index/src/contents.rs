@@ -1,8 +1,11 @@
+//! The lines of a package in `Contents`, the index of paths: [`ContentsLines`] are items of an index, as stanzas are.
+
 use std::ops::Range;
 
 use deb_parse::{FilePath, PackageName};
 
-use crate::{Error, Item};
+use crate::Error;
+use crate::item::Item;
 
 /// The lines of one package in a `Contents` index: a path, a tab, and the package with its section before it, for each file.
 ///
@@ -21,7 +24,8 @@ impl ContentsLines {
     /// [`Error::Stanza`] for a section that is not one word.
     ///
     /// ```
-    /// use apt_index::{ContentsLines, Item as _};
+    /// use apt_index::contents::ContentsLines;
+    /// use apt_index::index::Item as _;
     /// use deb_parse::{FilePath, PackageName};
     ///
     /// let path = FilePath::parse("usr/bin/hello")?;

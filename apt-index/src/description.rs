@@ -3,7 +3,9 @@ use std::io::Write as _;
 use deb_parse::deb822;
 use md5::Digest as _;
 
-use crate::{Error, Item as _, Stanza};
+use crate::Error;
+use crate::item::Item as _;
+use crate::stanza::Stanza;
 
 /// Descriptions apart from their stanzas: in a `Packages` index only the first line, in `Translation-en` the whole text, and the
 /// MD5 of the text in both, by which clients put them together again.
@@ -16,7 +18,8 @@ impl Stanza<'_> {
     /// [`Error::Stanza`] should never come: the stanza was checked when it was made.
     ///
     /// ```
-    /// use apt_index::{Item as _, Stanza};
+    /// use apt_index::index::Item as _;
+    /// use apt_index::stanza::Stanza;
     /// let stanza = Stanza::parse(b"Package: hello\nDescription: greets\n At length.\nSize: 1\n")?;
     /// assert_eq!(
     ///     stanza.with_short_description()?.as_bytes(),

@@ -1,3 +1,5 @@
+//! SHA-256 that goes on where it stopped: [`ResumableSha256`] computes, a [`HashState`] is kept.
+
 use std::fmt;
 
 use deb_parse::checksum::Sha256;
@@ -55,7 +57,7 @@ impl fmt::Debug for HashState {
 /// SHA-256 that counts what it hashes and whose state can be saved and taken up again.
 ///
 /// ```
-/// use apt_index::ResumableSha256;
+/// use apt_index::digest::ResumableSha256;
 ///
 /// let mut whole = ResumableSha256::default();
 /// whole.update(b"base");

@@ -71,6 +71,22 @@ impl Encoding {
         Self::ALL.into_iter().find(|encoding| encoding.name() == name)
     }
 
+    /// Returns the encoding that the ending of a file name tells, and the name of the plain file: what a reader of `Release` needs.
+    ///
+    /// ```
+    /// use apt_index::Encoding;
+    ///
+    /// assert_eq!(Encoding::of_file("main/source/Sources.zst"), (Encoding::Zst, "main/source/Sources"));
+    /// assert_eq!(Encoding::of_file("main/source/Sources"), (Encoding::Plain, "main/source/Sources"));
+    /// ```
+    #[must_use]
+    pub fn of_file(name: &str) -> (Self, &str) {
+        let compressed = Self::ALL.into_iter().filter(|encoding| *encoding != Self::Plain);
+        let mut fitting =
+            compressed.filter_map(|encoding| Some((encoding, name.strip_suffix(encoding.extension())?)));
+        fitting.next().unwrap_or((Self::Plain, name))
+    }
+
     /// Whether a file is compressed whole, and none of its segments on its own.
     pub(crate) fn is_whole(self) -> bool {
         self == Self::Bz2

@@ -61,13 +61,13 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A recorded [`Layout`](crate::Layout) that cannot be read.
+    /// A recorded [`Layout`](crate::index::Layout) that cannot be read.
     #[error("the recorded layout of an index cannot be read: {what}")]
     Layout {
         /// What is wrong with it.
         what: String,
     },
-    /// The files a [`Layout`](crate::Layout) describes could not be read back.
+    /// The files a [`Layout`](crate::index::Layout) describes could not be read back.
     #[error("cannot read the previous {encoding} index")]
     Previous {
         /// The compression of the file concerned.

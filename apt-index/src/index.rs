@@ -1,13 +1,24 @@
+//! A whole index: made from its items by a [`Builder`], or from the one before it by [`update`], as [`IndexOptions`] say.
+//!
+//! The result is a [`Rendered`], whose [`Layout`] says how it was cut; a later [`update`] needs that.
+
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use deb_parse::checksum::{Blake3, Sha256};
 
+use crate::digest::ResumableSha256;
 use crate::encoding::Piece;
 use crate::layout::{Mark, Segment, joined_check};
+use crate::parallel::parallel_map;
 use crate::previous::PlacedPiece;
 use crate::whole::Whole;
-use crate::{Encoding, Error, Item, Layout, ResumableSha256, parallel_map};
+use crate::{Encoding, Error};
+
+pub use crate::item::Item;
+pub use crate::layout::Layout;
+pub use crate::previous::PreviousFiles;
+pub use crate::update::{Change, update};
 
 /// How an index is cut and compressed.
 #[derive(Clone, Debug)]
@@ -157,7 +168,7 @@ impl RenderedFile {
     }
 
     /// Returns the whole file; `None` when some of its bytes are to be copied from the one published before, as after an
-    /// [`update`](crate::update).
+    /// [`update`].
     #[must_use]
     pub fn bytes(&self) -> Option<Vec<u8>> {
         let parts = self.parts.iter().map(|part| match part {

@@ -4,7 +4,8 @@ use std::ops::Range;
 use deb_parse::checksum::Blake3;
 use deb_parse::{Quoted, deb822};
 
-use crate::{Encoding, Error, HashState};
+use crate::digest::HashState;
+use crate::{Encoding, Error};
 
 /// No sum of recorded numbers of one kind is greater. Nothing that can be published comes near, and no sum of two overflows.
 const MOST: u64 = 1 << 48;
@@ -236,7 +237,8 @@ fn broken(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Builder, IndexOptions, Stanza};
+    use crate::index::{Builder, IndexOptions};
+    use crate::stanza::Stanza;
 
     #[test]
     fn a_layout_reads_back_as_it_was_written() {

@@ -1,3 +1,5 @@
+//! Work on many items with several threads: [`parallel_map`].
+
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// ```
 /// let two = std::num::NonZeroUsize::new(2).unwrap();
-/// assert_eq!(apt_index::parallel_map(&[1, 2, 3], two, |n| n * 10), [10, 20, 30]);
+/// assert_eq!(apt_index::parallel::parallel_map(&[1, 2, 3], two, |n| n * 10), [10, 20, 30]);
 /// ```
 pub fn parallel_map<T: Sync, R: Send>(
     items: &[T],

@@ -3,7 +3,8 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, Component, SuiteName};
 
-use crate::{Error, PackageKind};
+use crate::Error;
+use crate::pool::PackageKind;
 
 /// The longest path apt and common file systems handle everywhere, in bytes.
 const MAX_LENGTH: usize = 1024;
@@ -82,7 +83,8 @@ impl RelPath {
     /// The same for packages of that kind: those for installers have indices of their own, below `debian-installer`.
     ///
     /// ```
-    /// use apt_index::{PackageKind, RelPath};
+    /// use apt_index::RelPath;
+    /// use apt_index::pool::PackageKind;
     /// use deb_parse::{Architecture, Component};
     ///
     /// let (main, amd64) = (Component::parse("main")?, Architecture::parse("amd64")?);
@@ -124,7 +126,8 @@ impl RelPath {
     /// suite.
     ///
     /// ```
-    /// use apt_index::{PackageKind, RelPath};
+    /// use apt_index::RelPath;
+    /// use apt_index::pool::PackageKind;
     /// use deb_parse::{Architecture, Component};
     ///
     /// let (main, amd64) = (Component::parse("main")?, Architecture::parse("amd64")?);

@@ -1,3 +1,7 @@
+//! The patches that lead from earlier states of an index to the present one, which clients load instead of the whole index.
+//!
+//! A [`PatchHistory`] knows the earlier states, and makes [`Patches`] from them.
+
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -5,12 +9,14 @@ use deb_parse::checksum::Sha256;
 use sha2::Digest as _;
 
 use crate::encoding::Gzip;
-use crate::previous::Previous;
-use crate::{Encoding, Error, Layout, PreviousFiles, RelPath, ReleaseFile};
+use crate::layout::Layout;
+use crate::previous::{Previous, PreviousFiles};
+use crate::release::ReleaseFile;
+use crate::{Encoding, Error, RelPath};
 
 /// The earlier states of an index from which a client can come to the present one by a patch, the oldest first.
 ///
-/// An [`update`](crate::update) takes lines out and puts new ones behind all that it keeps. So the way from any earlier state to the
+/// An [`update`](crate::index::update) takes lines out and puts new ones behind all that it keeps. So the way from any earlier state to the
 /// present one is known without comparing them: the lines of the earlier state that are gone, and the end of the present index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PatchHistory {
@@ -49,7 +55,7 @@ impl PatchHistory {
     /// The history after one more change.
     ///
     /// `id` and `plain` are those of the state that was present until now and `layout` is its layout; `removed` are the
-    /// [lines](crate::Rendered::removed_lines) that the present state, of the layout `present`, is without. At most `length` states are
+    /// [lines](crate::index::Rendered::removed_lines) that the present state, of the layout `present`, is without. At most `length` states are
     /// kept, and none that has more than half of the present index to fetch.
     #[must_use]
     pub fn advance(

@@ -1,9 +1,14 @@
+//! Where package files lie below `pool/`.
+//!
+//! [`pool_path`] is the path of a binary package, [`source_directory`] that of the files of a source package.
+
 use deb_parse::{Architecture, Component, PackageName, SourceName, Version};
 
 use crate::{Error, RelPath};
 
 /// What a binary package is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum PackageKind {
     /// To be installed with dpkg.
     #[default]
@@ -32,7 +37,7 @@ impl PackageKind {
 /// a directory of its own below the source's.
 ///
 /// ```
-/// use apt_index::{PackageKind, pool_path};
+/// use apt_index::pool::{PackageKind, pool_path};
 /// use deb_parse::{Architecture, Component, PackageName, SourceName, Version};
 ///
 /// let path = pool_path(

@@ -3,8 +3,9 @@ use std::ops::Range;
 use deb_parse::checksum::Blake3;
 
 use crate::index::Text;
-use crate::layout::Segment;
-use crate::{Encoding, Error, Item, Layout};
+use crate::item::Item;
+use crate::layout::{Layout, Segment};
+use crate::{Encoding, Error};
 
 /// Gives access to the files of the index that was published before.
 pub trait PreviousFiles {

@@ -1,8 +1,11 @@
-//! Reading a published index back as clients do, item by item.
+//! Reading a published index back as clients do: [`read_items`] item by item, [`text_of`] as a whole.
 
 use std::io::{BufReader, Error, ErrorKind, Read, Result};
 
-use crate::{Encoding, Item, ReleaseFile, ResumableSha256};
+use crate::Encoding;
+use crate::digest::ResumableSha256;
+use crate::item::Item;
+use crate::release::ReleaseFile;
 
 /// So many bytes of text are read at a time.
 const AT_ONCE: usize = 1 << 20;
@@ -97,7 +100,9 @@ mod tests {
     use super::*;
     use deb_parse::{FilePath, PackageName};
 
-    use crate::{Builder, ContentsLines, IndexOptions, Part, Rendered, Stanza};
+    use crate::contents::ContentsLines;
+    use crate::index::{Builder, IndexOptions, Part, Rendered};
+    use crate::stanza::Stanza;
 
     const ALL: [Encoding; 5] = [Encoding::Plain, Encoding::Xz, Encoding::Gz, Encoding::Zst, Encoding::Bz2];
 

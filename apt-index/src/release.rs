@@ -1,3 +1,7 @@
+//! The `Release` file of a suite, which lists its indices, and those of its components.
+//!
+//! Fill in a [`Release`], list each index with [`Release::add_index`], and sign what [`Release::render`] returns.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -5,7 +9,10 @@ use deb_parse::checksum::Sha256;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::Timestamp;
 
-use crate::{Error, RelPath, Rendered};
+use crate::index::Rendered;
+use crate::{Error, RelPath};
+
+pub use crate::component_release::ComponentRelease;
 
 /// What `Release` says of one index file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +31,8 @@ pub struct ReleaseFile {
 /// an `InRelease` file.
 ///
 /// ```
-/// use apt_index::{RelPath, Release, ReleaseFile};
+/// use apt_index::RelPath;
+/// use apt_index::release::{Release, ReleaseFile};
 /// use deb_parse::{Architecture, Component, SuiteName, checksum::Sha256};
 ///
 /// let mut release = Release::new(SuiteName::parse("bookworm")?, jiff::Timestamp::UNIX_EPOCH);
@@ -107,7 +115,9 @@ impl Release {
     /// `plain` is where that would lie, such as `main/binary-amd64/Packages`.
     ///
     /// ```
-    /// use apt_index::{Builder, Encoding, IndexOptions, RelPath, Release};
+    /// use apt_index::{Encoding, RelPath};
+    /// use apt_index::index::{Builder, IndexOptions};
+    /// use apt_index::release::Release;
     /// use deb_parse::SuiteName;
     ///
     /// let index = Builder::new(&IndexOptions::new(vec![Encoding::Xz])).finish()?;
@@ -189,7 +199,7 @@ fn joined<T: ToString>(items: &[T]) -> Option<String> {
 /// ```
 /// let date: jiff::Timestamp = "2026-03-01T07:08:09Z".parse()?;
 /// let text = "Suite: a\nDate: Sat, 01 Jan 2022 00:00:00 UTC\nValid-Until: Sun, 02 Jan 2022 00:00:00 UTC\nSHA256:\n";
-/// let again = apt_index::redated(text, date, None);
+/// let again = apt_index::release::redated(text, date, None);
 /// assert_eq!(again.as_deref(), Some("Suite: a\nDate: Sun, 01 Mar 2026 07:08:09 UTC\nSHA256:\n"));
 /// # Ok::<(), jiff::Error>(())
 /// ```

@@ -4,7 +4,8 @@ use deb_parse::checksum::{Md5, Sha1, Sha256};
 use deb_parse::control::Dsc;
 use deb_parse::deb822::ParagraphBuf;
 
-use crate::{Error, RelPath, Stanza};
+use crate::stanza::Stanza;
+use crate::{Error, RelPath};
 
 /// Fields of a `Sources` stanza that say where files lie and what they are, and those that belong to a stanza of another
 /// kind: only we may write them, whatever a `.dsc` says.
@@ -29,6 +30,7 @@ const OURS: [&str; 16] = [
 
 /// What an index says of a source package besides what its `.dsc` says.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SourceFacts<'a> {
     /// Where its files lie, relative to the archive root.
     pub directory: RelPath,
@@ -40,6 +42,7 @@ pub struct SourceFacts<'a> {
 
 /// A file of a source package as its index lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct IndexedFile {
     /// Its name.
     pub name: String,
@@ -59,7 +62,9 @@ impl Stanza<'static> {
     /// package, fields that some apt could not read are [rewritten](Stanza::canonical).
     ///
     /// ```
-    /// use apt_index::{Item as _, IndexedFile, RelPath, SourceFacts, Stanza};
+    /// use apt_index::RelPath;
+    /// use apt_index::index::Item as _;
+    /// use apt_index::stanza::{IndexedFile, SourceFacts, Stanza};
     /// use deb_parse::{Limits, checksum::Sha256, control::Dsc};
     ///
     /// let dsc = Dsc::parse(b"Format: 1.0\nSource: hello\nVersion: 1\n", &Limits::default())?;

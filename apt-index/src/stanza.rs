@@ -1,10 +1,17 @@
+//! The stanza of a package in `Packages` or `Sources`.
+//!
+//! [`Stanza::render`] makes it from a control file and [`FileFacts`], [`Stanza::render_source`] from a `.dsc` and [`SourceFacts`].
+
 use std::borrow::Cow;
 
 use deb_parse::checksum::{Md5, Sha1, Sha256};
 use deb_parse::control::BinaryControl;
 use deb_parse::{Limits, deb822};
 
-use crate::{Error, Item, RelPath};
+use crate::item::Item;
+use crate::{Error, RelPath};
+
+pub use crate::source_stanza::{IndexedFile, SourceFacts};
 
 /// Fields that describe the archive file and not the package: only we may write them, whatever a package's own control
 /// file says. `Status` belongs to dpkg's database, `Description-md5` to an index whose descriptions are kept apart.
@@ -33,6 +40,7 @@ pub struct Stanza<'a> {
 
 /// What an index says of the archive file itself.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FileFacts {
     /// Where the file lies, relative to the archive root.
     pub filename: RelPath,
@@ -94,7 +102,8 @@ impl<'a> Stanza<'a> {
     /// [`Error::Stanza`] names what would break the index.
     ///
     /// ```
-    /// use apt_index::{Item as _, Stanza};
+    /// use apt_index::index::Item as _;
+    /// use apt_index::stanza::Stanza;
     /// assert_eq!(Stanza::parse(b"Package: hello\nVersion: 1\n")?.package(), "hello");
     /// assert!(Stanza::parse(b"Package: hello\n\nPackage: smuggled\n").is_err());
     /// # Ok::<(), apt_index::Error>(())

@@ -1,15 +1,30 @@
-//! All indices of a suite, and the `Release` that lists them.
+//! All indices of a suite, and the `Release` that lists them: [`SuiteIndices`] takes stanzas and gives a [`RenderedSuite`].
+//!
+//! With the feature `fs`, `write_tree` writes that into a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{Architecture, Component};
 
-use crate::{Builder, Error, IndexOptions, Item as _, PackageKind, RelPath, Release, Stanza};
+use crate::index::{Builder, IndexOptions};
+use crate::item::Item as _;
+use crate::pool::PackageKind;
+use crate::release::Release;
+use crate::stanza::Stanza;
+use crate::{Error, RelPath};
+
+#[cfg(feature = "fs")]
+pub use crate::tree::{ReleaseSignatures, write_tree};
 
 /// The stanzas of a suite, by the indices that list them.
 ///
 /// ```
-/// use apt_index::{Encoding, IndexOptions, PackageKind, Release, Stanza, SuiteIndices};
+/// use apt_index::Encoding;
+/// use apt_index::index::IndexOptions;
+/// use apt_index::pool::PackageKind;
+/// use apt_index::release::Release;
+/// use apt_index::stanza::Stanza;
+/// use apt_index::suite::SuiteIndices;
 /// use deb_parse::{Architecture, Component, SuiteName};
 ///
 /// let (main, amd64) = (Component::parse("main").unwrap(), Architecture::parse("amd64").unwrap());

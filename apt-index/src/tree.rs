@@ -6,7 +6,8 @@ use std::path::Path;
 
 use deb_parse::checksum::Sha256;
 
-use crate::{Error, RelPath, RenderedSuite};
+use crate::suite::RenderedSuite;
+use crate::{Error, RelPath};
 
 /// The signatures of the [text](RenderedSuite::text) of a `Release`, as apt-sign or gpg make them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +22,15 @@ pub struct ReleaseSignatures<'a> {
 /// signed here, and the pool is the caller's.
 ///
 /// Each file is written beside its place, synced and renamed, so a client never reads half of one. Index files come first and `InRelease` comes
-/// last. If the release has [`acquire_by_hash`](crate::Release::acquire_by_hash), each index file lies under its digest too, where a
+/// last. If the release has [`acquire_by_hash`](crate::release::Release::acquire_by_hash), each index file lies under its digest too, where a
 /// client that read an older `InRelease` still finds those of the last time. Neither these nor the files of an architecture or a form that the suite
 /// no longer has are removed. Without `signatures`, existing ones are: they would not match. Two callers must not write one suite at once.
 ///
 /// ```
-/// use apt_index::{Encoding, IndexOptions, Release, SuiteIndices, write_tree};
+/// use apt_index::Encoding;
+/// use apt_index::index::IndexOptions;
+/// use apt_index::release::Release;
+/// use apt_index::suite::{SuiteIndices, write_tree};
 /// use deb_parse::SuiteName;
 ///
 /// # let directory = tempfile::tempdir()?;
@@ -129,7 +133,12 @@ mod tests {
     use deb_parse::{Architecture, Component, SuiteName};
 
     use super::*;
-    use crate::{Encoding, IndexOptions, PackageKind, Release, Stanza, SuiteIndices};
+    use crate::Encoding;
+    use crate::index::IndexOptions;
+    use crate::pool::PackageKind;
+    use crate::release::Release;
+    use crate::stanza::Stanza;
+    use crate::suite::SuiteIndices;
 
     fn suite(version: &str, acquire_by_hash: bool) -> RenderedSuite {
         let (main, amd64) = (Component::parse("main").unwrap(), Architecture::parse("amd64").unwrap());

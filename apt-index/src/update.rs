@@ -1,9 +1,11 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::index::{Assembly, Text, Tier, compress, lines_in};
-use crate::previous::Previous;
-use crate::{Error, IndexOptions, Item, Layout, PreviousFiles, Rendered};
+use crate::Error;
+use crate::index::{Assembly, IndexOptions, Rendered, Text, Tier, compress, lines_in};
+use crate::item::Item;
+use crate::layout::Layout;
+use crate::previous::{Previous, PreviousFiles};
 
 /// What differs between the index that was published and the one to publish.
 #[derive(Clone, Debug)]

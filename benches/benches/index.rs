@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use apt_index::{
-    Builder, Change, Encoding, IndexOptions, Layout, Part, PreviousFiles, RelPath, Release, ReleaseFile,
-    Rendered, Stanza, update,
-};
+use apt_index::index::{Builder, Change, IndexOptions, Layout, Part, PreviousFiles, Rendered, update};
+use apt_index::release::{Release, ReleaseFile};
+use apt_index::stanza::Stanza;
+use apt_index::{Encoding, RelPath};
 use benches::inputs::in_trial_or;
 use benches::packages;
 use deb_parse::checksum::Sha256;

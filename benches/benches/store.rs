@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use apt_sign::{OpenPgpSigner, SecretKey};
 use benches::inputs::in_trial_or;
 use benches::packages;
@@ -20,10 +20,11 @@ use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use jiff::Timestamp;
-use repo_store::{
-    AddOptions, BlobId, Context, Digests, Progress, PromoteOptions, Record, RepositoryName,
-    RepositorySettings, Store, SuiteSettings,
-};
+use repo_store::model::BlobId;
+use repo_store::model::record::{Digests, Record};
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::progress::Progress;
+use repo_store::{AddOptions, Context, RepositoryName, RepositorySettings, Store, SuiteSettings};
 
 fn main() {
     divan::main();
@@ -86,7 +87,7 @@ fn insert(store: &Store, repository: &RepositorySettings, mut records: Vec<Arc<R
             for record in &records {
                 transaction.insert(&suite(), record)?;
             }
-            Ok((repo_store::Operation::Other("add".to_owned()), ()))
+            Ok((repo_store::history::Operation::Other("add".to_owned()), ()))
         })
         .unwrap();
     assert!(committed.commit.is_some());
@@ -132,7 +133,7 @@ impl Filled {
                 for nth in 0..count {
                     transaction.remove(&suite(), record(nth * (self.size / count)).key())?;
                 }
-                Ok((repo_store::Operation::Other("withhold".to_owned()), ()))
+                Ok((repo_store::history::Operation::Other("withhold".to_owned()), ()))
             })
             .unwrap();
         assert!(committed.commit.is_some());

@@ -18,9 +18,9 @@ use benches::packages;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, SuiteName};
 use jiff::Timestamp;
-use repo_store::{
-    AddOptions, Context, Progress, PromoteOptions, RepositoryName, RepositorySettings, Store, SuiteSettings,
-};
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::progress::Progress;
+use repo_store::{AddOptions, Context, RepositoryName, RepositorySettings, Store, SuiteSettings};
 
 /// Processor time in milliseconds, and bytes read and written, since the process began.
 #[derive(Clone, Copy)]

@@ -10,17 +10,19 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use benches::packages;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use deb_parse::control::BinaryControl;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName};
 use jiff::Timestamp;
-use repo_store::{
-    BlobId, Context, Digests, FsckOptions, GcOptions, PromoteOptions, Record, RecordKey, RepositoryName,
-    RepositorySettings, Store, SuiteSettings,
-};
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::model::BlobId;
+use repo_store::model::record::{Digests, Record, RecordKey};
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::{Context, RepositoryName, RepositorySettings, Store, SuiteSettings};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>().unwrap());
@@ -133,11 +135,11 @@ impl Scale {
 
     fn insert(&mut self, to: &RepositorySettings, mut records: Vec<Arc<Record>>) {
         records.sort_by(|a, b| a.key().cmp(b.key()));
-        let change = |transaction: &mut repo_store::Transaction<'_>| {
+        let change = |transaction: &mut repo_store::transaction::Transaction<'_>| {
             for record in &records {
                 transaction.insert(&suite(), record)?;
             }
-            Ok((repo_store::Operation::Other("add".to_owned()), ()))
+            Ok((repo_store::history::Operation::Other("add".to_owned()), ()))
         };
         let context = self.context();
         assert!(self.store.transact(&to.name, &context, change).unwrap().0.commit.is_some());
@@ -169,11 +171,11 @@ impl Scale {
         let context = Context::new("", self.now);
         self.store.plan_rollback(&start, &[]).unwrap().apply(&self.store, &context).unwrap();
         let keys: Vec<_> = self.at_first.iter().step_by(step).take(count).cloned().collect();
-        let change = |transaction: &mut repo_store::Transaction<'_>| {
+        let change = |transaction: &mut repo_store::transaction::Transaction<'_>| {
             for key in &keys {
                 transaction.remove(&suite(), key)?;
             }
-            Ok((repo_store::Operation::Other("withhold".to_owned()), ()))
+            Ok((repo_store::history::Operation::Other("withhold".to_owned()), ()))
         };
         self.store.transact(&self.prod.name, &context, change).unwrap();
     }
@@ -250,7 +252,12 @@ impl Scale {
             || (),
             |()| {
                 let report = scale.store.fsck(&FsckOptions::default(), &context).unwrap();
-                assert!(report.problems.iter().all(|problem| problem.kind == repo_store::ProblemKind::Mode));
+                assert!(
+                    report
+                        .problems
+                        .iter()
+                        .all(|problem| problem.kind == repo_store::maintenance::fsck::ProblemKind::Mode)
+                );
             },
         );
         scale.promote(1, 1);

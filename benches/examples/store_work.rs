@@ -13,9 +13,9 @@ use benches::packages;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use jiff::{SignedDuration, Timestamp};
-use repo_store::{
-    AddOptions, Context, GcOptions, PromoteOptions, RepositoryName, RepositorySettings, Store, SuiteSettings,
-};
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::{AddOptions, Context, RepositoryName, RepositorySettings, Store, SuiteSettings};
 
 const PACKAGES: u64 = 500;
 /// Package files for the work that is done first, and for the one that is counted.

@@ -6,7 +6,9 @@
 
 use std::hint::black_box;
 
-use apt_index::{Builder, Encoding, IndexOptions, Stanza};
+use apt_index::Encoding;
+use apt_index::index::{Builder, IndexOptions};
+use apt_index::stanza::Stanza;
 use deb_parse::{Limits, deb, deb822, relation, version};
 
 const FIVE: [&str; 5] = ["Package", "Version", "Architecture", "Filename", "SHA256"];

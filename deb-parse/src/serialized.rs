@@ -51,7 +51,6 @@ as_text!(
     SuiteName,
     Version,
 );
-#[cfg(feature = "sha1")]
 as_text!(crate::checksum::Sha1);
 
 impl Serialize for VersionRef<'_> {

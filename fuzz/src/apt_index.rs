@@ -3,10 +3,14 @@
 use std::io::{Error as IoError, ErrorKind, Read as _};
 use std::ops::Range;
 
-use apt_index::{
-    Builder, Change, ContentsLines, Encoding, HashState, IndexOptions, Item, Layout, Part, PatchHistory,
-    PreviousFiles, RelPath, ReleaseFile, Rendered, ResumableSha256, Stanza, read_items, read_text, update,
-};
+use apt_index::contents::ContentsLines;
+use apt_index::digest::{HashState, ResumableSha256};
+use apt_index::index::{Builder, Change, IndexOptions, Item, Layout, Part, PreviousFiles, Rendered, update};
+use apt_index::pdiff::PatchHistory;
+use apt_index::reading::{read_items, read_text};
+use apt_index::release::ReleaseFile;
+use apt_index::stanza::Stanza;
+use apt_index::{Encoding, RelPath};
 use deb_parse::checksum::{Blake3, Sha256};
 use deb_parse::{FilePath, PackageName, deb822};
 
@@ -67,7 +71,7 @@ impl PreviousFiles for OneFile<'_> {
 }
 
 fn whole(rendered: &Rendered, previous: &[u8]) -> Vec<(Encoding, Vec<u8>)> {
-    let file = |file: &apt_index::RenderedFile| {
+    let file = |file: &apt_index::index::RenderedFile| {
         let mut bytes = Vec::new();
         for part in file.parts() {
             match part {

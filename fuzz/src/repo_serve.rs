@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use repo_serve::{IpNetwork, LoggedRequest, fuzzing};
+use repo_serve::log::LoggedRequest;
+use repo_serve::{IpNetwork, fuzzing};
 
 use super::checks::{Law, check_line};
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use deb_parse::{Architecture, SuiteName, Version};
-use repo_store::{
-    CommitId, Markers, Operation, PublicationId, RepositoryName, RepositorySettings, Selector, SuiteSettings,
-    TagName, fuzzing, route,
-};
+use repo_store::history::Operation;
+use repo_store::model::{CommitId, PublicationId, TagName};
+use repo_store::settings::{Markers, route};
+use repo_store::{RepositoryName, RepositorySettings, Selector, SuiteSettings, fuzzing};
 
 use super::checks::{Law, check_line};
 
@@ -125,7 +125,7 @@ pub fn history_ends_read(text: &[u8]) {
 pub fn tokens_read(text: &[u8]) {
     is_its_own(fuzzing::tokens, text);
     if let Ok(text) = std::str::from_utf8(text) {
-        let _ = repo_store::Token::parse(text);
+        let _ = repo_store::access::Token::parse(text);
         let lines: Vec<&str> = text.lines().collect();
         is_its_own(fuzzing::tokens, &fuzzing::log(&lines));
     }

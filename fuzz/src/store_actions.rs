@@ -14,11 +14,14 @@ use deb_parse::checksum::{Md5, Sha256};
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::model::TagName;
+use repo_store::operations::incoming::IncomingOptions;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::operations::retention::RetentionRule;
 use repo_store::storage::{Fault, Faulty, Memory, Storage};
-use repo_store::{
-    AddOptions, Context, Error, FsckOptions, GcOptions, IncomingOptions, PromoteOptions, RepositoryName,
-    RepositorySettings, RetentionRule, Store, SuiteSettings, TagName,
-};
+use repo_store::{AddOptions, Context, Error, RepositoryName, RepositorySettings, Store, SuiteSettings};
 
 use super::checks::{Law, check_line};
 
@@ -282,7 +285,7 @@ pub fn upload_read(bytes: &[u8]) {
     let (store, preprod) = (with(Memory::default()), settings("preprod"));
     let upload = path(&directory).join("greeter.changes");
     let added = store.add(&preprod, &[upload], &AddOptions::default(), &context(0));
-    let added = added.map_err(Error::from).and_then(repo_store::AddReport::into_result);
+    let added = added.map_err(Error::from).and_then(repo_store::operations::import::AddReport::into_result);
     let records = match store.head(&preprod.name).unwrap() {
         Some(head) => head.records(&preprod.suites[0].name).unwrap().len(),
         None => 0,

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use repo_config::{Config, Network, WayIn};
+use repo_config::Config;
+use repo_config::ways_in::{Network, WayIn};
 use repo_serve::api::{Caller, Grant, Scope};
-use repo_serve::{Access, IpNetwork, Login, TokenFile, TokenHolders, UserFile, Way};
-use repo_store::{RepositoryName, TokenScope, Tokens};
+use repo_serve::site::{Access, Login, Way};
+use repo_serve::{IpNetwork, TokenFile, TokenHolders, UserFile};
+use repo_store::RepositoryName;
+use repo_store::access::{TokenScope, Tokens};
 
 use crate::cmd::client_config::paste;
 
@@ -27,8 +30,10 @@ pub(crate) fn of(config: &Config) -> BTreeMap<String, Access> {
 fn way_into(config: &Config, repository: &RepositoryName, way: WayIn) -> Way {
     let login = match way.login {
         None => Login::None,
-        Some(repo_config::Login::Users(path)) => Login::Users(UserFile::load(&config.root().join(path))),
-        Some(repo_config::Login::Tokens) => Login::Tokens(token_file(config, repository)),
+        Some(repo_config::ways_in::Login::Users(path)) => {
+            Login::Users(UserFile::load(&config.root().join(path)))
+        }
+        Some(repo_config::ways_in::Login::Tokens) => Login::Tokens(token_file(config, repository)),
     };
     Way { networks: way.networks.into_iter().map(networks).collect(), login }
 }
@@ -104,7 +109,7 @@ pub(crate) fn effect_of_unusable_users(repository: &RepositoryName) -> String {
 #[cfg(test)]
 mod tests {
     use repo_config::FromText as _;
-    use repo_store::ScopeKind;
+    use repo_store::access::ScopeKind;
 
     use super::*;
 

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer as _};
 use camino::Utf8Path;
 use jiff::Timestamp;
-use repo_store::{ActorSigner, ActorVerifier};
+use repo_store::history::{ActorSigner, ActorVerifier};
 
 use crate::error::Failure;
 use crate::passphrase;

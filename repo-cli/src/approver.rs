@@ -3,7 +3,8 @@
 //! Behind sudo it is the user who called it, where the verb runs as root or as the owner of the store: both can write its files anyway, so
 //! what the environment says gives them nothing that they do not have.
 
-use repo_store::{Approver, HolderName};
+use repo_store::model::HolderName;
+use repo_store::operations::approvals::Approver;
 use rustix::process::getuid;
 
 use crate::session::{self, Session};

@@ -7,8 +7,9 @@ use std::ffi::OsString;
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
-use repo_config::{Config, FromText, InvalidValue};
-use repo_store::{GateOverride, GateRule};
+use repo_config::error::InvalidValue;
+use repo_config::{Config, FromText};
+use repo_store::settings::gate::{GateOverride, GateRule};
 
 use crate::cmd;
 use crate::output::{ColorChoice, Output, RowLimit};

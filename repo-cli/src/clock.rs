@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
-use repo_config::KeyDirectory;
+use repo_config::keys::KeyDirectory;
 use repo_store::Store;
 
 use crate::error::Failure;
@@ -109,7 +109,7 @@ pub(crate) fn doubt(last: Option<Timestamp>, now: Timestamp) -> Option<String> {
 pub(crate) fn refused_until(date: Option<Timestamp>, now: Timestamp) -> Option<String> {
     let date = date?;
     let ahead = date.duration_since(now);
-    let refused = ahead > repo_store::MOST_AHEAD;
+    let refused = ahead > repo_store::publish::MOST_AHEAD;
     refused.then(|| {
         format!("its Date is {} ahead of the clock: clients refuse it until {}", length(ahead), seconds(date))
     })

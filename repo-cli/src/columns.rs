@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{Build, Record, RecordKey};
+use repo_store::model::record::{Build, Record, RecordKey};
 
 use crate::args::RowLimits;
 use crate::error::Failure;

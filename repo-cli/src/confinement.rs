@@ -68,7 +68,8 @@ mod tests {
     use std::net::TcpStream;
     use std::sync::mpsc::channel;
 
-    use repo_serve::{Access, Server, Site};
+    use repo_serve::Server;
+    use repo_serve::site::{Access, Site};
 
     use super::*;
 

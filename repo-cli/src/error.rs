@@ -13,10 +13,15 @@ use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{ConfigError, EditError, KeyError};
-use repo_store::{
-    Approver, HolderName, HookName, ImportError, PackageError, PublishError, RepositoryName, StorageError,
-};
+use repo_config::edit::EditError;
+use repo_config::error::ConfigError;
+use repo_config::keys::KeyError;
+use repo_store::RepositoryName;
+use repo_store::error::{ImportError, PublishError};
+use repo_store::model::{HolderName, HookName};
+use repo_store::operations::approvals::Approver;
+use repo_store::package_reader::PackageError;
+use repo_store::storage::StorageError;
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
@@ -306,7 +311,7 @@ pub(crate) enum Failure {
     },
     /// The certificate for TLS cannot be used.
     #[error(transparent)]
-    Certificate(repo_serve::CertificateError),
+    Certificate(repo_serve::tls::CertificateError),
     /// The system lets the program watch for no signals.
     #[error("cannot watch for signals: {0}")]
     Signals(std::io::Error),
@@ -367,7 +372,7 @@ pub(crate) enum Failure {
         /// The file.
         path: Utf8PathBuf,
         /// What lies in its place, if that is the reason.
-        source: Option<repo_store::Obstacle>,
+        source: Option<repo_store::storage::Obstacle>,
     },
     /// A file that the configuration names and that cannot be saved in a backup.
     #[error("{path}, which `{setting}` names, is not in the backup")]
@@ -510,7 +515,7 @@ impl Failure {
     pub(crate) fn io(verb: &'static str, path: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_string();
         move |source| {
-            let source = repo_store::Obstacle::explain(Utf8Path::new(&path), source);
+            let source = repo_store::storage::Obstacle::explain(Utf8Path::new(&path), source);
             Self::Io { verb, path, source }
         }
     }

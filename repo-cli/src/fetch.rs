@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use apt_fetch::{Address, AnswerKind, Client, ClientOptions, Conditions, Limits, Problem, Scheme, Url};
-use repo_store::{FetchError, RepairSource};
+use repo_store::maintenance::fsck::{FetchError, RepairSource};
 use ureq::http::StatusCode;
 use ureq::{Agent, Error};
 

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use apt_sign::{Certificate, KeyProblem, Keyring};
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{Inspection, KeyDirectory, KeyWarning};
-use repo_store::{FsckReport, KeysFound, Problem, ProblemKind, SignedSuite};
+use repo_config::keys::{Inspection, KeyDirectory, KeyWarning};
+use repo_store::maintenance::fsck::{FsckReport, KeysFound, Problem, ProblemKind, SignedSuite};
 
 use crate::error::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, chain};
 use crate::output::Output;

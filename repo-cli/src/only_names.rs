@@ -1,7 +1,8 @@
 //! A limit to packages of some names: what a token with a pattern in its scope may change.
 
 use deb_parse::PackageName;
-use repo_store::{Selector, WildPattern};
+use repo_store::Selector;
+use repo_store::settings::WildPattern;
 
 use crate::error::Failure;
 

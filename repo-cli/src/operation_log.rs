@@ -6,7 +6,8 @@ use std::time::Instant;
 use camino::Utf8Path;
 use jiff::Timestamp;
 use repo_config::{Config, LogTarget};
-use repo_store::{LogEntry, Store};
+use repo_store::Store;
+use repo_store::history::LogEntry;
 
 use crate::error::{Failure, Outcome, Report};
 use crate::journal;

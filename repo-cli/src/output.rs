@@ -17,7 +17,7 @@ use crate::json_value::JsonDocument;
 pub(crate) use color::{ColorChoice, Style};
 pub(crate) use escape::escape_for_terminal;
 use json::Document;
-pub(crate) use repo_store::{duration_in_words as duration, size_in_words as bytes};
+pub(crate) use repo_store::model::{duration_in_words as duration, size_in_words as bytes};
 use serde::Serialize;
 pub(crate) use suites::{suite_list, suites_in_order};
 use table::Surface;

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
-use repo_store::{Difference, Record, RecordKey};
+use repo_store::model::Difference;
+use repo_store::model::record::{Record, RecordKey};
 use serde::{Serialize, Serializer};
 
 use crate::output::count;
@@ -131,7 +132,7 @@ impl ChangeCount {
 #[cfg(test)]
 mod tests {
     use deb_parse::{Architecture, PackageName, Version};
-    use repo_store::Build;
+    use repo_store::model::record::Build;
 
     use super::*;
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use repo_store::{Record, RepositoryName, Revision, Selector};
+use repo_store::model::record::Record;
+use repo_store::{RepositoryName, Revision, Selector};
 
 use crate::error::Failure;
 use crate::nearest;

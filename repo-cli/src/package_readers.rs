@@ -14,7 +14,8 @@ use deb_parse::checksum::HashKinds;
 use deb_parse::deb::tarball::Tarball;
 use deb_parse::deb::{Options, Package};
 use deb_sandbox::{Confinement, Fault, Program, ReadError, Readers};
-use repo_store::{PackageError, PackageReader, Store};
+use repo_store::Store;
+use repo_store::package_reader::{PackageError, PackageReader};
 
 use crate::error::chain;
 use crate::output::Output;

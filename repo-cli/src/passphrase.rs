@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{Passphrase, PassphrasePlace, PassphraseSource};
+use repo_config::keys::{Passphrase, PassphrasePlace, PassphraseSource};
 use rustix::termios::{self, LocalModes, OptionalActions};
 
 /// More than any passphrase needs.

@@ -1,6 +1,8 @@
 //! Carrying out what was planned, in a store that others change meanwhile.
 
-use repo_store::{ChangeError, CommitId, Error, HistoryError, RepositoryName, Store};
+use repo_store::error::{ChangeError, HistoryError};
+use repo_store::model::CommitId;
+use repo_store::{Error, RepositoryName, Store};
 
 use crate::args::ChangeArguments;
 use crate::error::Failure;

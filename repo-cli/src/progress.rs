@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use repo_store::progress::{Amount, Observer, Phase};
-use repo_store::{LogEntry, Progress};
+use repo_store::history::LogEntry;
+use repo_store::progress::{Amount, Observer, Phase, Progress};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::Talk;

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_config::{BackupTime, Recurrence, Schedule, Watch};
+use repo_config::Watch;
+use repo_config::schedule::{BackupTime, Recurrence, Schedule};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::Failure;

@@ -12,12 +12,17 @@ use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, Limits, PackageName};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
-use repo_store::{
-    ActorSigner, CommitId, Context, Error, Exported, Format, HistoryError, IndexKind, LastPublication,
-    Progress, PublicationPlan, PublishError, PublishOptions, PublishReport, RepositoryName,
-    RepositorySettings, Revision, Store, TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
-};
+use repo_config::Config;
+use repo_config::keys::{ExternalKey, KeyDirectory, KeyError, KeyWarning};
+use repo_store::error::{HistoryError, PublishError};
+use repo_store::history::ActorSigner;
+use repo_store::maintenance::upkeep::{UpkeepKind, UpkeepRun};
+use repo_store::model::{CommitId, TagName};
+use repo_store::progress::Progress;
+use repo_store::publish::{Exported, LastPublication, PublicationPlan, PublishReport, UnsignedRelease};
+use repo_store::settings::IndexKind;
+use repo_store::storage::Format;
+use repo_store::{Context, Error, PublishOptions, RepositoryName, RepositorySettings, Revision, Store};
 
 use crate::access;
 use crate::actor_key;
@@ -563,7 +568,7 @@ impl Session {
             self.store.publish_with(repository, signer, publishing.options, &context)
         };
         let report = report.map_err(|error| keys.failure(error))?;
-        for repo_store::Unlisted { package, index, reason, .. } in &report.unlisted {
+        for repo_store::publish::Unlisted { package, index, reason, .. } in &report.unlisted {
             let what = match index {
                 IndexKind::Contents => "its files could not be listed".to_owned(),
                 index => format!("left out of {index}"),

@@ -11,8 +11,10 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_config::{Config, KeyDirectory};
-use repo_store::{AddOptions, Context, PublishOptions, Refused, Store};
+use repo_config::Config;
+use repo_config::keys::KeyDirectory;
+use repo_store::operations::import::Refused;
+use repo_store::{AddOptions, Context, PublishOptions, Store};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -52,7 +54,8 @@ fn take_in(
 fn what_is_good_is_published_and_what_is_not_is_named() {
     use apt_sign::UserId;
     use deb_parse::{Architecture, PackageName, SuiteName, Version, deb};
-    use repo_config::{FromText as _, Line, NewKey, Template};
+    use repo_config::keys::NewKey;
+    use repo_config::{FromText as _, Line, Template};
     use repo_store::RepositoryName;
 
     let directory = tempfile::tempdir().expect("a directory");

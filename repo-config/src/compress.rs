@@ -1,6 +1,7 @@
 //! How indices are compressed.
 
-use repo_store::{IndexKind, RepositorySettings};
+use repo_store::RepositorySettings;
+use repo_store::settings::IndexKind;
 
 use crate::config::{Config, without_repeats};
 use crate::value::plain;

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
-use repo_store::{
-    ArchitectureAll, Markers, RepositoryName, RepositorySettings, SettingsError, SuiteSettings,
-    UnknownRelease,
-};
+use repo_store::error::SettingsError;
+use repo_store::settings::{ArchitectureAll, Markers, UnknownRelease};
+use repo_store::{RepositoryName, RepositorySettings, SuiteSettings};
 
 use crate::error::{ConfigError, Contradiction, GateFault, HookFault, Place};
 use crate::file::{self, All, File, OnUnknownRelease, RepositoryTable, SuiteTable};

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, Keyring, StoredKey};
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{NamedFile, NamedFileKind};
+use repo_store::maintenance::backup::{NamedFile, NamedFileKind};
 
 use crate::armor_checksum;
 use crate::config::Config;

@@ -2,7 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
-use repo_store::{RepositoryName, SuiteSettings, WildPattern};
+use repo_store::settings::WildPattern;
+use repo_store::{RepositoryName, SuiteSettings};
 
 use crate::config::{Config, without_repeats};
 use crate::error::{ConfigError, Contradiction, InvalidValue};

@@ -1,4 +1,6 @@
 //! Changing the configuration by program: the files keep their comments and their order, and nothing is written that could not be read.
+//!
+//! An [`Edit`] collects what is to change, shows it as [`FileChange`]s, and writes it.
 
 mod unset;
 
@@ -15,12 +17,13 @@ use toml_edit::{Array, DocumentMut, Item, Key, Table, TableLike, Value};
 
 use crate::config::Config;
 use crate::description::{self, Kind};
-use crate::edit_error::{EditError, Editable};
 use crate::error::ConfigError;
 use crate::place::find;
 use crate::regular_file;
 use crate::reserved::is_reserved;
 use crate::texts::{self, Source};
+
+pub use crate::edit_error::{EditError, Editable};
 
 /// A changed configuration that is not written yet.
 ///
@@ -31,7 +34,7 @@ use crate::texts::{self, Source};
 ///     root.join("repo.toml"),
 ///     "suites = [\"bookworm\"] # all of them\narchitectures = [\"amd64\"]\n[repositories.prod]\n",
 /// )?;
-/// let mut edit = repo_config::Edit::new(root)?;
+/// let mut edit = repo_config::edit::Edit::new(root)?;
 /// edit.set("repositories.prod.valid_for", "14d")?;
 /// edit.add_suite(&deb_parse::SuiteName::parse("trixie")?)?;
 /// edit.save()?;

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration.
+//! What can be wrong with a configuration: a [`ConfigError`], with the [`Place`] and an [`Excerpt`] of the text.
 
 use std::fmt;
 use std::io;
@@ -6,9 +6,11 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
 use jiff::SignedDuration;
-use repo_store::{RepositoryName, SettingsError, duration_in_words};
+use repo_store::RepositoryName;
+use repo_store::error::SettingsError;
+use repo_store::model::duration_in_words;
 
-use crate::place::Excerpt;
+pub use crate::place::Excerpt;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +159,7 @@ impl ConfigError {
     pub(crate) fn io(verb: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| {
-            let source = repo_store::Obstacle::explain(&path, source);
+            let source = repo_store::storage::Obstacle::explain(&path, source);
             Self::Io { verb, path, source }
         }
     }
@@ -530,7 +532,7 @@ pub enum HookFault {
     #[error("another hook is named {name}: set `name`")]
     SameName {
         /// The name.
-        name: repo_store::HookName,
+        name: repo_store::model::HookName,
     },
     /// A receiver that no name can be made from.
     #[error("no name can be made for it: set `name`")]

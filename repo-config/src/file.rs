@@ -9,7 +9,8 @@ use apt_sign::Fingerprint;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
-use repo_store::{HookName, RepositoryName};
+use repo_store::RepositoryName;
+use repo_store::model::HookName;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use jiff::civil::{Time, Weekday};
-use repo_store::{RepositoryName, WeeklyFreeze};
+use repo_store::RepositoryName;
+use repo_store::settings::WeeklyFreeze;
 
 use crate::config::Config;
 use crate::error::{ConfigError, Contradiction, InvalidValue};

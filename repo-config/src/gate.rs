@@ -1,6 +1,8 @@
 //! What must be so before a version comes into a repository.
 
-use repo_store::{Gate, GatePattern, KeepHistory, RepositoryName};
+use repo_store::RepositoryName;
+use repo_store::history::KeepHistory;
+use repo_store::settings::gate::{Gate, GatePattern};
 
 use crate::config::Config;
 use crate::error::{ConfigError, Contradiction, GateFault};

@@ -1,11 +1,12 @@
-//! Hooks: whom the store tells what happens.
+//! Hooks: whom the store tells what happens. [`Config`] has one [`Hook`] for each `[[hook]]`.
 
 use std::fmt;
 
 use camino::Utf8PathBuf;
 use http::Uri;
 use jiff::SignedDuration;
-use repo_store::{HookName, RepositoryName};
+use repo_store::RepositoryName;
+use repo_store::model::HookName;
 
 use crate::config::Config;
 use crate::error::{ConfigError, Contradiction, HookFault, InvalidValue};

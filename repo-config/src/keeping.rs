@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 
 use jiff::SignedDuration;
-use repo_store::{KeepHistory, RepositoryName, RetentionRule};
+use repo_store::RepositoryName;
+use repo_store::history::KeepHistory;
+use repo_store::operations::retention::RetentionRule;
 
 use crate::config::{Config, without_repeats};
 use crate::error::{ConfigError, Contradiction};

@@ -126,7 +126,7 @@ impl KeyError {
     pub(crate) fn io(verb: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| {
-            let source = repo_store::Obstacle::explain(&path, source);
+            let source = repo_store::storage::Obstacle::explain(&path, source);
             Self::Io { verb, path, source }
         }
     }

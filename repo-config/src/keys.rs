@@ -1,4 +1,7 @@
 //! The secret keys of a store: `keys/<fingerprint>.asc`, readable by their owner only.
+//!
+//! A [`KeyDirectory`] makes keys, as a [`NewKey`] says, and gives the signer that publishing needs. A [`PassphraseSource`] says where the passphrase of
+//! protected keys comes from; an [`ExternalKey`] is kept elsewhere.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -11,11 +14,13 @@ use apt_sign::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_store::{EntryKind, Obstacle, ObstacleKind};
+use repo_store::storage::permissions::EntryKind;
+use repo_store::storage::{Obstacle, ObstacleKind};
 
-use crate::external_key::{ExternalKey, ExternalSigner};
-use crate::key_error::{KeyError, KeyWarning};
-use crate::passphrase::PassphraseSource;
+pub use crate::external_key::{ExternalKey, ExternalSigner};
+pub use crate::key_error::{KeyError, KeyWarning};
+pub use crate::key_life::NewKey;
+pub use crate::passphrase::{Passphrase, PassphrasePlace, PassphraseSource};
 
 /// A key with its secret part in the directory.
 #[derive(Debug)]

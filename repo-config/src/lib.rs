@@ -13,7 +13,8 @@
 //! use apt_sign::UserId;
 //! use deb_parse::{Architecture, PackageName, SuiteName, Version, deb};
 //! use jiff::Timestamp;
-//! use repo_config::{Config, FromText as _, KeyDirectory, Line, NewKey, Template};
+//! use repo_config::{Config, FromText as _, Line, Template};
+//! use repo_config::keys::{KeyDirectory, NewKey};
 //! use repo_store::{AddOptions, Context, PublishOptions, RepositoryName, Store};
 //!
 //! # let directory = tempfile::tempdir()?;
@@ -57,9 +58,9 @@ mod description;
 #[cfg(test)]
 mod documentation;
 mod drop_folders;
-mod edit;
+pub mod edit;
 mod edit_error;
-mod error;
+pub mod error;
 mod external_key;
 mod file;
 mod freeze;
@@ -69,11 +70,11 @@ mod fuzz_replay;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
-mod hook;
+pub mod hook;
 mod keeping;
 mod key_error;
 mod key_life;
-mod keys;
+pub mod keys;
 mod limits;
 mod log_target;
 mod monitoring;
@@ -87,7 +88,7 @@ mod regular_file;
 mod reserved;
 mod restrictions;
 mod routing;
-mod schedule;
+pub mod schedule;
 mod schema;
 mod shown;
 mod template;
@@ -96,36 +97,18 @@ mod uploaders;
 mod url;
 mod value;
 mod watch;
-mod ways_in;
+pub mod ways_in;
 
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use drop_folders::DropFolder;
-pub use edit::{Edit, FileChange};
-pub use edit_error::{EditError, Editable};
-pub use error::{
-    ConfigError, Contradiction, GateFault, HookFault, InvalidValue, Loosening, OwnershipFault, Place,
-    UnknownWord,
-};
-pub use external_key::{ExternalKey, ExternalSigner};
 pub use file::OnUnknownRelease;
-pub use hook::{
-    Hook, HookEvent, HookEvents, HookFormat, HookOperation, HookStage, HookTarget, HookUrl, MailAddress,
-};
-pub use key_error::{KeyError, KeyWarning};
-pub use key_life::NewKey;
-pub use keys::{Inspection, KeyDirectory};
 pub use log_target::LogTarget;
 pub use monitoring::AccessLog;
 pub use nearest::nearest;
-pub use network::Network;
-pub use passphrase::{Passphrase, PassphrasePlace, PassphraseSource};
-pub use place::Excerpt;
 pub use reserved::RESERVED;
-pub use schedule::{BackupTime, Recurrence, Schedule};
 pub use schema::schema;
 pub use shown::ShownSetting;
 pub use template::Template;
 pub use url::Url;
 pub use value::{FromText, Line, Listen};
 pub use watch::Watch;
-pub use ways_in::{Login, WayIn};

@@ -1,7 +1,7 @@
 //! The files that the configuration names, and whether a backup holds each.
 
 use camino::Utf8Path;
-use repo_store::{NamedFile, NamedFileKind};
+use repo_store::maintenance::backup::{NamedFile, NamedFileKind};
 
 use crate::config::Config;
 use crate::error::ConfigError;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{RouteFault, SettingsError};
+use repo_store::error::{RouteFault, SettingsError};
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use repo_store::{PackageClass, RepositoryName, RepositorySettings, RoutingRule, WildPattern};
+use repo_store::settings::{PackageClass, RoutingRule, WildPattern};
+use repo_store::{RepositoryName, RepositorySettings};
 
 use crate::config::Config;
 use crate::error::{ConfigError, Contradiction};

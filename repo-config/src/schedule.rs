@@ -1,4 +1,4 @@
-//! What a running `serve` does by itself, and when.
+//! What a running `serve` does by itself, and when: [`Config`] has the [`Schedule`].
 
 use std::fmt;
 
@@ -14,7 +14,8 @@ use crate::value::{FromText, Text};
 /// Moments that come again and again: `hourly`, `daily 03:00` or `weekly Sun 05:00`, in UTC.
 ///
 /// ```
-/// use repo_config::{FromText as _, Recurrence};
+/// use repo_config::FromText as _;
+/// use repo_config::schedule::Recurrence;
 ///
 /// let nightly = Recurrence::from_text("daily 03:00")?;
 /// let next = nightly.next_after("2026-11-26T20:16:00Z".parse()?);

@@ -90,7 +90,7 @@ impl Template {
     pub fn save_new(&self, root: &Utf8Path) -> Result<Utf8PathBuf, ConfigError> {
         let path = path_in(root);
         write_durably(&path, &self.to_toml()).map_err(ConfigError::io("write", &path))?;
-        let mode = Permissions::from_mode(repo_store::mode::MUTABLE);
+        let mode = Permissions::from_mode(repo_store::storage::permissions::mode::MUTABLE);
         std::fs::set_permissions(&path, mode).map_err(ConfigError::io("set the mode of", &path))?;
         Ok(path)
     }

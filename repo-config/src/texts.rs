@@ -263,7 +263,7 @@ fn unknown_word(message: &str) -> Option<UnknownWord> {
 fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, ConfigError> {
     let entries = match directory.read_dir_utf8() {
         Ok(entries) => entries,
-        Err(error) => match repo_store::Obstacle::explain_directory(directory, error) {
+        Err(error) => match repo_store::storage::Obstacle::explain_directory(directory, error) {
             error if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             error => return Err(ConfigError::io("list", directory)(error)),
         },

@@ -2,7 +2,8 @@
 
 use apt_sign::Keyring;
 use camino::Utf8Path;
-use repo_store::{RepositoryName, Uploaders};
+use repo_store::RepositoryName;
+use repo_store::settings::Uploaders;
 
 use crate::config::Config;
 use crate::error::ConfigError;

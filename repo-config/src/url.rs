@@ -3,7 +3,8 @@
 use std::fmt;
 
 use http::Uri;
-use repo_store::{RepositoryName, TagName};
+use repo_store::RepositoryName;
+use repo_store::model::TagName;
 
 use crate::error::InvalidValue;
 use crate::value::{FromText, Listen};

@@ -1,12 +1,13 @@
-//! Who may read a repository: the ways in. A client needs one of them.
+//! Who may read a repository: each [`WayIn`] is one, and a client needs one of them.
 
 use camino::Utf8PathBuf;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use crate::error::InvalidValue;
 use crate::file::RepositoryTable;
-use crate::network::Network;
 use crate::value::{FromText, Text, plain};
+
+pub use crate::network::Network;
 
 /// What must hold of a client, as `access` names it.
 #[derive(Clone, Debug, PartialEq, Eq)]

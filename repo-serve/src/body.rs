@@ -20,9 +20,9 @@ use hyper::body::{Bytes, Frame, SizeHint};
 use rustix::io::ReadWriteFlags;
 use tokio::task::JoinHandle;
 
-use super::LogEntry;
 use super::buffer::{Buffer, Buffers};
 use super::connection::Pulse;
+use super::log::LogEntry;
 use super::respond::Shared;
 
 /// The body of one answer. Dropping it ends the request: it is logged then.

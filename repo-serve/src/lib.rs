@@ -11,14 +11,15 @@
 //!
 //! Requests below `/api/v1` that come in where the interface for programs is served go to [`api`] instead.
 //!
-//! Pages for people, at `/` and below `/-/`, come from a [`PageRenderer`] where there is one.
+//! Pages for people, at `/` and below `/-/`, come from a [`renderer::PageRenderer`] where there is one.
 //!
 //! What it does not do: compression, directory listings. Sites with more than plain needs put a proxy in front.
 //!
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use repo_serve::{Access, Server, Site};
+//! use repo_serve::Server;
+//! use repo_serve::site::{Access, Site};
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let root = camino::Utf8PathBuf::try_from(directory.path().to_owned())?;
@@ -61,7 +62,7 @@ mod connection_count;
 #[doc(hidden)]
 pub mod fuzzing;
 mod kind;
-mod log;
+pub mod log;
 mod logged_request;
 mod logins;
 mod metrics;
@@ -71,13 +72,13 @@ mod pages;
 mod password;
 mod path;
 mod random;
-mod renderer;
+pub mod renderer;
 mod respond;
 mod server;
-mod site;
+pub mod site;
 #[cfg(test)]
 mod tests;
-mod tls;
+pub mod tls;
 mod token_file;
 mod tree;
 mod user_file;
@@ -85,15 +86,9 @@ mod users;
 
 pub use address::Address;
 pub use kind::cache_control;
-pub use log::{LogEntry, LoggedFile};
-pub use logged_request::{LONGEST_LOG_LINE, LoggedRequest};
 pub use network::{IpNetwork, IpNetworkError};
 pub use other_servers::hashes_for_other_servers;
 pub use pages::Page;
-pub use renderer::{Document, PageRenderer, PageRequest, Reads};
 pub use server::{Entrance, Event, Limits, ReloadHandle, Server, Serves, ShutdownHandle};
-pub use site::{Access, Login, OpenSite, Site, Way};
-pub use tls::validity::{CertificateAge, Validity};
-pub use tls::{Certificate, CertificateError};
 pub use token_file::{ReadTokens, TokenFile, TokenHolders};
 pub use user_file::UserFile;

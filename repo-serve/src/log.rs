@@ -1,10 +1,14 @@
-//! The access log: one entry per answer, handed to a callback. Nothing is printed here.
+//! The access log: one [`LogEntry`] per answer, handed to a callback. Nothing is printed here.
+//!
+//! A [`LoggedRequest`] is read from the log of another server.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+
+pub use crate::logged_request::{LONGEST_LOG_LINE, LoggedRequest};
 
 /// One answered request. Texts that clients chose are escaped and cut, so that they fit a line and a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]

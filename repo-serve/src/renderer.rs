@@ -1,4 +1,4 @@
-//! Pages that something else renders: this crate decides who may read them, and sends them.
+//! Pages that something else renders: a [`PageRenderer`] makes them, this crate decides who may read them, and sends them.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -16,18 +16,19 @@ use super::api::{Api, ApiSettings, Verbs};
 use super::client::ClientKey;
 use super::connection::{self, Pulse, Timeouts};
 use super::connection_count::ConnectionCount;
+use super::log::LogEntry;
 use super::logins::Logins;
 use super::metrics::{Metrics, Observed};
 use super::respond::Shared;
+use super::site::{OpenSite, Site};
 use super::tls::Certificate;
-use super::{LogEntry, OpenSite, Site};
 
 /// Where clients come in, and how.
 #[derive(Debug, Default)]
 pub struct Entrance {
     /// The certificate with which they speak TLS; `None`: they speak plain HTTP.
     pub tls: Option<Certificate>,
-    /// The port over TLS to which requests are led that come in here, but those that may be [read without](super::Access::without_tls).
+    /// The port over TLS to which requests are led that come in here, but those that may be [read without](super::site::Access::without_tls).
     pub redirect_to: Option<u16>,
     /// What is served here.
     pub serves: Serves,

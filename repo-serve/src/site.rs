@@ -1,4 +1,4 @@
-//! What is served, and to whom.
+//! What is served, and to whom: a [`Site`] of repositories, each with its [`Access`].
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,8 +11,9 @@ use camino::Utf8PathBuf;
 use super::address::{self, Address};
 use super::client::TrustedProxies;
 use super::path::RequestPath;
+use super::renderer::PageRenderer;
 use super::tree::Tree;
-use super::{IpNetwork, Page, PageRenderer, TokenFile, UserFile};
+use super::{IpNetwork, Page, TokenFile, UserFile};
 
 /// A directory of published repositories.
 #[derive(Debug)]

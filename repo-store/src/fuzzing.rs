@@ -179,7 +179,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
 /// Packs an object as [`unpack`] reads it.
 ///
 /// # Errors
-/// [`StorageError`](crate::StorageError), when the compressor fails.
+/// [`StorageError`](crate::storage::StorageError), when the compressor fails.
 pub fn pack(text: &[u8]) -> Result<Vec<u8>, crate::storage::StorageError> {
     sealed::compress(text)
 }

@@ -21,7 +21,7 @@ pub trait Observer: Send + Sync {
     /// Ends the phase, completed or not.
     fn end(&self);
 
-    /// Is told of a line that the operation log got, when what it announces is done. [`LogEntry::parse`](crate::LogEntry::parse) reads it.
+    /// Is told of a line that the operation log got, when what it announces is done. [`LogEntry::parse`](crate::history::LogEntry::parse) reads it.
     fn logged(&self, line: &str) {
         let _ = line;
     }

@@ -1,3 +1,7 @@
+//! A change of a repository that is made of single steps, and committed as a whole or not at all.
+//!
+//! [`Store::transact`](crate::Store::transact) hands a [`Transaction`] to a closure; what the closure puts in and takes out becomes one commit.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -101,7 +105,7 @@ impl Store {
     ///
     /// # Errors
     /// Whatever `change` returns, and [`ChangeError::Contended`] when others were faster a hundred times. The repository is as it
-    /// was in every such case. A [`StorageError`](crate::StorageError) leaves it as it was or changed: when the storage fails
+    /// was in every such case. A [`StorageError`](crate::storage::StorageError) leaves it as it was or changed: when the storage fails
     /// while it is asked what became of the change, only reading the repository again tells.
     pub fn transact<T>(
         &self,

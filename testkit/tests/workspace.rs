@@ -226,6 +226,44 @@ fn families_of_errors_are_small() {
     assert!(large.is_empty(), "{large:?}");
 }
 
+/// The most names at the root of each library besides its modules. The rest stands in the module that is about it, so that somebody who opens
+/// the documentation sees what every program meets. The numbers only ever go down.
+const NAMES_AT_ROOT: [(&str, usize); 10] = [
+    ("deb-parse", 13),
+    ("deb-sandbox", 9),
+    ("apt-index", 7),
+    ("apt-sign", 29),
+    ("apt-solve", 15),
+    ("repo-store", 15),
+    ("repo-config", 17),
+    ("repo-serve", 17),
+    ("repo-hooks", 13),
+    ("repo-pages", 24),
+];
+
+#[test]
+fn the_root_of_a_library_is_small() {
+    let mut wrong = Vec::new();
+    for (name, most) in NAMES_AT_ROOT {
+        let code = code(&fs::read_to_string(root().join(name).join("src/lib.rs")).unwrap());
+        let uses = code.split("\npub use ").skip(1).map(|part| part.split(';').next().unwrap());
+        // The last name of a path, and each of those in braces.
+        let names: usize = uses
+            .map(|tree| {
+                tree.split(['{', '}', ','])
+                    .filter(|name| !name.trim().is_empty() && !name.ends_with("::"))
+                    .count()
+            })
+            .sum();
+        let own = ["const", "enum", "fn", "static", "struct", "trait", "type"];
+        let own: usize = own.iter().map(|kind| code.matches(&format!("\npub {kind} ")).count()).sum();
+        if names + own != most {
+            wrong.push((name, names + own));
+        }
+    }
+    assert!(wrong.is_empty(), "more names than there may be, or fewer by now: {wrong:?}");
+}
+
 #[test]
 fn every_document_has_a_type() {
     let source = root().join("repo-cli/src");

@@ -5,7 +5,12 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::SystemTime;
 
 use apt_fetch::{Archive, Client, ClientOptions, Limits, Rules, Source, Suite, Trust, Url};
-use apt_index::{Encoding, FileFacts, IndexOptions, PackageKind, Release, Stanza, SuiteIndices};
+use apt_index::Encoding;
+use apt_index::index::IndexOptions;
+use apt_index::pool::PackageKind;
+use apt_index::release::Release;
+use apt_index::stanza::{FileFacts, Stanza};
+use apt_index::suite::SuiteIndices;
 use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer as _};
 use deb_parse::checksum::Sha256;
 use deb_parse::control::BinaryControl;

@@ -6,7 +6,9 @@ use std::io::Read as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Builder, Change, IndexOptions, Part, Rendered, Stanza, update};
+use crate::index::{Builder, IndexOptions, Part, Rendered};
+use crate::stanza::Stanza;
+use crate::update::{Change, update};
 
 struct Files(BTreeMap<Encoding, Vec<u8>>);
 

@@ -10,8 +10,10 @@ use proptest::prelude::*;
 use deb_parse::deb822;
 
 use super::*;
+use crate::Encoding;
+use crate::index::{Builder, Part};
+use crate::stanza::Stanza;
 use crate::whole::Whole;
-use crate::{Builder, Encoding, Part, Stanza};
 
 /// The files of one published index, and how many bytes were read back from them.
 struct Published {
@@ -42,7 +44,7 @@ fn publish(rendered: &Rendered, previous: Option<&Published>) -> Published {
                 }
             }
         }
-        let mut hash = crate::ResumableSha256::default();
+        let mut hash = crate::digest::ResumableSha256::default();
         hash.update(&bytes);
         assert_eq!((bytes.len() as u64, hash.finish()), (file.size(), file.sha256()), "{}", file.encoding());
         files.insert(file.encoding(), bytes);
@@ -67,7 +69,7 @@ fn text(published: &Published, rendered: &Rendered) -> Vec<u8> {
     });
     let first = texts.next().unwrap();
     assert!(texts.all(|other| other == first));
-    let mut hash = crate::ResumableSha256::default();
+    let mut hash = crate::digest::ResumableSha256::default();
     hash.update(&first);
     assert_eq!(rendered.plain(), (first.len() as u64, hash.finish()));
     first
@@ -208,7 +210,8 @@ fn adding_one_reads_back_no_more_from_a_large_index_than_from_a_small_one() {
 fn adding_one_hashes_no_more_of_a_large_index_than_of_a_small_one() {
     let hashed = |size: u16| {
         let rendered = build(&(0..size).collect::<Vec<_>>());
-        let all = rendered.plain().0 + rendered.files().iter().map(crate::RenderedFile::size).sum::<u64>();
+        let all =
+            rendered.plain().0 + rendered.files().iter().map(crate::index::RenderedFile::size).sum::<u64>();
         assert_eq!(rendered.hashed(), all);
         let published = add_each(publish(&rendered, None), 10_000..10_003);
         let bytes = stanza(20_000);

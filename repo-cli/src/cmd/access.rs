@@ -3,9 +3,12 @@
 use clap::Subcommand;
 use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{FromText as _, InvalidValue, Url};
+use repo_config::error::InvalidValue;
+use repo_config::{FromText as _, Url};
 use repo_serve::hashes_for_other_servers;
-use repo_store::{HolderName, NewToken, RepositoryName, RepositorySettings, TokenEntry, TokenScope};
+use repo_store::access::{NewToken, TokenEntry, TokenScope};
+use repo_store::model::HolderName;
+use repo_store::{RepositoryName, RepositorySettings};
 use serde::Serialize;
 
 use super::client_config::{Setup, address, paste};
@@ -371,7 +374,7 @@ fn purpose(scopes: &[TokenScope]) -> String {
 
 fn taken_name(repository: &RepositoryName, holder: &HolderName) -> Failure {
     let (repository, holder) = (repository.clone(), holder.clone());
-    repo_store::Error::Access(repo_store::AccessError::HolderTaken { repository, holder }).into()
+    repo_store::Error::Access(repo_store::error::AccessError::HolderTaken { repository, holder }).into()
 }
 
 fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {

@@ -3,10 +3,15 @@ pub(crate) mod directories;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, PackageName, SuiteName, Version};
 use jiff::Timestamp;
-use repo_store::{
-    AddError, AddOptions, AddReport, Added, Build, CommitId, Error, Inserted, Operation, RecordKey, Refused,
-    RepositoryName, RepositorySettings, Route, RuleError, SkippedFile,
-};
+use repo_store::error::RuleError;
+use repo_store::history::Operation;
+use repo_store::model::CommitId;
+use repo_store::model::record::{Build, RecordKey};
+use repo_store::operations::import::{AddError, AddReport, Added, Refused};
+use repo_store::operations::incoming::SkippedFile;
+use repo_store::settings::Route;
+use repo_store::transaction::Inserted;
+use repo_store::{AddOptions, Error, RepositoryName, RepositorySettings};
 use serde::Serialize;
 
 use super::client_config::quoted;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use deb_parse::{PackageName, SuiteName, Version};
 use jiff::Timestamp;
-use repo_store::{
-    Approval, Approver, ApproverId, BlobId, Build, PackageSummary, RepositorySettings, Revision, Selector,
-    SelectorError,
-};
+use repo_store::history::{PackageSummary, SelectorError};
+use repo_store::model::BlobId;
+use repo_store::model::record::Build;
+use repo_store::operations::approvals::{Approval, Approver, ApproverId};
+use repo_store::{RepositorySettings, Revision, Selector};
 use serde::Serialize;
 
 use super::promote::check_matched;

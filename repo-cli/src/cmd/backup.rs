@@ -1,8 +1,10 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{Config, KeyDirectory};
-use repo_store::{
-    BackupReport, NamedFile, NamedFileKind, Obstacle, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun,
-};
+use repo_config::Config;
+use repo_config::keys::KeyDirectory;
+use repo_store::Store;
+use repo_store::maintenance::backup::{BackupReport, NamedFile, NamedFileKind, OutsideFile, PlannedCopy};
+use repo_store::maintenance::upkeep::{UpkeepKind, UpkeepRun};
+use repo_store::storage::Obstacle;
 use serde::Serialize;
 
 use crate::args::{Global, LimitArguments, RowLimits as _};

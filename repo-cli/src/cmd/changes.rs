@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{
-    Build, CommitId, Record, RecordKey, RepositoryName, RepositorySettings, Revision, SuiteRecords,
-};
+use repo_store::model::record::{Build, Record, RecordKey};
+use repo_store::model::{CommitId, SuiteRecords};
+use repo_store::{RepositoryName, RepositorySettings, Revision};
 
 use crate::error::Failure;
 use crate::guard::{self, Loss};

@@ -5,12 +5,13 @@ use std::fs::File;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use apt_solve::{Builder, Checker, Limits, SourceId, Universe, Verdict, View};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::deb::Compression;
 use deb_parse::{Architecture, SuiteName, deb822};
-use repo_store::{Build, Record, Revision};
+use repo_store::Revision;
+use repo_store::model::record::{Build, Record};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};

@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use deb_parse::checksum::Sha256;
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_config::Url;
-use repo_store::{RepositorySettings, TagName};
+use repo_store::RepositorySettings;
+use repo_store::model::TagName;
 
 use crate::json_value::JsonDocument;
 pub(crate) use script::quoted;

@@ -8,9 +8,13 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
-use repo_config::{Config, DropFolder, Edit, Hook, HookTarget, PassphrasePlace, ShownSetting};
+use repo_config::edit::Edit;
+use repo_config::hook::{Hook, HookTarget};
+use repo_config::keys::PassphrasePlace;
+use repo_config::{Config, DropFolder, ShownSetting};
 use repo_hooks::DeliveryError;
-use repo_serve::{Certificate, UserFile};
+use repo_serve::UserFile;
+use repo_serve::tls::Certificate;
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
 use serde::Serialize;

@@ -2,7 +2,8 @@
 
 use camino::Utf8Path;
 use deb_parse::SuiteName;
-use repo_config::{Config, Edit, FileChange};
+use repo_config::Config;
+use repo_config::edit::{Edit, FileChange};
 use repo_store::{RepositoryName, Store};
 use serde::Serialize;
 

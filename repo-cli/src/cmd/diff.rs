@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use deb_parse::{PackageName, SuiteName, Version};
 use details::Report;
 use json::DetailedDiffJson;
-use repo_store::{Build, Difference, Record, Revision, Snapshot};
+use repo_store::Revision;
+use repo_store::model::record::{Build, Record};
+use repo_store::model::{Difference, Snapshot};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};

@@ -1,7 +1,8 @@
 //! Nothing changes in a repository for a while: `freeze` and `thaw`.
 
 use jiff::Timestamp;
-use repo_store::{Freeze, RepositoryName, RepositorySettings};
+use repo_store::model::Freeze;
+use repo_store::{RepositoryName, RepositorySettings};
 use serde::Serialize;
 
 use crate::clock;

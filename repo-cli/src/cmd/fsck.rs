@@ -7,11 +7,15 @@ use self::problems::{
     CheckedStoreJson, ProblemJson, RepairPlanJson, RepairStepJson, UnhelpfulJson, WithdrawnJson,
 };
 use camino::Utf8PathBuf;
-use repo_config::KeyDirectory;
-use repo_store::{
-    CopySource, FailedSource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairPlan,
-    RepairReport, RepairStep, RepositoryName, SignedSuite, TagName, UpkeepKind, UpkeepRun, Withdrawn,
+use repo_config::keys::KeyDirectory;
+use repo_store::RepositoryName;
+use repo_store::maintenance::fsck::{
+    CopySource, FailedSource, FsckOptions, FsckReport, Problem, ProblemKind, RepairPlan, RepairReport,
+    RepairStep, SignedSuite, Withdrawn,
 };
+use repo_store::maintenance::upkeep::{UpkeepKind, UpkeepRun};
+use repo_store::model::TagName;
+use repo_store::storage::Obstacle;
 
 use crate::access;
 use crate::args::{RowArguments, RowLimits as _};

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use deb_parse::{PackageName, Version};
-use repo_store::{Build, GateViolation, PromotionPlan, Record, RuleError};
+use repo_store::error::RuleError;
+use repo_store::model::record::{Build, Record};
+use repo_store::operations::promotion::PromotionPlan;
+use repo_store::settings::gate::GateViolation;
 use serde::Serialize;
 
 use crate::error::Failure;

@@ -2,8 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use jiff::SignedDuration;
-use repo_config::InvalidValue;
-use repo_store::{Garbage, GcOptions, GcPlan, GcReport, RepositoryName, UpkeepKind, UpkeepRun};
+use repo_config::error::InvalidValue;
+use repo_store::RepositoryName;
+use repo_store::maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport};
+use repo_store::maintenance::upkeep::{UpkeepKind, UpkeepRun};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _, argument};

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{Approved, ApproverId, Build, CommitId, Operation, Record, Revision, Selector};
+use repo_store::history::Operation;
+use repo_store::model::CommitId;
+use repo_store::model::record::{Build, Record};
+use repo_store::operations::approvals::{Approved, ApproverId};
+use repo_store::{Revision, Selector};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};

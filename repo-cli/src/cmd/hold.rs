@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
 use jiff::Timestamp;
-use repo_store::{
-    Build, CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName,
-    RepositorySettings, Revision, Selector, Transaction,
-};
+use repo_store::history::{Operation, PackageSummary};
+use repo_store::model::record::{Build, RecordKey};
+use repo_store::model::{CommitId, Hold, HoldCause, HoldKey};
+use repo_store::transaction::Transaction;
+use repo_store::{RepositoryName, RepositorySettings, Revision, Selector};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};

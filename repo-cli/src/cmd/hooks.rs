@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use clap::Subcommand;
-use repo_config::{Hook, HookTarget};
+use repo_config::hook::{Hook, HookTarget};
 use repo_hooks::Payload;
-use repo_store::{DeliveryState, HookDelivery, HookName};
+use repo_store::maintenance::hook_spool::{DeliveryState, HookDelivery};
+use repo_store::model::HookName;
 use serde::Serialize;
 
 use crate::clock;

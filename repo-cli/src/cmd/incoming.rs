@@ -7,10 +7,10 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{
-    AddOptions, AddReport, Committed, IncomingOptions, IncomingReport, RepositoryName, RepositorySettings,
-    SkippedFile, Store,
-};
+use repo_store::operations::import::AddReport;
+use repo_store::operations::incoming::{IncomingOptions, IncomingReport, SkippedFile};
+use repo_store::transaction::Committed;
+use repo_store::{AddOptions, RepositoryName, RepositorySettings, Store};
 
 use super::add::{self, FrozenRepositoryJson, PlacementArguments};
 use super::freeze::{self, FreezeJson};

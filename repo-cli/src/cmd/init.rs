@@ -4,11 +4,12 @@ use apt_sign::UserId;
 use begun::BegunStore;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
-use repo_config::{
-    Config, EditError, FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, RESERVED,
-    Template, Url,
-};
-use repo_store::{RepositoryName, RepositorySettings, StorageError, Store, SuiteSettings};
+use repo_config::edit::EditError;
+use repo_config::error::InvalidValue;
+use repo_config::keys::{KeyDirectory, NewKey};
+use repo_config::{Config, FromText as _, Line, OnUnknownRelease, RESERVED, Template, Url};
+use repo_store::storage::StorageError;
+use repo_store::{RepositoryName, RepositorySettings, Store, SuiteSettings};
 use serde::Serialize;
 
 use crate::args::{Global, argument};

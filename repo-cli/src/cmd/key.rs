@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use self::serve::KeyringPackageJson;
 use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, SecretKey, UserId};
 use clap::Subcommand;
-use repo_config::NewKey;
+use repo_config::keys::NewKey;
 use serde::Serialize;
 
 use self::certify::CertifyArguments;

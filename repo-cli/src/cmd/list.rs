@@ -3,7 +3,8 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use deb_parse::{Component, PackageName, SuiteName, Version};
-use repo_store::{Build, Record, RecordKey, Revision, Selector};
+use repo_store::model::record::{Build, Record, RecordKey};
+use repo_store::{Revision, Selector};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};

@@ -4,7 +4,10 @@ pub(crate) mod import;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use repo_store::{AccessError, MachineStanding, MachineState, PublicationId, RepositoryName, SuiteStanding};
+use repo_store::RepositoryName;
+use repo_store::error::AccessError;
+use repo_store::model::PublicationId;
+use repo_store::operations::machine_states::{MachineStanding, MachineState, SuiteStanding};
 use serde::Serialize;
 
 use self::import::ImportArguments;

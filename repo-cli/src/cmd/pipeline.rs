@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use deb_parse::SuiteName;
-use repo_store::{
-    Blocker, InPipeline, PipelineOptions, RecordKey, RepositoryName, RepositorySettings, WildPattern,
-};
+use repo_store::model::record::RecordKey;
+use repo_store::operations::pipeline::{Blocker, InPipeline, PipelineOptions};
+use repo_store::settings::WildPattern;
+use repo_store::{RepositoryName, RepositorySettings};
 use serde::Serialize;
 
 use super::hold::held_since;

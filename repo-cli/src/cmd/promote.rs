@@ -2,10 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::SuiteName;
 use repo_config::Config;
-use repo_store::{
-    CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RecordKey, RepositoryName,
-    RepositorySettings, RuleError, Selector, SuiteRecords,
-};
+use repo_store::error::RuleError;
+use repo_store::model::record::{Record, RecordKey};
+use repo_store::model::{CommitId, Hold, HoldCause, SuiteRecords};
+use repo_store::operations::promotion::{PromoteOptions, PromotionPlan};
+use repo_store::{RepositoryName, RepositorySettings, Selector};
 use serde::Serialize;
 
 use super::changes::{self, Change};

@@ -1,9 +1,9 @@
 use deb_parse::{PackageName, Version};
 use jiff::Timestamp;
-use repo_store::{
-    BlobId, Build, CommitId, Difference, PlannedSuite, PublicationId, PublicationPlan, PublishOptions,
-    PublishReport, Record, RecordKey, RepositoryName, RepositorySettings, TagName, Unlisted,
-};
+use repo_store::model::record::{Build, Record, RecordKey};
+use repo_store::model::{BlobId, CommitId, Difference, PublicationId, TagName};
+use repo_store::publish::{PlannedSuite, PublicationPlan, PublishReport, Unlisted};
+use repo_store::{PublishOptions, RepositoryName, RepositorySettings};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;

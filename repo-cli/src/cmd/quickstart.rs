@@ -1,10 +1,13 @@
 use std::fmt::Display;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{AccessLog, ConfigError, DEFAULT_LISTEN, OnUnknownRelease, Url};
+use repo_config::error::ConfigError;
+use repo_config::{AccessLog, DEFAULT_LISTEN, OnUnknownRelease, Url};
 use repo_serve::Server;
+use repo_store::operations::import::{AddError, AddReport};
 use repo_store::storage::Memory;
-use repo_store::{AddError, AddOptions, AddReport, Committed, Store};
+use repo_store::transaction::Committed;
+use repo_store::{AddOptions, Store};
 use serde::Serialize;
 
 use super::add::{self, AddJson};

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use deb_parse::{PackageName, SourceName, SuiteName, Version};
-use repo_store::{
-    Build, CommitId, Error, Hazard, HazardKind, HistoryError, RecordKey, ReissueError, ReissuePlan,
-    ReissueRequest, ReissuedPackage,
-};
+use repo_store::Error;
+use repo_store::error::{HistoryError, ReissueError};
+use repo_store::model::CommitId;
+use repo_store::model::record::{Build, RecordKey};
+use repo_store::operations::reissue::{Hazard, HazardKind, ReissuePlan, ReissueRequest, ReissuedPackage};
 use serde::Serialize;
 
 use super::changes;

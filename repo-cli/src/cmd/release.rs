@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use repo_store::{
-    CommitId, HistoryError, ReleaseMove, ReleasePlan, RepositoryName, RepositorySettings, TagName,
-};
+use repo_store::error::HistoryError;
+use repo_store::model::{CommitId, TagName};
+use repo_store::operations::release::{ReleaseMove, ReleasePlan};
+use repo_store::{RepositoryName, RepositorySettings};
 use serde::Serialize;
 
 use super::changes::{self, Action};

@@ -1,5 +1,8 @@
 use deb_parse::SuiteName;
-use repo_store::{CommitId, RemovalPlan, RepositorySettings, Selector, SuiteRecords, UndoRemovalPlan};
+use repo_store::model::{CommitId, SuiteRecords};
+use repo_store::operations::removal::RemovalPlan;
+use repo_store::operations::undo_removal::UndoRemovalPlan;
+use repo_store::{RepositorySettings, Selector};
 use serde::Serialize;
 
 use super::changes::{self, Action};

@@ -2,7 +2,8 @@
 
 use clap::Subcommand;
 use deb_parse::SuiteName;
-use repo_config::{Config, Edit};
+use repo_config::Config;
+use repo_config::edit::Edit;
 use repo_store::RepositoryName;
 use serde::Serialize;
 

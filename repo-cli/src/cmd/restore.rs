@@ -2,10 +2,11 @@ pub(crate) mod drill;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use deb_parse::Limits;
-use repo_config::{Config, KeyDirectory};
-use repo_store::{
-    FsckOptions, NamedFile, OutsideFile, Problem, RepairReport, RestoreReport, SignedSuite, Store,
-};
+use repo_config::Config;
+use repo_config::keys::KeyDirectory;
+use repo_store::Store;
+use repo_store::maintenance::backup::{NamedFile, OutsideFile, RestoreReport};
+use repo_store::maintenance::fsck::{FsckOptions, Problem, RepairReport, SignedSuite};
 use serde::Serialize;
 
 use super::backup::{CopyJson, OutsideJson, print_copies};

@@ -1,5 +1,8 @@
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{Build, CommitId, Freeze, RepositoryName, RepositorySettings, RetentionPlan};
+use repo_store::model::record::Build;
+use repo_store::model::{CommitId, Freeze};
+use repo_store::operations::retention::RetentionPlan;
+use repo_store::{RepositoryName, RepositorySettings};
 use serde::Serialize;
 
 use super::freeze::FreezeJson;

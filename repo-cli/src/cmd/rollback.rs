@@ -2,10 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::{Architecture, PackageName, SourceName, SuiteName, Version};
-use repo_store::{
-    Build, CommitId, Difference, HazardKind, PublishOptions, Record, ReissuePlan, ReissuedPackage,
-    RepositorySettings, Revision, RollbackPlan, release_of,
-};
+use repo_store::model::record::{Build, Record};
+use repo_store::model::{CommitId, Difference};
+use repo_store::operations::reissue::{HazardKind, ReissuePlan, ReissuedPackage, release_of};
+use repo_store::operations::rollback::RollbackPlan;
+use repo_store::{PublishOptions, RepositorySettings, Revision};
 use serde::Serialize;
 
 use super::diff::DifferenceJson;

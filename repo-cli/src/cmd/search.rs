@@ -7,10 +7,12 @@ use std::sync::Arc;
 use deb_parse::SuiteName;
 use deb_parse::deb::EntryKind;
 use regex_lite::{Regex, RegexBuilder};
-use repo_store::{
-    ManifestFile, Record, RecordInSuites, RecordKey, RepositoryName, RepositorySettings, Revision,
-    WildPattern, is_newest,
-};
+use repo_store::history::RecordInSuites;
+use repo_store::manifest::ManifestFile;
+use repo_store::model::is_newest;
+use repo_store::model::record::{Record, RecordKey};
+use repo_store::settings::WildPattern;
+use repo_store::{RepositoryName, RepositorySettings, Revision};
 use serde::Serialize;
 
 use super::list::ListedJson;

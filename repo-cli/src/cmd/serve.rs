@@ -25,7 +25,10 @@ use crate::serving::sightings::SightingQueue;
 use crate::session::Session;
 use crate::signals;
 use repo_serve::api::ApiSettings;
-use repo_serve::{Address, Certificate, Entrance, Page, PageRenderer, Server, Serves, Site};
+use repo_serve::renderer::PageRenderer;
+use repo_serve::site::Site;
+use repo_serve::tls::Certificate;
+use repo_serve::{Address, Entrance, Page, Server, Serves};
 use serde::Serialize;
 
 #[derive(Clone, Debug, clap::Args)]

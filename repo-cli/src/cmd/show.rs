@@ -1,11 +1,12 @@
 use std::str::FromStr as _;
 
-use apt_index::Item as _;
+use apt_index::index::Item as _;
 use deb_parse::{SuiteName, Version};
-use repo_store::{
-    BlobId, CommitId, Operation, Provenance, Record, RecordFile, Reissue, RepositoryName, Revision, Selector,
-    promotion_statement,
-};
+use repo_store::history::{Operation, promotion_statement};
+use repo_store::model::record::{Provenance, Record, RecordFile};
+use repo_store::model::{BlobId, CommitId};
+use repo_store::operations::reissue::Reissue;
+use repo_store::{RepositoryName, Revision, Selector};
 use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};

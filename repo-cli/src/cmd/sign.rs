@@ -5,7 +5,8 @@ pub(crate) mod refresh;
 
 use camino::Utf8PathBuf;
 use clap::Subcommand;
-use repo_store::{PublicationId, RepositoryName, TagName};
+use repo_store::RepositoryName;
+use repo_store::model::{PublicationId, TagName};
 use serde::Serialize;
 
 use super::publish::{self, TagAheadJson, tags_ahead};

@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use repo_store::Format;
+use repo_store::storage::Format;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};

@@ -2,7 +2,8 @@
 
 use clap::Subcommand;
 use deb_parse::{Architecture, Component, SuiteName};
-use repo_config::{Config, Edit};
+use repo_config::Config;
+use repo_config::edit::Edit;
 use serde::Serialize;
 
 use super::configured::{self, EditArguments};

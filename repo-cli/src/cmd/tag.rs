@@ -1,4 +1,5 @@
-use repo_store::{CommitId, Operation, PublicationId, TagName};
+use repo_store::history::Operation;
+use repo_store::model::{CommitId, PublicationId, TagName};
 use serde::Serialize;
 
 use crate::clock;
@@ -84,7 +85,7 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
     let revision = if arguments.delete {
         let tags = session.store.tags(repository)?;
         let unknown = || {
-            repo_store::Error::History(repo_store::HistoryError::UnknownTag {
+            repo_store::Error::History(repo_store::error::HistoryError::UnknownTag {
                 repository: repository.clone(),
                 tag: name.clone(),
                 known: tags.iter().map(|tag| tag.name.clone()).collect(),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use repo_store::{CommitId, Context, Operation, PublishOptions, RepositoryName, UndoPlan};
+use repo_store::history::Operation;
+use repo_store::model::CommitId;
+use repo_store::operations::undo::UndoPlan;
+use repo_store::{Context, PublishOptions, RepositoryName};
 use serde::Serialize;
 
 use super::diff::DifferenceJson;

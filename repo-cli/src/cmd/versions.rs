@@ -1,7 +1,9 @@
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use repo_store::{CommitId, Record, RepositoryName, Selector};
+use repo_store::model::CommitId;
+use repo_store::model::record::Record;
+use repo_store::{RepositoryName, Selector};
 use serde::Serialize;
 
 use super::list::{ListedJson, find};

@@ -63,6 +63,16 @@ fn codes(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns the path under which a program uses a type of one of the libraries, below the name of that library.
+fn public_path(library: &str, name: &str) -> String {
+    let listing = root().join("docs/public-api").join(library).join("types.txt");
+    let listing = fs::read_to_string(listing).unwrap();
+    let mut paths = listing.lines().filter_map(|line| Some(line.split_once("pub enum ")?.1));
+    let path = paths.find(|path| path.rsplit("::").next() == Some(name));
+    path.unwrap_or_else(|| panic!("the listing of {library} lacks {name}: .ci/public-api --accept"))
+        .to_owned()
+}
+
 /// Each code in the sources, and the families that have it.
 fn families() -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -82,7 +92,7 @@ fn families() -> BTreeMap<String, BTreeSet<String>> {
                 let head = before.rsplit("\nimpl ").next().unwrap().split([' ', '\n']).next().unwrap();
                 let family = match name {
                     "" => "command line".to_owned(),
-                    name => format!("`{name}{head}`"),
+                    name => format!("`{name}{}`", public_path(directory, head)),
                 };
                 for code in codes(body) {
                     found.entry(code.to_owned()).or_default().insert(family.clone());
@@ -148,8 +158,7 @@ fn the_documentation_has_every_code_that_the_types_have() {
 #[test]
 fn the_status_in_the_documentation_is_that_of_the_program() {
     use super::Failure;
-    use repo_store::Cancelled;
-    use repo_store::progress::Phase;
+    use repo_store::progress::{Cancelled, Phase};
     let cancelled = repo_store::Error::Cancelled(Cancelled { during: Phase::Reading });
     for failure in [Failure::Usage("no"), Failure::Stopped, Failure::Store(cancelled)] {
         let (code, exit) = (failure.code(), failure.exit_code());

@@ -4,13 +4,20 @@ use std::collections::BTreeSet;
 
 use apt_sign::{KeyFileFault, KeyProblem};
 use deb_parse::Component;
-use repo_config::{ConfigError, EditError, Editable, KeyError, UnknownWord};
+use repo_config::edit::{EditError, Editable};
+use repo_config::error::{ConfigError, UnknownWord};
+use repo_config::keys::KeyError;
 use repo_hooks::DeliveryError;
-use repo_store::progress::Phase;
-use repo_store::{
-    AccessError, Cancelled, ChangeError, EntryKind, GateRule, HistoryError, ImportError, MaintenanceError,
-    Obstacle, PackageError, PublishError, ReissueError, RuleError, SettingsError, StorageError, TagName,
+use repo_store::error::{
+    AccessError, ChangeError, HistoryError, ImportError, MaintenanceError, PublishError, ReissueError,
+    RuleError, SettingsError,
 };
+use repo_store::model::TagName;
+use repo_store::package_reader::PackageError;
+use repo_store::progress::{Cancelled, Phase};
+use repo_store::settings::gate::GateRule;
+use repo_store::storage::permissions::EntryKind;
+use repo_store::storage::{Obstacle, StorageError};
 
 use super::Failure;
 use crate::nearest;
@@ -297,7 +304,8 @@ fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
 /// What to do about an error of the store: advice stands here and not in the library.
 #[expect(clippy::too_many_lines, reason = "a match with an arm for each error")]
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
-    use repo_store::{Error, PathFault};
+    use repo_store::Error;
+    use repo_store::storage::PathFault;
     if let Error::Import(ImportError::Package { source: PackageError::Invalid(source), .. }) = error
         && let Some(setting) = limit_setting(source)
     {

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use repo_config::{Login, WayIn};
+use repo_config::ways_in::{Login, WayIn};
 use repo_serve::IpNetwork;
 
 use crate::access::networks;
@@ -144,7 +144,8 @@ fn without_repetition(all: &[(IpNetwork, Admission)], otherwise: Admission) -> V
 
 #[cfg(test)]
 mod tests {
-    use repo_config::{FromText as _, Network};
+    use repo_config::FromText as _;
+    use repo_config::ways_in::Network;
 
     use super::*;
 

@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_config::{Config, Login};
+use repo_config::Config;
+use repo_config::ways_in::Login;
 use repo_serve::UserFile;
 use repo_store::{RepositoryName, Store};
 

@@ -1,7 +1,8 @@
 //! Why a configuration cannot be written for a server in front.
 
 use camino::Utf8PathBuf;
-use repo_store::{HolderName, RepositoryName};
+use repo_store::RepositoryName;
+use repo_store::model::HolderName;
 
 /// What cannot be said to a server in front as the configuration means it. Nothing is left out silently: it might open what is closed.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::SignedDuration;
 use repo_config::Config;
-use repo_store::{DeliveryState, HookDelivery, Store};
+use repo_store::Store;
+use repo_store::maintenance::hook_spool::{DeliveryState, HookDelivery};
 
 use super::delivers;
 use super::delivery::{Deliverer, is_any_due};

@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{Config, Hook, HookFormat, HookTarget, Passphrase};
+use repo_config::Config;
+use repo_config::hook::{Hook, HookFormat, HookTarget};
+use repo_config::keys::Passphrase;
 use repo_hooks::schedule::{self, Next};
 use repo_hooks::{Client, DeliveryError, Format, Mail, Payload, Program, Request, run};
-use repo_store::{DeliveryState, HookDelivery, HookName, Store};
+use repo_store::Store;
+use repo_store::maintenance::hook_spool::{DeliveryState, HookDelivery};
+use repo_store::model::HookName;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::IN_A_HOOK;

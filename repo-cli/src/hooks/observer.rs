@@ -2,9 +2,14 @@
 
 use apt_sign::{Fingerprint, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{Config, Hook, HookEvent, HookOperation, HookStage, KeyWarning};
+use repo_config::Config;
+use repo_config::hook::{Hook, HookEvent, HookOperation, HookStage};
+use repo_config::keys::KeyWarning;
 use repo_hooks::{Change, Key, Payload};
-use repo_store::{Format, HookDelivery, LogEntry, Operation, RepositoryName, Store};
+use repo_store::history::{LogEntry, Operation};
+use repo_store::maintenance::hook_spool::HookDelivery;
+use repo_store::storage::Format;
+use repo_store::{RepositoryName, Store};
 
 use super::background::leave_behind;
 use super::delivery::is_any_due;

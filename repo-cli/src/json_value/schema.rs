@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use apt_sign::Fingerprint;
 use deb_parse::{Architecture, Component, PackageName, SuiteName, Version};
 use jiff::Timestamp;
-use repo_store::{
-    ApproverId, BlobId, Build, CommitId, HolderName, HookName, Operation, PublicationId, RecordKey,
-    RepositoryName, TagName,
-};
+use repo_store::RepositoryName;
+use repo_store::history::Operation;
+use repo_store::model::record::{Build, RecordKey};
+use repo_store::model::{BlobId, CommitId, HolderName, HookName, PublicationId, TagName};
+use repo_store::operations::approvals::ApproverId;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Text, Time};

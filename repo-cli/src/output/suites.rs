@@ -1,7 +1,7 @@
 //! The one order in which suites are printed: the releases of Debian and Ubuntu from the oldest on, then other names.
 
 use deb_parse::SuiteName;
-use repo_store::ReleaseName;
+use repo_store::settings::ReleaseName;
 
 use super::joined;
 

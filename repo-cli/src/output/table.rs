@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use deb_parse::SuiteName;
-use repo_store::RecordKey;
+use repo_store::model::record::RecordKey;
 
 use super::color::Style;
 use super::escape::escape_in_line;
@@ -418,7 +418,7 @@ mod tests {
     use super::*;
     use deb_parse::{Architecture, PackageName, Version};
     use proptest::prelude::*;
-    use repo_store::Build;
+    use repo_store::model::record::Build;
 
     fn rows_of(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
         rows.iter().map(|row| row.map(str::to_owned)).collect()

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use repo_config::{FromText as _, Url};
 use repo_serve::api::{BASE, EXIT_STATUS, OUTPUT_LENGTH};
-use repo_store::Token;
+use repo_store::access::Token;
 use serde_json::Value;
 use ureq::http::{Request as HttpRequest, StatusCode};
 use ureq::{Agent, AsSendBody};

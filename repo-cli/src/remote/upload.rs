@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::Limits;
 use deb_parse::control::{Changes, Dsc, FileEntry};
-use repo_store::{FileFault, StorageError};
+use repo_store::storage::{FileFault, StorageError};
 use serde::Serialize;
 use serde_json::Value;
 

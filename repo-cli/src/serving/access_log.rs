@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::AccessLog;
-use repo_serve::LogEntry;
+use repo_serve::log::LogEntry;
 
 use crate::error::Failure;
 use crate::journal;

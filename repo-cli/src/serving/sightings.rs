@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
-use repo_serve::LogEntry;
-use repo_store::{PublicationId, RepositoryName, SeenRequest, Sighting, Store};
+use repo_serve::log::LogEntry;
+use repo_store::access::{SeenRequest, Sighting};
+use repo_store::model::PublicationId;
+use repo_store::{RepositoryName, Store};
 
 use crate::error::{Failure, chain};
 use crate::output::{Output, Talk};

@@ -173,8 +173,10 @@ fn an_old_store_is_whole_publishes_and_goes_on() {
         let Some(environment) = unpacked(format) else { return };
         let history = environment.run(&["history", "prod"]).succeeds().stdout;
         let upgraded = environment.run(&["publish"]).succeeds();
-        let said =
-            format!("upgraded the store from format {format} to format {}", repo_store::Format::WRITTEN);
+        let said = format!(
+            "upgraded the store from format {format} to format {}",
+            repo_store::storage::Format::WRITTEN
+        );
         assert!(upgraded.stderr.contains(&said), "{upgraded}");
         let _ = environment.run(&["fsck"]).succeeds();
         assert_eq!(environment.run(&["history", "prod"]).succeeds().stdout, history);

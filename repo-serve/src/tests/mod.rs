@@ -22,7 +22,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Access, Address, IpNetwork, Limits, LogEntry, Page, PageRenderer, Server, ShutdownHandle, Site};
+use super::log::LogEntry;
+use super::renderer::PageRenderer;
+use super::site::{Access, Site};
+use super::{Address, IpNetwork, Limits, Page, Server, ShutdownHandle};
 
 /// 2025-01-01 00:00:00 UTC, the mtime of every file of the tree.
 const MODIFIED: u64 = 1_735_689_600;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use repo_serve::{Document, PageRequest, Reads};
+use repo_serve::renderer::{Document, PageRequest, Reads};
 
 use super::access::{basic, user_file};
 use super::*;

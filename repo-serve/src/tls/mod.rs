@@ -1,6 +1,8 @@
-//! TLS: a certificate and its key, read again when they change.
+//! TLS: a [`Certificate`] and its key, read again when they change.
 
 pub(crate) mod validity;
+
+pub use validity::{CertificateAge, Validity};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -14,7 +16,6 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use self::validity::{CertificateAge, Validity};
 use super::changing_file::text_of;
 
 /// A certificate and its key, in files that may be replaced while they are used: as the programs do that renew certificates.

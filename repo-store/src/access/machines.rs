@@ -79,7 +79,7 @@ impl fmt::Display for MachineKind {
 }
 
 /// What is known of a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Machine {
     /// By what it is known.
@@ -101,7 +101,7 @@ pub struct Machine {
 }
 
 /// What a machine has of a suite, as far as its requests showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct SuiteSeen {
     /// When it last asked for the `InRelease`.
@@ -408,6 +408,15 @@ fn change<T>(
         }
     }
     Err(Error::Change(ChangeError::Contended { repository: repository.clone(), times: ATTEMPTS }))
+}
+
+crate::model::serialized::written!(MachineKind);
+
+/// Written as a list.
+impl serde::Serialize for Machines {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.all())
+    }
 }
 
 #[cfg(test)]

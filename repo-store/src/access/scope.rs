@@ -8,8 +8,9 @@ use crate::error::AccessError;
 const LONGEST: usize = 100;
 
 /// A kind of request that a token can be given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
 pub enum ScopeKind {
     /// Reads packages, states and history, and reads by apt.
     Read,
@@ -75,12 +76,12 @@ impl ScopeKind {
 /// A kind of request that a token may make, for any package or for those whose names fit a pattern: `add`, `promote:hello*`.
 ///
 /// ```
-/// use repo_store::TokenScope;
+/// use repo_store::access::TokenScope;
 ///
 /// let scope = TokenScope::parse("promote:hello*")?;
 /// assert_eq!((scope.kind().as_str(), scope.names()), ("promote", Some("hello*")));
 /// assert!(TokenScope::parse("read:hello*").is_err() && TokenScope::parse("everything").is_err());
-/// # Ok::<(), repo_store::AccessError>(())
+/// # Ok::<(), repo_store::error::AccessError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenScope {
@@ -135,6 +136,9 @@ impl fmt::Display for TokenScope {
         self.names.as_ref().map_or(Ok(()), |names| write!(f, ":{names}"))
     }
 }
+
+crate::model::serialized::written!(TokenScope);
+crate::model::serialized::parsed!(TokenScope);
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ impl Store {
     /// Makes a token that may read a repository. What is returned is known to nobody else and is not kept.
     ///
     /// # Errors
-    /// [`AccessError::HolderTaken`](crate::AccessError::HolderTaken) when there is one for that holder.
+    /// [`AccessError::HolderTaken`](crate::error::AccessError::HolderTaken) when there is one for that holder.
     pub fn add_token(
         &self,
         repository: &RepositoryName,
@@ -36,7 +36,7 @@ impl Store {
     /// Makes the token of a holder worthless, and returns what was known of it.
     ///
     /// # Errors
-    /// [`AccessError::UnknownHolder`](crate::AccessError::UnknownHolder).
+    /// [`AccessError::UnknownHolder`](crate::error::AccessError::UnknownHolder).
     pub fn revoke_token(
         &self,
         repository: &RepositoryName,
@@ -49,8 +49,8 @@ impl Store {
     /// Gives the holder of a token another name. The token stays the same.
     ///
     /// # Errors
-    /// [`AccessError::UnknownHolder`](crate::AccessError::UnknownHolder), and
-    /// [`AccessError::HolderTaken`](crate::AccessError::HolderTaken) when another has that name.
+    /// [`AccessError::UnknownHolder`](crate::error::AccessError::UnknownHolder), and
+    /// [`AccessError::HolderTaken`](crate::error::AccessError::HolderTaken) when another has that name.
     pub fn rename_token(
         &self,
         repository: &RepositoryName,
@@ -97,7 +97,7 @@ impl Store {
     /// Forgets a machine until it is seen again, and returns how many had the name.
     ///
     /// # Errors
-    /// [`AccessError::UnknownMachine`](crate::AccessError::UnknownMachine).
+    /// [`AccessError::UnknownMachine`](crate::error::AccessError::UnknownMachine).
     pub fn forget_machine(
         &self,
         repository: &RepositoryName,

@@ -24,10 +24,10 @@ const ID: usize = 8;
 /// token is of letters, digits, `_` and `-`, which `apt_auth.conf(5)` and a URL take as they are. `Debug` shows the id alone.
 ///
 /// ```
-/// let token = repo_store::Token::generate()?;
-/// assert_eq!(repo_store::Token::parse(token.expose()), Some(token));
-/// assert_eq!(repo_store::Token::parse("repo_web1_secret"), None);
-/// # Ok::<(), repo_store::AccessError>(())
+/// let token = repo_store::access::Token::generate()?;
+/// assert_eq!(repo_store::access::Token::parse(token.expose()), Some(token));
+/// assert_eq!(repo_store::access::Token::parse("repo_web1_secret"), None);
+/// # Ok::<(), repo_store::error::AccessError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);

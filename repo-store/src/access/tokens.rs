@@ -35,8 +35,8 @@ pub struct Tokens {
     by_id: BTreeMap<String, TokenEntry>,
 }
 
-/// What is known of one token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is known of one token. Written by serde, it has nothing that a token could be guessed from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct TokenEntry {
     /// Its id, the part of it that is no secret.
@@ -52,9 +52,11 @@ pub struct TokenEntry {
     /// The groups that its holder is in.
     pub groups: Vec<HolderName>,
     /// Its hashes in the forms that other servers read; none for a token that does not read by apt.
+    #[serde(skip)]
     pub hashes: Vec<String>,
     /// What it may do through the interface for programs. A token without scopes reads by apt and does nothing else.
     pub scopes: Vec<TokenScope>,
+    #[serde(skip)]
     digest: Sha256,
 }
 
@@ -339,6 +341,13 @@ fn change<T>(
             context.progress.logged(&line);
             return Ok(result);
         }
+    }
+}
+
+/// Written as a list.
+impl serde::Serialize for Tokens {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.entries())
     }
 }
 

@@ -65,7 +65,7 @@ pub enum ImportError {
         /// What in its version names the release.
         marker: String,
     },
-    /// A package for a release that no suite of the repository is for, where [such are refused](crate::UnknownRelease::Refuse).
+    /// A package for a release that no suite of the repository is for, where [such are refused](crate::settings::UnknownRelease::Refuse).
     #[error("{key}: {repository} has no suite for `{marker}`")]
     UnknownRelease {
         /// The package.

@@ -20,7 +20,7 @@ use crate::model::name::RepositoryName;
 use crate::store::Store;
 
 /// A version of the package that brings the keys of a repository to its clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct KeyringVersion {
     /// The name of the package.

@@ -1,4 +1,8 @@
-//! The past of repositories: their commits, their names, and the log of what was done.
+//! The past of repositories: their commits, their tags, who signed them, and the log of what was done.
+//!
+//! [`Store::history`](crate::Store::history) gives the states of a repository, [`Store::operations`](crate::Store::operations) the lines of
+//! the log as [`LogEntry`] values, and [`Store::tags`](crate::Store::tags) the states that have names. An [`ActorSigner`] signs
+//! the commits of those who change a repository; [`Store::verify_history`](crate::Store::verify_history) looks at the signatures.
 
 pub(crate) mod announced;
 pub(crate) mod dates;
@@ -14,14 +18,25 @@ mod store_methods;
 pub(crate) mod tags;
 pub(crate) mod verification;
 
+pub use horizon::KeepHistory;
+pub use keyring_versions::KeyringVersion;
+pub use listing::{KeyInSuites, RecordInSuites};
+pub use promotion_statement::{PROMOTION_PREDICATE, promotion_statement};
+pub use selector::SelectorError;
+pub use tags::Tag;
+pub use verification::{CommitSignature, HistoryVerification, VerifiedCommit};
+
+pub use crate::context::{ActorSigner, ActorVerifier};
+pub use crate::model::commit::Commit;
+pub use crate::model::log_entry::LogEntry;
+pub use crate::model::operation::{Operation, PackageSummary};
+
 use jiff::Timestamp;
 
 use crate::error::{Error, HistoryError};
 use crate::history::lost::is_reference_lost;
 use crate::history::revision::Revision;
-use crate::model::commit::Commit;
 use crate::model::id::CommitId;
-use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::storage::{Version, log};
 use crate::store::Store;

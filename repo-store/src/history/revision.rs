@@ -99,7 +99,7 @@ impl<'a> Revision<'a> {
         Ok(Lookup::new(self.store.objects()).find(&self.snapshot(suite)?, key)?)
     }
 
-    /// The state before this one; `None` for the first, and for the first that the history [keeps](crate::KeepHistory).
+    /// The state before this one; `None` for the first, and for the first that the history [keeps](crate::history::KeepHistory).
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -113,7 +113,7 @@ impl<'a> Revision<'a> {
         self.store.revision(&self.repository, id).map(Some)
     }
 
-    /// Returns whether this is the first state that the history [keeps](crate::KeepHistory) although another one was before it: what it
+    /// Returns whether this is the first state that the history [keeps](crate::history::KeepHistory) although another one was before it: what it
     /// changed is not known any more.
     ///
     /// # Errors

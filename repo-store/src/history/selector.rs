@@ -194,6 +194,15 @@ impl Selector {
     }
 }
 
+crate::model::serialized::written!(Selector);
+
+impl<'de> serde::Deserialize<'de> for Selector {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: String = serde::Deserialize::deserialize(deserializer)?;
+        text.parse().map_err(<D::Error as serde::de::Error>::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

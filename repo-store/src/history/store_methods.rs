@@ -25,7 +25,7 @@ impl Store {
     /// The current state of a repository; `None` before its first commit.
     ///
     /// # Errors
-    /// When it is there and cannot be read; [`HistoryError::LostReference`](crate::HistoryError::LostReference) when it had commits and nothing leads to them any more.
+    /// When it is there and cannot be read; [`HistoryError::LostReference`](crate::error::HistoryError::LostReference) when it had commits and nothing leads to them any more.
     pub fn head(&self, repository: &RepositoryName) -> Result<Option<Revision<'_>>, Error> {
         super::head(self, repository)
     }
@@ -33,7 +33,7 @@ impl Store {
     /// A state of a repository by its id.
     ///
     /// # Errors
-    /// [`Missing`](crate::StorageError::Missing) when the store has no such commit.
+    /// [`Missing`](crate::storage::StorageError::Missing) when the store has no such commit.
     pub fn revision(&self, repository: &RepositoryName, id: CommitId) -> Result<Revision<'_>, Error> {
         super::revision(self, repository, id)
     }
@@ -54,7 +54,7 @@ impl Store {
         super::last_entry(self)
     }
 
-    /// The states of a repository, newest first, as far back as they are [kept](crate::KeepHistory). Each is read when it is
+    /// The states of a repository, newest first, as far back as they are [kept](crate::history::KeepHistory). Each is read when it is
     /// asked for.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Store {
     /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
     ///
     /// # Errors
-    /// [`HistoryError::UnknownRevision`](crate::HistoryError::UnknownRevision) when it means none; [`HistoryError::BeforeHistory`](crate::HistoryError::BeforeHistory) when it is a time before the first state that the history
+    /// [`HistoryError::UnknownRevision`](crate::error::HistoryError::UnknownRevision) when it means none; [`HistoryError::BeforeHistory`](crate::error::HistoryError::BeforeHistory) when it is a time before the first state that the history
     /// still has.
     pub fn resolve(&self, repository: &RepositoryName, revision: &str) -> Result<Revision<'_>, Error> {
         super::revision::resolve(self, repository, revision)

@@ -10,7 +10,7 @@ use crate::model::name::RepositoryName;
 use crate::store::Store;
 
 /// The states of a repository, and who signed each. [`Store::verify_history`] makes it.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
 #[non_exhaustive]
 pub struct HistoryVerification {
     /// The commits, newest first, as far back as the history is kept. Each names the one before it by the digest of its bytes.
@@ -20,7 +20,7 @@ pub struct HistoryVerification {
 }
 
 /// A commit, and who signed it.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
 #[non_exhaustive]
 pub struct VerifiedCommit {
     /// Its id.
@@ -103,4 +103,24 @@ pub(crate) fn verify_history(
         });
     }
     Ok(found)
+}
+
+/// Written with the word for it, and with who signed or what is wrong with the signature.
+impl serde::Serialize for CommitSignature {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+
+        let (kind, signers, error) = match self {
+            Self::Missing => ("missing", &[][..], None),
+            Self::Good(signers) => ("good", &signers[..], None),
+            Self::Unknown(error) => ("unknown", &[][..], Some(error.to_string())),
+            Self::Bad(error) => ("bad", &[][..], Some(error.to_string())),
+            Self::OutOfOrder => ("out-of-order", &[][..], None),
+        };
+        let mut fields = serializer.serialize_struct("CommitSignature", 3)?;
+        fields.serialize_field("kind", kind)?;
+        fields.serialize_field("signers", signers)?;
+        fields.serialize_field("error", &error)?;
+        fields.end()
+    }
 }

@@ -26,7 +26,7 @@ pub const MOST_WAITING: usize = 1000;
 const REMEMBERED: Duration = Duration::from_secs(10 * 24 * 3600);
 
 /// An event that is to be delivered to a hook.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct HookDelivery {
     /// The hook.
@@ -50,8 +50,9 @@ pub struct HookDelivery {
 }
 
 /// How far a delivery is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
 pub enum DeliveryState {
     /// It is still to be made.
     Waiting,

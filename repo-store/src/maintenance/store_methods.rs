@@ -83,7 +83,7 @@ impl Store {
     ///
     /// # Errors
     /// `NoStore` when `from` is not a backup, `StoreExists` when `to` is the root of a store, `NotEmpty` when something else is in it, and
-    /// `UnsafePath` when something in the store of the backup is a link or not a regular file, all of [`StorageError`](crate::StorageError).
+    /// `UnsafePath` when something in the store of the backup is a link or not a regular file, all of [`StorageError`](crate::storage::StorageError).
     pub fn restore(
         from: &Utf8Path,
         to: &Utf8Path,
@@ -96,7 +96,7 @@ impl Store {
     ///
     /// ```no_run
     /// # fn f(store: &repo_store::Store, context: &repo_store::Context) -> Result<(), repo_store::Error> {
-    /// let report = store.fsck(&repo_store::FsckOptions::default(), context)?;
+    /// let report = store.fsck(&repo_store::maintenance::fsck::FsckOptions::default(), context)?;
     /// for problem in &report.problems {
     ///     eprintln!("{problem}");
     /// }
@@ -132,7 +132,8 @@ impl Store {
     /// are asked for nothing that would have to be kept.
     ///
     /// ```
-    /// use repo_store::{Context, FsckOptions, Store};
+    /// use repo_store::{Context, Store};
+    /// use repo_store::maintenance::fsck::FsckOptions;
     ///
     /// # let directory = tempfile::tempdir()?;
     /// # let store = Store::create(camino::Utf8Path::from_path(directory.path()).unwrap())?;
@@ -166,7 +167,8 @@ impl Store {
     /// Finds out what [`collect_garbage`](Self::collect_garbage) would remove, and changes nothing.
     ///
     /// ```
-    /// use repo_store::{Context, GcOptions, Store};
+    /// use repo_store::{Context, Store};
+    /// use repo_store::maintenance::gc::GcOptions;
     ///
     /// # let directory = tempfile::tempdir()?;
     /// # let store = Store::create(camino::Utf8Path::from_path(directory.path()).unwrap())?;
@@ -204,7 +206,7 @@ impl Store {
     /// Until something is written, [`undo_upgrade`](Self::undo_upgrade) leads back.
     ///
     /// # Errors
-    /// [`StorageError::InUse`](crate::StorageError::InUse) when another process is writing: it may be an older version, which would go on in the old format.
+    /// [`StorageError::InUse`](crate::storage::StorageError::InUse) when another process is writing: it may be an older version, which would go on in the old format.
     pub fn upgrade(&mut self) -> Result<Format, Error> {
         super::upgrade::upgrade(self)
     }
@@ -212,7 +214,7 @@ impl Store {
     /// Takes an upgrade back, durably, and returns the format that the store has again.
     ///
     /// # Errors
-    /// [`MaintenanceError::NoWayBack`](crate::MaintenanceError::NoWayBack) when something was written since the upgrade, or there was none.
+    /// [`MaintenanceError::NoWayBack`](crate::error::MaintenanceError::NoWayBack) when something was written since the upgrade, or there was none.
     pub fn undo_upgrade(&mut self) -> Result<Format, Error> {
         super::upgrade::undo_upgrade(self)
     }
@@ -242,7 +244,7 @@ impl Store {
     }
 
     /// Keeps events durably until they are delivered to their hooks, but none that a hook has already. Returns how many older events had to
-    /// be dropped: [`MOST_WAITING`](crate::MOST_WAITING) wait for one hook at most.
+    /// be dropped: [`MOST_WAITING`](crate::maintenance::hook_spool::MOST_WAITING) wait for one hook at most.
     ///
     /// # Errors
     /// When the store cannot be read or written. Some of the events may be kept then.

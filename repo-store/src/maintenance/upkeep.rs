@@ -19,7 +19,7 @@ use crate::store::Store;
 ///
 /// The operations themselves note nothing, so that a store that is only read stays as it is: who runs them for the owner of the store notes
 /// it with [`Store::note_upkeep`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Upkeep {
     /// The last check by [`Store::fsck`] or [`Store::repair`].
@@ -29,11 +29,12 @@ pub struct Upkeep {
     /// The last garbage collection by [`Store::collect_garbage`].
     pub collection: Option<UpkeepRun>,
     /// Lines of a newer version, which stay as they are.
+    #[serde(skip)]
     others: Vec<String>,
 }
 
 /// A run of what looks after a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct UpkeepRun {
     /// When it ended.
@@ -47,8 +48,9 @@ pub struct UpkeepRun {
 }
 
 /// A kind of run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
 pub enum UpkeepKind {
     /// A check of the whole store.
     Check,

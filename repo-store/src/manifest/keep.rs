@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
-use apt_index::parallel_map;
+use apt_index::parallel::parallel_map;
 use deb_parse::checksum::HashKinds;
 
 use super::{Manifest, Part};

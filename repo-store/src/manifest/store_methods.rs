@@ -12,7 +12,7 @@ impl Store {
     /// when there is no right to write or no room: then it is made again the next time.
     ///
     /// # Errors
-    /// [`StorageError::Missing`](crate::StorageError::Missing) when the store lacks the file, [`ImportError::Package`](crate::ImportError::Package) when that cannot be unpacked.
+    /// [`StorageError::Missing`](crate::storage::StorageError::Missing) when the store lacks the file, [`ImportError::Package`](crate::error::ImportError::Package) when that cannot be unpacked.
     pub fn manifest(&self, blob: BlobId) -> Result<Manifest, Error> {
         super::keep::manifest(self, blob)
     }

@@ -159,6 +159,9 @@ impl<'a> Side<'a> {
 }
 
 /// Writes records as a list.
-fn records<S: serde::Serializer>(records: &[Arc<Record>], serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn records<S: serde::Serializer>(
+    records: &[Arc<Record>],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(records.iter().map(|record| &**record))
 }

@@ -65,7 +65,7 @@ impl WeeklyFreeze {
     ///
     /// ```
     /// use jiff::civil::{Weekday, time};
-    /// use repo_store::WeeklyFreeze;
+    /// use repo_store::settings::WeeklyFreeze;
     ///
     /// let friday = (Weekday::Friday, time(16, 0, 0, 0));
     /// let monday = (Weekday::Monday, time(8, 0, 0, 0));

@@ -28,9 +28,9 @@ pub enum GateRule {
     Attested,
     /// A tag of the repository that it comes from names a state that has it.
     Tagged,
-    /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::Freeze) does.
+    /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::model::Freeze) does.
     Freeze,
-    /// It is not below a [`Reissue`](crate::Reissue) of its package, which machines have by now. No gate makes it: the reissue does.
+    /// It is not below a [`Reissue`](crate::operations::reissue::Reissue) of its package, which machines have by now. No gate makes it: the reissue does.
     Reissue,
 }
 
@@ -84,7 +84,7 @@ impl fmt::Display for GateRule {
 }
 
 /// A rule that a version does not meet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[non_exhaustive]
 pub struct GateViolation {
     /// The number of the gate in the configuration; `None` for a rule that no gate makes.

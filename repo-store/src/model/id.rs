@@ -80,8 +80,8 @@ id!(
     /// The id of a commit. No other kind of id can stand for one:
     ///
     /// ```compile_fail
-    /// fn wants_a_commit(_: repo_store::CommitId) {}
-    /// fn has_a_snapshot(id: repo_store::SnapshotId) { wants_a_commit(id) }
+    /// fn wants_a_commit(_: repo_store::model::CommitId) {}
+    /// fn has_a_snapshot(id: repo_store::model::SnapshotId) { wants_a_commit(id) }
     /// ```
     CommitId,
     "commit"

@@ -1,4 +1,7 @@
-//! What a repository consists of, as values and as objects: names, records, snapshots, commits.
+//! What a repository consists of, as values: names, ids, records, snapshots, and what may not change.
+//!
+//! [`RepositoryName`](crate::RepositoryName) is at the root of the crate. The other names and ids are read with `parse` and written as the
+//! text that they are. A [`Revision`](crate::Revision) gives its [`Snapshot`]s and [`record::Record`]s.
 
 pub(crate) mod approval;
 pub(crate) mod attestation;
@@ -21,10 +24,21 @@ pub(crate) mod objects;
 pub(crate) mod operation;
 pub(crate) mod page;
 pub(crate) mod publication_id;
-pub(crate) mod record;
+pub mod record;
 pub(crate) mod reissue;
 pub(crate) mod run;
 pub(crate) mod serialized;
 pub(crate) mod snapshot;
 pub(crate) mod suite_differences;
 pub(crate) mod suite_records;
+
+pub use candidates::is_newest;
+pub use difference::Difference;
+pub use freeze::Freeze;
+pub use hold::{Hold, HoldCause, HoldKey};
+pub use id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
+pub use in_words::{duration_in_words, size_in_words};
+pub use name::{HolderName, HookName, NameError, TagName};
+pub use publication_id::PublicationId;
+pub use snapshot::Snapshot;
+pub use suite_records::SuiteRecords;

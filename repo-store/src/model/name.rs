@@ -9,7 +9,7 @@ use std::fmt;
 /// use repo_store::RepositoryName;
 /// assert_eq!(RepositoryName::parse("preprod")?.as_str(), "preprod");
 /// assert!(RepositoryName::parse("../prod").is_err());
-/// # Ok::<(), repo_store::NameError>(())
+/// # Ok::<(), repo_store::model::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepositoryName(String);
@@ -42,7 +42,7 @@ impl RepositoryName {
     /// use repo_store::RepositoryName;
     /// assert_eq!(RepositoryName::parse("prod")?.client_name(), "prod");
     /// assert_eq!(RepositoryName::parse("debian")?.client_name(), "local-debian");
-    /// # Ok::<(), repo_store::NameError>(())
+    /// # Ok::<(), repo_store::model::NameError>(())
     /// ```
     #[must_use]
     pub fn client_name(&self) -> String {
@@ -82,12 +82,12 @@ impl fmt::Display for RepositoryName {
 /// So the text of a revision means one thing only.
 ///
 /// ```
-/// use repo_store::TagName;
+/// use repo_store::model::TagName;
 /// assert_eq!(TagName::parse("release-2026.11")?.as_str(), "release-2026.11");
 /// for bad in ["", "2026.11", "../refs", "deadbeef", "with space"] {
 ///     assert!(TagName::parse(bad).is_err());
 /// }
-/// # Ok::<(), repo_store::NameError>(())
+/// # Ok::<(), repo_store::model::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TagName(String);
@@ -139,12 +139,12 @@ impl fmt::Display for TagName {
 /// It starts with a letter or a digit and holds letters, digits, `.`, `_`, `-` and `@`, at most 64 characters: the name of a host is one.
 ///
 /// ```
-/// use repo_store::HolderName;
+/// use repo_store::model::HolderName;
 /// assert_eq!(HolderName::parse("web1.example.org")?.as_str(), "web1.example.org");
 /// for bad in ["", "-web", "web 1", "web/1", "web:1"] {
 ///     assert!(HolderName::parse(bad).is_err());
 /// }
-/// # Ok::<(), repo_store::NameError>(())
+/// # Ok::<(), repo_store::model::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HolderName(String);
@@ -178,10 +178,10 @@ impl fmt::Display for HolderName {
 /// The name of a hook: letters, digits, `.`, `_` and `-`, starting with a letter or a digit, at most 64 bytes.
 ///
 /// ```
-/// use repo_store::HookName;
+/// use repo_store::model::HookName;
 /// assert_eq!(HookName::parse("chat.example.org")?.as_str(), "chat.example.org");
 /// assert!(HookName::parse("../chat").is_err());
-/// # Ok::<(), repo_store::NameError>(())
+/// # Ok::<(), repo_store::model::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HookName(String);

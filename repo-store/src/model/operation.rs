@@ -15,7 +15,7 @@ use crate::model::reissue::Reissued;
 /// is read as the operation that would be written like that, and as [`Other`](Self::Other) when there is none.
 ///
 /// ```
-/// use repo_store::Operation;
+/// use repo_store::history::Operation;
 ///
 /// let operation = Operation::parse("remove hello 2.10-3 amd64");
 /// let Operation::Remove(packages) = &operation else { panic!("it is a removal") };
@@ -326,6 +326,8 @@ impl fmt::Display for Operation {
         }
     }
 }
+
+crate::model::serialized::written!(PackageSummary);
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,7 @@ impl fmt::Display for ReissueVersion {
 }
 
 /// An old version of a source that came out again.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[non_exhaustive]
 pub struct Reissued {
     /// The source.
@@ -105,7 +105,7 @@ pub(crate) const REISSUE_OF: &str = "X-Reissue-Of";
 pub(crate) const REISSUE_OVER: &str = "X-Reissue-Over";
 
 /// What a package says about being a reissue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Reissue {
     /// The version whose content it has.
@@ -223,6 +223,8 @@ impl fmt::Display for HazardKind {
         f.write_str(self.as_str())
     }
 }
+
+crate::model::serialized::written!(HazardKind, ReissueVersion);
 
 #[cfg(test)]
 mod tests {

@@ -15,27 +15,30 @@ use super::operation::Operation;
 use super::publication_id::PublicationId;
 use super::record::{Build, Record, RecordKey};
 
-/// Values that are written as text.
+/// Values that are written as the text that they are elsewhere.
 macro_rules! written {
     ($($name:ty),+ $(,)?) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                as_text(self, serializer)
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::model::serialized::as_text(self, serializer)
             }
         }
     )+};
 }
+pub(crate) use written;
 
 /// Values that are read from text too.
 macro_rules! parsed {
     ($($name:ty),+ $(,)?) => {$(
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text: String = serde::Deserialize::deserialize(deserializer)?;
+                Self::parse(&text).map_err(<D::Error as serde::de::Error>::custom)
             }
         }
     )+};
 }
+pub(crate) use parsed;
 
 written!(BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId);
 written!(HolderName, HookName, RepositoryName, TagName);

@@ -13,13 +13,15 @@ use crate::context::Context;
 use crate::document::{Area, Document, Kept};
 use crate::error::Error;
 use crate::history::selector::Selector;
-use crate::model::approval::{Approval, Approver, ApproverId};
+use crate::model::difference::records;
 use crate::model::id::BlobId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Record, RecordKey};
 use crate::store::Store;
+
+pub use crate::model::approval::{Approval, Approved, Approver, ApproverId};
 
 /// How many approvals of a repository are kept at most: beyond that the oldest are forgotten.
 const MOST_APPROVALS: usize = 50_000;
@@ -114,10 +116,11 @@ fn parse(line: &str) -> Option<Approval> {
 }
 
 /// What is to be approved, or no longer: package files and source packages of one state of a repository.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 #[must_use = "nothing is approved until it is applied"]
 pub struct ApprovalPlan {
     repository: RepositoryName,
+    #[serde(serialize_with = "records")]
     records: Vec<Arc<Record>>,
     unmatched: Vec<Selector>,
 }
@@ -284,5 +287,12 @@ fn change(
             context.progress.logged(&line);
             return Ok(changed);
         }
+    }
+}
+
+/// Written as a list.
+impl serde::Serialize for Approvals {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.all())
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use apt_sign::Fingerprint;
 use deb_parse::checksum::Sha256;
 use deb_parse::{Architecture, Component, PackageName, SuiteName, Version, deb};
@@ -35,7 +35,7 @@ pub struct KeyringContent<'a> {
 }
 
 /// The version of the keyring package that a repository is to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct KeyringPlan {
     /// The name of the package.
@@ -45,11 +45,12 @@ pub struct KeyringPlan {
     /// The suites that do not have the version yet.
     pub suites: Vec<SuiteName>,
     /// Whether the version was made already.
+    #[serde(skip)]
     made: bool,
 }
 
 /// How far the clients of a repository can have a key by its keyring package.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct KeyringService {
     /// Whether anything is published.

@@ -20,8 +20,9 @@ use crate::store::Store;
 const ASLEEP: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How a machine stands. The later ones are worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
 pub enum MachineState {
     /// It has what clients see.
     Current,
@@ -50,7 +51,7 @@ impl MachineState {
 }
 
 /// How a machine stands with one suite.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct SuiteStanding {
     /// The suite; `.flat` is the flat form.
@@ -68,7 +69,7 @@ pub struct SuiteStanding {
 }
 
 /// How a machine stands with a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct MachineStanding {
     /// What is known of it.

@@ -1,25 +1,28 @@
-//! What changes a repository: taking packages in, promoting, removing, going back, taking back, retention, naming states.
+//! What changes a repository, and what is asked before that: a module for each operation, with its options, its plan and its report.
+//!
+//! A plan is made by a method of [`Store`](crate::Store), such as `plan_promotion`, tells what would change, and is done by its own method
+//! `apply`. It is outdated when somebody else has changed the repository since.
 
 mod age;
-pub(crate) mod approvals;
+pub mod approvals;
 mod arrivals;
-pub(crate) mod details;
+pub mod details;
 pub(crate) mod freezes;
-pub(crate) mod import;
-pub(crate) mod incoming;
-pub(crate) mod keyring;
-pub(crate) mod machine_states;
+pub mod import;
+pub mod incoming;
+pub mod keyring;
+pub mod machine_states;
 pub(crate) mod passage;
-pub(crate) mod pipeline;
+pub mod pipeline;
 pub(crate) mod placement;
 pub(crate) mod plan;
-pub(crate) mod promotion;
-pub(crate) mod reissue;
-pub(crate) mod release;
-pub(crate) mod removal;
-pub(crate) mod retention;
-pub(crate) mod rollback;
+pub mod promotion;
+pub mod reissue;
+pub mod release;
+pub mod removal;
+pub mod retention;
+pub mod rollback;
 mod store_methods;
 pub(crate) mod tagging;
-pub(crate) mod undo;
-pub(crate) mod undo_removal;
+pub mod undo;
+pub mod undo_removal;

@@ -55,7 +55,8 @@ impl fmt::Display for Stage {
 }
 
 /// What keeps a version out of the next repository.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Blocker {
     /// A rule of a gate, a freeze or a reissue.
@@ -65,7 +66,7 @@ pub enum Blocker {
 }
 
 /// A version of a source in one of the repositories.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct InPipeline {
     /// The source.
@@ -91,7 +92,23 @@ pub struct InPipeline {
     /// The number of the change that did.
     pub sequence: u64,
     /// What keeps it out of the next repository, each with the packages that it is about.
+    #[serde(serialize_with = "blockers_as_list")]
     pub blockers: BTreeMap<Blocker, BTreeSet<RecordKey>>,
+}
+
+/// What keeps a version out, as serde writes it: no list of keys can be the key of a map.
+fn blockers_as_list<S: serde::Serializer>(
+    blockers: &BTreeMap<Blocker, BTreeSet<RecordKey>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    /// One of them, with the packages that it is about.
+    #[derive(serde::Serialize)]
+    struct Blocked<'a> {
+        blocker: &'a Blocker,
+        packages: &'a BTreeSet<RecordKey>,
+    }
+
+    serializer.collect_seq(blockers.iter().map(|(blocker, packages)| Blocked { blocker, packages }))
 }
 
 /// What is asked of a pipeline.
@@ -397,3 +414,5 @@ impl<'a> NewestThere<'a> {
         Ok(newest)
     }
 }
+
+crate::model::serialized::written!(Stage);

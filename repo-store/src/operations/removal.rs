@@ -27,7 +27,8 @@ use crate::transaction::Committed;
 /// It is for the repository and the state that it was made from, and for nothing else. A promotion cannot be made of it:
 ///
 /// ```compile_fail
-/// # use repo_store::{Context, RemovalPlan, RepositoryName, Store};
+/// # use repo_store::{Context, RepositoryName, Store};
+/// # use repo_store::operations::removal::RemovalPlan;
 /// # fn misuse(store: &Store, plan: &RemovalPlan, from: &RepositoryName, to: &RepositoryName, context: &Context) {
 /// store.promote(plan, from, to, context);
 /// # }
@@ -36,7 +37,8 @@ use crate::transaction::Committed;
 /// nor can it be applied to another repository:
 ///
 /// ```compile_fail
-/// # use repo_store::{Context, RemovalPlan, RepositoryName, Store};
+/// # use repo_store::{Context, RepositoryName, Store};
+/// # use repo_store::operations::removal::RemovalPlan;
 /// # fn misuse(store: &Store, plan: &RemovalPlan, preprod: &RepositoryName, context: &Context) {
 /// plan.apply(store, preprod, context);
 /// # }
@@ -94,8 +96,8 @@ impl RemovalPlan {
     /// Takes out what is planned. The files stay in the store and in the pool: a rollback brings them back.
     ///
     /// # Errors
-    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made, and
-    /// [`Frozen`](crate::RuleError::Frozen) when it is frozen and nobody decided that this does not count.
+    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made, and
+    /// [`Frozen`](crate::error::RuleError::Frozen) when it is frozen and nobody decided that this does not count.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;

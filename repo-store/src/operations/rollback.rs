@@ -143,9 +143,9 @@ impl RollbackPlan {
     /// Goes back.
     ///
     /// # Errors
-    /// [`ReissueError::Hazards`](crate::ReissueError::Hazards) when something cannot be undone on machines and nobody accepted that;
-    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made;
-    /// [`Conflict`](crate::ChangeError::Conflict) when a package that would come back has the name and version of another file
+    /// [`ReissueError::Hazards`](crate::error::ReissueError::Hazards) when something cannot be undone on machines and nobody accepted that;
+    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made;
+    /// [`Conflict`](crate::error::ChangeError::Conflict) when a package that would come back has the name and version of another file
     /// that is there by now.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let target = store.revision(&self.repository, self.target)?;

@@ -44,7 +44,7 @@ impl Store {
     ///
     /// Nothing is compared but the highest version before and the highest after of each package and architecture. Reads the
     /// [manifests](Self::manifest) of these, and makes those that are missing. A package file that cannot be unpacked, or is over a
-    /// limit, is [named](crate::PackageChange::contents_unknown); the others are compared all the same.
+    /// limit, is [named](crate::operations::details::PackageChange::contents_unknown); the others are compared all the same.
     ///
     /// # Errors
     /// As [`difference`](Self::difference) and [`manifest`](Self::manifest).
@@ -81,7 +81,7 @@ impl Store {
     /// Adds the package file that a reader gives, such as the body of a request. It is read once, and written only into the store.
     ///
     /// Everything is checked as [`add`](Self::add) checks a file, and the result is the same. A reader cannot be read again, so a package is
-    /// refused at once if the [`PackageReader`](crate::PackageReader) fails at it. The format alone bounds what is written: give
+    /// refused at once if the [`PackageReader`](crate::package_reader::PackageReader) fails at it. The format alone bounds what is written: give
     /// `input.take(limit)` for a body from the network. Nothing is opened under `name`: it is what
     /// messages and the report call the file, and a name that ends with `.udeb` makes the package one for installers. Source packages and
     /// uploads consist of several files, so they are added by their paths.
@@ -108,7 +108,7 @@ impl Store {
     /// # Errors
     /// Why the file was refused, whatever [`keep_going`](AddOptions::keep_going) is; when the store itself fails; [`Error::Settings`] for
     /// settings that cannot be used. What the reader fails with is the source of an
-    /// [`ImportError::Package`](crate::ImportError::Package). Nothing is added then.
+    /// [`ImportError::Package`](crate::error::ImportError::Package). Nothing is added then.
     pub fn add_reader(
         &self,
         repository: &RepositorySettings,
@@ -169,7 +169,7 @@ impl Store {
     /// Says which version of the keyring package a repository needs for these keys, and which suites lack it.
     ///
     /// # Errors
-    /// [`ChangeError::KeyringVersion`](crate::ChangeError::KeyringVersion) when a package of that name is there with a version that ours cannot exceed; [`Error::Settings`] for
+    /// [`ChangeError::KeyringVersion`](crate::error::ChangeError::KeyringVersion) when a package of that name is there with a version that ours cannot exceed; [`Error::Settings`] for
     /// settings that cannot be used; when the store cannot be read.
     pub fn plan_keyring(
         &self,
@@ -247,8 +247,8 @@ impl Store {
     /// Plans a release: `to` gets the content of `from`, and `old`, if it is given, what `to` has until then; in the suites that both have.
     ///
     /// # Errors
-    /// [`ChangeError::NoCommonSuite`](crate::ChangeError::NoCommonSuite) when two of them have no suite in common;
-    /// [`HistoryError::Unfinished`](crate::HistoryError::Unfinished) when another change of one of them together with others is not complete;
+    /// [`ChangeError::NoCommonSuite`](crate::error::ChangeError::NoCommonSuite) when two of them have no suite in common;
+    /// [`HistoryError::Unfinished`](crate::error::HistoryError::Unfinished) when another change of one of them together with others is not complete;
     /// [`Error::Settings`] for settings that cannot be used; when the store cannot be read.
     pub fn plan_release(
         &self,
@@ -302,7 +302,7 @@ impl Store {
     /// bad version is in, or was taken out of. The plan has no packages when that was done already.
     ///
     /// # Errors
-    /// [`ReissueError`](crate::ReissueError) when one of the two versions is not there; [`Error::Settings`] for settings that cannot be used.
+    /// [`ReissueError`](crate::error::ReissueError) when one of the two versions is not there; [`Error::Settings`] for settings that cannot be used.
     pub fn plan_reissue(
         &self,
         repository: &RepositorySettings,
@@ -317,8 +317,8 @@ impl Store {
     /// When nothing showed it yet, the next publication of it will be found there.
     ///
     /// # Errors
-    /// [`HistoryError::TagExists`](crate::HistoryError::TagExists) when the name stands for another state: a tag is deleted before it is made again;
-    /// [`NameError::TagLikeTime`](crate::NameError::TagLikeTime) for a name that reads as a time.
+    /// [`HistoryError::TagExists`](crate::error::HistoryError::TagExists) when the name stands for another state: a tag is deleted before it is made again;
+    /// [`NameError::TagLikeTime`](crate::model::NameError::TagLikeTime) for a name that reads as a time.
     pub fn tag(
         &self,
         revision: &Revision<'_>,
@@ -331,7 +331,7 @@ impl Store {
     /// Takes a name away from the state it stands for, and returns that state.
     ///
     /// # Errors
-    /// [`HistoryError::UnknownTag`](crate::HistoryError::UnknownTag) when the tag does not exist.
+    /// [`HistoryError::UnknownTag`](crate::error::HistoryError::UnknownTag) when the tag does not exist.
     pub fn delete_tag(
         &self,
         repository: &RepositoryName,
@@ -347,7 +347,7 @@ impl Store {
     /// The entries are sorted by source, the newest version first. Nothing is changed.
     ///
     /// # Errors
-    /// [`ChangeError::NoCommonSuite`](crate::ChangeError::NoCommonSuite) when two that follow each other share no suite;
+    /// [`ChangeError::NoCommonSuite`](crate::error::ChangeError::NoCommonSuite) when two that follow each other share no suite;
     /// [`Error::Settings`] for settings that cannot be used; when the store cannot be read.
     pub fn pipeline(
         &self,
@@ -361,9 +361,9 @@ impl Store {
     /// Plans to take back the last change of a repository, and what was done to others as a whole with it.
     ///
     /// # Errors
-    /// [`ChangeError::NothingToUndo`](crate::ChangeError::NothingToUndo) when nothing was changed yet, or the history no longer reaches the state before;
-    /// [`HistoryError::Unfinished`](crate::HistoryError::Unfinished) when a change of it together with others was begun and is not complete;
-    /// [`HistoryError::ChangedSince`](crate::HistoryError::ChangedSince) when the change was made together with that of another repository, which has changed since.
+    /// [`ChangeError::NothingToUndo`](crate::error::ChangeError::NothingToUndo) when nothing was changed yet, or the history no longer reaches the state before;
+    /// [`HistoryError::Unfinished`](crate::error::HistoryError::Unfinished) when a change of it together with others was begun and is not complete;
+    /// [`HistoryError::ChangedSince`](crate::error::HistoryError::ChangedSince) when the change was made together with that of another repository, which has changed since.
     pub fn plan_undo(&self, repository: &RepositoryName) -> Result<UndoPlan, Error> {
         super::undo::plan_undo(self, repository)
     }
@@ -513,7 +513,7 @@ impl Store {
     /// Returns the rule that is passed by somebody's decision: [`GateRule::Freeze`] in a frozen repository, and none in any other.
     ///
     /// # Errors
-    /// [`RuleError::Frozen`](crate::RuleError::Frozen) when the repository is frozen and nobody decided that this does not count.
+    /// [`RuleError::Frozen`](crate::error::RuleError::Frozen) when the repository is frozen and nobody decided that this does not count.
     pub fn pass_freeze(
         &self,
         repository: &RepositorySettings,

@@ -65,7 +65,7 @@ impl UndoRemovalPlan {
     /// Brings back what is planned.
     ///
     /// # Errors
-    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made.
+    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;

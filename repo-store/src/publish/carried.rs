@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apt_index::{Encoding, Layout, ReleaseFile};
+use apt_index::Encoding;
+use apt_index::index::Layout;
+use apt_index::release::ReleaseFile;
 use deb_parse::checksum::{Blake3, Sha256};
 
 use super::layout;

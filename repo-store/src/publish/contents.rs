@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use apt_index::ContentsLines;
+use apt_index::contents::ContentsLines;
 use deb_parse::FilePath;
 use deb_parse::deb::EntryKind;
 

@@ -204,3 +204,5 @@ pub(super) fn check_for_clients<'a>(
     }
     Ok(removed)
 }
+
+crate::model::serialized::written!(PublicationReason);

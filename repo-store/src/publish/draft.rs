@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use apt_index::{Part, ReleaseFile, Rendered, RenderedFile};
+use apt_index::index::{Part, Rendered, RenderedFile};
+use apt_index::release::ReleaseFile;
 use apt_sign::{PublicKeys, Signed};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;

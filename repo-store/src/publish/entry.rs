@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use apt_index::ReleaseFile;
+use apt_index::release::ReleaseFile;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::layout;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use apt_index::{PackageKind, Stanza};
+use apt_index::pool::PackageKind;
+use apt_index::stanza::Stanza;
 
 use super::kind::SOURCES;
 use super::unlisted::UnlistedPackages;

@@ -5,10 +5,11 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
 
-use apt_index::{
-    Builder, Change, Encoding, IndexOptions, Item, PackageKind, PatchHistory, PreviousFiles, parallel_map,
-    update,
-};
+use apt_index::Encoding;
+use apt_index::index::{Builder, Change, IndexOptions, Item, PreviousFiles, update};
+use apt_index::parallel::parallel_map;
+use apt_index::pdiff::PatchHistory;
+use apt_index::pool::PackageKind;
 use deb_parse::PackageName;
 use deb_parse::checksum::Blake3;
 

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apt_index::{Item as _, PackageKind, RelPath, Stanza};
+use apt_index::RelPath;
+use apt_index::index::Item as _;
+use apt_index::pool::PackageKind;
+use apt_index::stanza::Stanza;
 use deb_parse::{Architecture, Component};
 
 use super::Wanted;

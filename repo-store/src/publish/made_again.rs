@@ -6,7 +6,12 @@
 
 use std::collections::HashMap;
 
-use apt_index::{ComponentRelease, ContentsLines, Encoding, Item as _, ReleaseFile, Stanza, text_of};
+use apt_index::Encoding;
+use apt_index::contents::ContentsLines;
+use apt_index::index::Item as _;
+use apt_index::reading::text_of;
+use apt_index::release::{ComponentRelease, ReleaseFile};
+use apt_index::stanza::Stanza;
 use deb_parse::checksum::Sha256;
 use deb_parse::{Architecture, Component, deb822};
 

@@ -1,5 +1,8 @@
 //! From a commit to a signed tree that clients read.
 //!
+//! [`Store::publish`](crate::Store::publish) does it, [`Store::plan_publication`](crate::Store::plan_publication) tells what it would do, and
+//! [`Store::export_unsigned`](crate::Store::export_unsigned) gives what is to be signed elsewhere.
+//!
 //! ```text
 //! public/<repository>/
 //!   dists -> .publications/<id>/dists        switched by one rename
@@ -34,6 +37,7 @@ pub(crate) mod layout;
 mod made_again;
 mod missing;
 mod multiset;
+pub(crate) mod options;
 mod past;
 mod patch_proof;
 mod place;
@@ -58,7 +62,9 @@ pub(crate) mod unlisted_in_pool;
 
 use std::collections::BTreeMap;
 
-use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
+use apt_index::RelPath;
+use apt_index::pool::PackageKind;
+use apt_index::release::{ComponentRelease, Release};
 use apt_sign::{Signed, Signer};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
@@ -69,6 +75,7 @@ pub(crate) use entry::{File, Source, TreeEntry};
 pub use export::{Exported, UnsignedRelease};
 use jiff::{SignedDuration, Timestamp};
 pub(crate) use made_again::MakeAgain;
+pub(crate) use options::PublishOptions;
 pub(crate) use patch_proof::forged_patches;
 pub(crate) use place::FLAT;
 use place::Place;
@@ -101,25 +108,6 @@ use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::StorageError;
 use crate::storage::beneath::PathFault;
 use crate::store::Store;
-
-/// How a repository is published.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PublishOptions {
-    /// Publish also what clients refuse until somebody allows it on each machine: another `Origin`, `Label`, `Codename` or
-    /// default priority (`NotAutomatic`) of a suite that they know.
-    pub allow_release_info_change: bool,
-    /// Publish even if something that clients read was removed: a suite, an alias or the flat form that left the settings.
-    pub allow_removal: bool,
-    /// Publish also when none of the keys that sign signed what clients see: they refuse it until they are given one of these keys.
-    pub allow_key_change: bool,
-    /// Publish also a state that was not built upon the one that clients saw last: for them the repository goes back.
-    pub allow_earlier_state: bool,
-    /// Read every published file of an index that is taken over, or that a part is taken from, to its end, and not only a share of them;
-    /// render the index again when the file is damaged. Going back to an older state asks for this.
-    pub check_all: bool,
-    /// Publish what was exported to be signed elsewhere, and not the current state.
-    pub exported: Option<Exported>,
-}
 
 /// What a publication did.
 #[derive(Clone, Debug, serde::Serialize)]

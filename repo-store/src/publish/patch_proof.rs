@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use apt_index::{Encoding, PreviousFiles, ReleaseFile, text_of};
+use apt_index::Encoding;
+use apt_index::index::PreviousFiles;
+use apt_index::reading::text_of;
+use apt_index::release::ReleaseFile;
 use camino::Utf8Path;
 use deb_parse::checksum::Sha256;
 

@@ -125,7 +125,7 @@ impl PublicationPlan {
     /// Publishes the repository. `signer` has to be the one that the plan was made with, or another with the same keys.
     ///
     /// # Errors
-    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made, or clients see something else
+    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made, or clients see something else
     /// by now: nothing is published then. Otherwise those of [`Store::publish_with`].
     pub fn apply(
         &self,

@@ -8,7 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use apt_index::{ContentsLines, Encoding, Item, ReleaseFile, Stanza, parallel_map, read_items, read_text};
+use apt_index::Encoding;
+use apt_index::contents::ContentsLines;
+use apt_index::index::Item;
+use apt_index::parallel::parallel_map;
+use apt_index::reading::{read_items, read_text};
+use apt_index::release::ReleaseFile;
+use apt_index::stanza::Stanza;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{Blake3, Sha256};
 use deb_parse::{Architecture, Component};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use apt_index::ReleaseFile;
+use apt_index::release::ReleaseFile;
 use apt_sign::PublicKeys;
 use camino::Utf8Path;
 use deb_parse::checksum::Sha256;

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use apt_index::{Encoding, Layout, PatchHistory, RelPath, ReleaseFile};
+use apt_index::index::Layout;
+use apt_index::pdiff::PatchHistory;
+use apt_index::release::ReleaseFile;
+use apt_index::{Encoding, RelPath};
 use apt_sign::Signed;
 use deb_parse::checksum::{Blake3, Sha256};
 use deb_parse::{SuiteName, deb822};
@@ -25,7 +28,7 @@ use crate::storage::{Key, StorageError};
 use crate::store::Store;
 
 /// The form in which the stanzas of records are listed, counted up when it changes. In the first form, and in publications that
-/// tell of none, they were listed as they are kept. In the second, they are [canonical](apt_index::Stanza::canonical). In the third, this also
+/// tell of none, they were listed as they are kept. In the second, they are [canonical](apt_index::stanza::Stanza::canonical). In the third, this also
 /// leaves out fields that make some apt crash.
 pub(super) const STANZA_FORM: u32 = 3;
 
@@ -493,9 +496,9 @@ mod tests {
 
     #[test]
     fn a_publication_reads_back_as_it_was_written() {
-        let options = apt_index::IndexOptions::new(vec![Encoding::Xz, Encoding::Gz]);
-        let mut builder = apt_index::Builder::new(&options);
-        builder.push(&apt_index::Stanza::parse(b"Package: a\nVersion: 1\n").unwrap()).unwrap();
+        let options = apt_index::index::IndexOptions::new(vec![Encoding::Xz, Encoding::Gz]);
+        let mut builder = apt_index::index::Builder::new(&options);
+        builder.push(&apt_index::stanza::Stanza::parse(b"Package: a\nVersion: 1\n").unwrap()).unwrap();
         let rendered = builder.finish().unwrap();
         let file = ReleaseFile { size: 7, sha256: rendered.plain().1 };
         let index = PublishedIndex {

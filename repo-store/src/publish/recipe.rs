@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use apt_index::{Encoding, Item};
+use apt_index::Encoding;
+use apt_index::index::Item;
 use deb_parse::checksum::Blake3;
 
 use super::kind::Kind;

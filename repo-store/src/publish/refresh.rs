@@ -23,7 +23,7 @@ use crate::settings::RepositorySettings;
 use crate::store::Store;
 
 /// A suite whose signatures have used half of their validity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct DueSuite {
     /// The name of the suite; `.flat` for the flat form.
@@ -87,7 +87,7 @@ pub(crate) fn refresh_signatures(
         let damaged = || Error::damaged("Release file", &place.directory(), "it is not what was published");
         let text = draft::signed_file(target, &current, place, release)?.ok_or_else(damaged)?;
         let text = String::from_utf8(text).map_err(|_| damaged())?;
-        let text = apt_index::redated(&text, date, valid_until).ok_or_else(damaged)?;
+        let text = apt_index::release::redated(&text, date, valid_until).ok_or_else(damaged)?;
         let signed = sign_release(place.suite(), text.as_bytes(), signer, context)?;
         let signed_files = SignedFiles::of(&signed);
         signatures.insert(place.clone(), Signatures::New(signed));

@@ -1,6 +1,6 @@
 //! What clients do not accept when it changes: `apt-get update` fails on every machine until somebody there allows it.
 
-use apt_index::Release;
+use apt_index::release::Release;
 use deb_parse::{SuiteName, deb822};
 
 use crate::error::{Error, PublishError};

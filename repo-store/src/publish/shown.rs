@@ -18,7 +18,7 @@ pub(crate) struct Shown {
 }
 
 /// The publication that clients see of a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct CurrentPublication {
     /// Its id.

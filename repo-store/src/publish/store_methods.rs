@@ -21,7 +21,7 @@ impl Store {
     /// this at once: they wait for each other, and later ones have nothing left to do.
     ///
     /// # Errors
-    /// [`SettingsError`](crate::SettingsError) for settings that cannot be used. When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
+    /// [`SettingsError`](crate::error::SettingsError) for settings that cannot be used. When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
     pub fn publish(
         &self,
         repository: &RepositorySettings,
@@ -34,10 +34,10 @@ impl Store {
     /// [`publish`](Self::publish), with choices.
     ///
     /// # Errors
-    /// As there, [`PublishError::ReleaseInfoChange`](crate::PublishError::ReleaseInfoChange) unless that is [allowed](PublishOptions::allow_release_info_change),
-    /// [`PublishError::Removal`](crate::PublishError::Removal) unless that [is](PublishOptions::allow_removal),
-    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) unless that [is](PublishOptions::allow_key_change), and
-    /// [`PublishError::EarlierState`](crate::PublishError::EarlierState) unless that [is](PublishOptions::allow_earlier_state).
+    /// As there, [`PublishError::ReleaseInfoChange`](crate::error::PublishError::ReleaseInfoChange) unless that is [allowed](PublishOptions::allow_release_info_change),
+    /// [`PublishError::Removal`](crate::error::PublishError::Removal) unless that [is](PublishOptions::allow_removal),
+    /// [`PublishError::KeyChange`](crate::error::PublishError::KeyChange) unless that [is](PublishOptions::allow_key_change), and
+    /// [`PublishError::EarlierState`](crate::error::PublishError::EarlierState) unless that [is](PublishOptions::allow_earlier_state).
     pub fn publish_with(
         &self,
         repository: &RepositorySettings,
@@ -69,8 +69,8 @@ impl Store {
     /// [`publish_after`](Self::publish_after) need not read again.
     ///
     /// # Errors
-    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) when none did,
-    /// [`PublishError::EarlierState`](crate::PublishError::EarlierState) when it does not.
+    /// [`PublishError::KeyChange`](crate::error::PublishError::KeyChange) when none did,
+    /// [`PublishError::EarlierState`](crate::error::PublishError::EarlierState) when it does not.
     pub fn check_keys(
         &self,
         repository: &RepositoryName,
@@ -132,8 +132,8 @@ impl Store {
     /// prevent it.
     ///
     /// # Errors
-    /// [`SettingsError`](crate::SettingsError) for settings that cannot be used, and
-    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) when clients know none of the keys. When something cannot be rendered, signed or
+    /// [`SettingsError`](crate::error::SettingsError) for settings that cannot be used, and
+    /// [`PublishError::KeyChange`](crate::error::PublishError::KeyChange) when clients know none of the keys. When something cannot be rendered, signed or
     /// written.
     pub fn sign_tags_again(
         &self,
@@ -149,8 +149,8 @@ impl Store {
     /// `Date` and `Valid-Until`. What was committed since stays unpublished. Without such a suite nothing is done.
     ///
     /// # Errors
-    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) when clients know none of the keys;
-    /// [`StorageError::Damaged`](crate::StorageError::Damaged) when a published `Release` file is not what was published. When the result cannot
+    /// [`PublishError::KeyChange`](crate::error::PublishError::KeyChange) when clients know none of the keys;
+    /// [`StorageError::Damaged`](crate::storage::StorageError::Damaged) when a published `Release` file is not what was published. When the result cannot
     /// be signed or written; clients keep seeing the state before.
     pub fn refresh_signatures(
         &self,
@@ -213,7 +213,7 @@ impl Store {
     /// nothing is published, or was by a version that published no keys.
     ///
     /// # Errors
-    /// When the record of the publication or the file cannot be read, [`Damaged`](crate::StorageError::Damaged) when the file is not what was published.
+    /// When the record of the publication or the file cannot be read, [`Damaged`](crate::storage::StorageError::Damaged) when the file is not what was published.
     pub fn published_keys(&self, repository: &RepositoryName) -> Result<Option<Vec<u8>>, Error> {
         super::public_keys::published_keys(self, repository)
     }

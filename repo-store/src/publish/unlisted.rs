@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 
-use apt_index::Stanza;
+use apt_index::stanza::Stanza;
 
 use crate::model::index_kind::IndexKind;
 use crate::model::record::{Record, RecordKey};
@@ -190,11 +190,11 @@ mod tests {
             let suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
             let settings = RepositorySettings::new(RepositoryName::parse(name).unwrap(), vec![suite]);
             let context = Context::new("tester", Timestamp::from_second(1_790_000_000 + seconds).unwrap());
-            let insert = |transaction: &mut crate::Transaction<'_>| {
+            let insert = |transaction: &mut crate::transaction::Transaction<'_>| {
                 for record in good.iter().chain([&bad]) {
                     transaction.insert(&bookworm, record)?;
                 }
-                Ok((crate::Operation::Other("insert".to_owned()), ()))
+                Ok((crate::history::Operation::Other("insert".to_owned()), ()))
             };
             store.transact(&settings.name, &context, insert).unwrap();
             let report = store.publish(&settings, &signer, &context).unwrap();
@@ -240,8 +240,8 @@ mod tests {
         let options = crate::PublishOptions::default();
         assert_eq!(store.publish(&preprod, &signer, &context).unwrap().restored, 0);
         assert_eq!(store.sign_again(&preprod, &signer, options, &context).unwrap().unlisted.len(), 1);
-        let report = store.fsck(&crate::FsckOptions::default(), &context).unwrap();
+        let report = store.fsck(&crate::maintenance::fsck::FsckOptions::default(), &context).unwrap();
         assert!(report.problems.iter().all(|problem| problem.path.starts_with("store")), "{report:?}");
-        store.collect_garbage(&crate::GcOptions::default(), &context).unwrap();
+        store.collect_garbage(&crate::maintenance::gc::GcOptions::default(), &context).unwrap();
     }
 }

@@ -1,4 +1,7 @@
 //! What must be so before a version comes into a repository.
+//!
+//! [`Gate`]s are settings of a repository. A [`GateViolation`] tells which [`GateRule`] a version does not meet, and a [`GateOverride`] in the
+//! options of an operation names the rules that do not count this time.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,11 +13,12 @@ use crate::error::Error;
 use crate::model::approval::Approval;
 use crate::model::class::WildPattern;
 use crate::model::freeze::Freeze;
-use crate::model::gate_rule::{GateRule, GateViolation};
 use crate::model::in_words::{different_sizes_in_words, duration_in_words};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::record::Record;
 use crate::model::reissue::Reissue;
+
+pub use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 
 /// What must be so before a version comes into a repository. All that is set must be met.
 ///

@@ -15,7 +15,7 @@ pub enum Distribution {
 /// A release of Debian or Ubuntu, past, present or announced.
 ///
 /// ```
-/// use repo_store::ReleaseName;
+/// use repo_store::settings::ReleaseName;
 /// let jammy = ReleaseName::of_series("jammy").expect("a release of Ubuntu");
 /// assert_eq!((jammy.number(), jammy.released()), ("22.04", "2022-04-21"));
 /// assert_eq!(ReleaseName::of_series("internal"), None);

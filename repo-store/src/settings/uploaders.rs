@@ -11,7 +11,7 @@ type Judge = dyn Fn(&[u8], SystemTime) -> Result<Vec<u8>, apt_sign::Error> + Sen
 ///
 /// ```
 /// use apt_sign::{Keyring, SecretKey};
-/// use repo_store::Uploaders;
+/// use repo_store::settings::Uploaders;
 ///
 /// # let created = std::time::SystemTime::UNIX_EPOCH;
 /// let key = SecretKey::generate("Maintainer", created, None)?;

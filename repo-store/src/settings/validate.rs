@@ -17,7 +17,8 @@ impl RepositorySettings {
     ///
     /// ```
     /// use deb_parse::{Architecture, SuiteName};
-    /// use repo_store::{RepositoryName, RepositorySettings, SettingsError, SuiteSettings};
+    /// use repo_store::{RepositoryName, RepositorySettings, SuiteSettings};
+    /// use repo_store::error::SettingsError;
     ///
     /// let suite = SuiteSettings::new(SuiteName::parse("bookworm")?, vec![Architecture::parse("amd64")?]);
     /// let mut settings = RepositorySettings::new(RepositoryName::parse("prod")?, vec![suite]);

@@ -25,17 +25,19 @@ mod notes;
 pub(crate) mod object_store;
 pub(crate) mod obstacle;
 pub(crate) mod own_directories;
-pub(crate) mod permissions;
+pub mod permissions;
 pub(crate) mod ref_store;
 pub(crate) mod sealed;
 
 use std::sync::Arc;
 
+pub use beneath::PathFault;
 use camino::Utf8PathBuf;
 pub use directory::Directory;
 pub use error::{FileFault, StorageError};
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::{Fault, Faulty, Request};
+pub use format::Format;
 pub use key::Key;
 pub(crate) use key::PUBLISHED;
 pub use locks::{HeldLock, LockState, Locks};
@@ -43,6 +45,7 @@ pub use log_store::LogStore;
 pub use memory::Memory;
 pub(crate) use notes::Durability;
 pub use object_store::{ObjectInfo, ObjectStore, Staged};
+pub use obstacle::{Obstacle, ObstacleKind};
 pub use ref_store::{RefStore, Swap, Version};
 
 /// The lock that garbage collection holds.

@@ -105,7 +105,7 @@ impl Permission {
     /// The line for a path from the root; `None` for what is no part of a store.
     ///
     /// ```
-    /// use repo_store::{EntryKind, ModeRule, Permission};
+    /// use repo_store::storage::permissions::{EntryKind, ModeRule, Permission};
     /// let line = Permission::of("store/blobs/ab/cdef".into(), EntryKind::File).unwrap();
     /// assert_eq!(line.mode, ModeRule::Exactly(0o444));
     /// assert!(Permission::of("notes.txt".into(), EntryKind::File).is_none());

@@ -6,5 +6,6 @@ mod joint;
 mod memory;
 mod package_readers;
 mod packages;
+mod serialized;
 mod shortened_histories;
 pub(crate) mod signer;

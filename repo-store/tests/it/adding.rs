@@ -1,7 +1,10 @@
 //! Package files go in whole or not at all.
 
 use deb_parse::Component;
-use repo_store::{AddError, AddOptions, Error, Inserted, Route};
+use repo_store::operations::import::AddError;
+use repo_store::settings::Route;
+use repo_store::transaction::Inserted;
+use repo_store::{AddOptions, Error};
 
 use crate::fixture::{Fixture, context, files_below, suite};
 
@@ -44,7 +47,7 @@ fn one_bad_file_keeps_the_others_out_unless_told_otherwise() {
     std::fs::write(&bad, "no package").unwrap();
     let report = fixture.try_add(&[good.clone(), bad.clone()]);
     assert_eq!((report.refused.len(), report.committed.commit), (1, None));
-    assert!(matches!(report.refused[0].error, Error::Import(repo_store::ImportError::Package { .. })));
+    assert!(matches!(report.refused[0].error, Error::Import(repo_store::error::ImportError::Package { .. })));
 
     let before = files_below(fixture.store.root());
     let options = AddOptions { keep_going: true, ..AddOptions::default() };
@@ -120,7 +123,10 @@ fn what_a_rollback_would_bring_back_beside_another_file_of_its_version_is_refuse
         .plan_rollback(&target, &[suite("bookworm")])
         .unwrap()
         .apply(&fixture.store, &context(3));
-    assert!(matches!(result, Err(Error::Change(repo_store::ChangeError::Conflict { .. }))), "{result:?}");
+    assert!(
+        matches!(result, Err(Error::Change(repo_store::error::ChangeError::Conflict { .. }))),
+        "{result:?}"
+    );
     let whole =
         fixture.store.plan_rollback(&target, &[]).unwrap().apply(&fixture.store, &context(3)).unwrap();
     assert!(whole.commit.is_some(), "the other file goes at the same time");
@@ -134,7 +140,7 @@ fn a_repository_without_suites_takes_nothing() {
     let error =
         fixture.store.add(&fixture.preprod, &[file], &AddOptions::default(), &context(0)).unwrap_err();
     let no_suites =
-        |error: &Error| matches!(error, Error::Settings(repo_store::SettingsError::NoSuites { .. }));
+        |error: &Error| matches!(error, Error::Settings(repo_store::error::SettingsError::NoSuites { .. }));
     assert!(matches!(&error, AddError::Failed(failed) if no_suites(failed)), "{error}");
     assert!(fixture.store.head(&fixture.preprod.name).unwrap().is_none());
 }
@@ -164,6 +170,6 @@ fn a_refused_file_is_an_error_that_names_it_and_says_why() {
     assert_eq!((report.added.len(), report.committed.commit), (1, None));
     assert_eq!(report.refused.iter().map(|one| &one.file).collect::<Vec<_>>(), [&junk[0], &junk[1]]);
     let error = report.into_result().unwrap_err();
-    assert!(matches!(error, Error::Import(repo_store::ImportError::Package { .. })), "{error}");
+    assert!(matches!(error, Error::Import(repo_store::error::ImportError::Package { .. })), "{error}");
     assert!(fixture.store.head(&fixture.preprod.name).unwrap().is_none());
 }

@@ -5,7 +5,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{AddOptions, FsckOptions, NamedFile, NamedFileKind, Store, TagName};
+use repo_store::maintenance::backup::{NamedFile, NamedFileKind};
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::model::TagName;
+use repo_store::{AddOptions, Store};
 
 use crate::fixture::{
     Fixture, context, everything_below, publish, publish_with_other_keys, settings, signer, suite,
@@ -190,7 +193,10 @@ fn only_an_empty_directory_is_restored_to() {
     assert!(Store::restore(&backup, &beside(&fixture, "restored"), &context(50)).is_err(), "no backup");
     fixture.store.backup(&backup, &context(40)).unwrap();
     let error = Store::restore(&backup, fixture.store.root(), &context(50)).unwrap_err();
-    assert!(matches!(error, repo_store::Error::Storage(repo_store::StorageError::StoreExists { .. })));
+    assert!(matches!(
+        error,
+        repo_store::Error::Storage(repo_store::storage::StorageError::StoreExists { .. })
+    ));
 }
 
 #[test]

@@ -5,9 +5,11 @@ use std::os::unix::fs::MetadataExt as _;
 
 use deb_parse::deb822;
 use jiff::{SignedDuration, Timestamp};
-use repo_store::{
-    FsckOptions, GcOptions, ProblemKind, PublicationId, PublishOptions, PublishReport, TagName,
-};
+use repo_store::PublishOptions;
+use repo_store::maintenance::fsck::{FsckOptions, ProblemKind};
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::model::{PublicationId, TagName};
+use repo_store::publish::PublishReport;
 
 use crate::fixture::{Fixture, context, publish, settings, signer};
 use crate::publishing::{assert_indices_are_as_signed, visible, visible_below};
@@ -72,7 +74,13 @@ fn signing_again_sets_the_date_the_time_and_the_ids_right() {
     let next = publish(&fixture, &signer, 400);
     assert_eq!(next.publication.unwrap().seconds(), context(400).now.as_second());
     assert_eq!(date(&fixture, "bookworm"), rfc2822(context(400).now));
-    assert!(fixture.store.fsck(&repo_store::FsckOptions::default(), &context(500)).unwrap().is_clean());
+    assert!(
+        fixture
+            .store
+            .fsck(&repo_store::maintenance::fsck::FsckOptions::default(), &context(500))
+            .unwrap()
+            .is_clean()
+    );
 }
 
 #[test]
@@ -101,7 +109,7 @@ fn a_tag_leads_to_what_was_signed_again() {
         .publication
         .unwrap();
     let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
-    fixture.store.tag(&head, &repo_store::TagName::parse("first").unwrap(), &context(70)).unwrap();
+    fixture.store.tag(&head, &repo_store::model::TagName::parse("first").unwrap(), &context(70)).unwrap();
     let link = fixture.store.public(&fixture.preprod.name).join("snapshot/first");
     assert_eq!(link.read_link_utf8().unwrap(), id.to_string());
 }

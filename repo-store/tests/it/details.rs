@@ -3,7 +3,9 @@
 use camino::Utf8PathBuf;
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Limits, PackageName, Version};
-use repo_store::{AddOptions, Snapshot, SourceChange, Store};
+use repo_store::model::Snapshot;
+use repo_store::operations::details::SourceChange;
+use repo_store::{AddOptions, Store};
 
 use crate::fixture::{Fixture, context, suite};
 

@@ -3,7 +3,10 @@
 use std::fs;
 
 use camino::Utf8PathBuf;
-use repo_store::{FsckOptions, PromoteOptions, PublishReport, RepositorySettings};
+use repo_store::RepositorySettings;
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::publish::PublishReport;
 
 use crate::fixture::{Fixture, context, files_below, overwrite, settings, signer};
 

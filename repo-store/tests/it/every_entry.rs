@@ -5,10 +5,10 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{
-    AddOptions, FsckOptions, KeyringContent, Problem, PublishOptions, RepositoryName, RepositorySettings,
-    Store, TagName,
-};
+use repo_store::maintenance::fsck::{FsckOptions, Problem};
+use repo_store::model::TagName;
+use repo_store::operations::keyring::KeyringContent;
+use repo_store::{AddOptions, PublishOptions, RepositoryName, RepositorySettings, Store};
 
 use crate::fixture::{Fixture, context, everything_below, overwrite, settings, signer, suite};
 use crate::sources::lists;
@@ -311,7 +311,7 @@ fn a_patch_that_leads_elsewhere_is_found_and_goes() {
     let report = store.fsck(&FsckOptions::default(), &context(1000)).unwrap();
     let is_it = |problem: &&Problem| problem.path.ends_with(new.to_string());
     let found = report.problems.iter().find(is_it).unwrap();
-    assert_eq!(found.kind, repo_store::ProblemKind::Forged);
+    assert_eq!(found.kind, repo_store::maintenance::fsck::ProblemKind::Forged);
     assert!(found.affects[0].current, "{found:?}");
     let sign_again =
         |_: &RepositoryName| store.sign_again(of, &signer, PublishOptions::default(), &context(1000)).is_ok();
@@ -341,8 +341,10 @@ fn what_a_collection_that_was_killed_left_is_no_damage_and_goes_with_the_next() 
     assert_eq!(problems(store), [""; 0]);
     store.publish(of, &signer, &context(1500)).unwrap();
     assert!(!roots[1].exists(), "it does not come back");
-    let options =
-        repo_store::GcOptions { grace: jiff::SignedDuration::from_hours(24 * 365), ..Default::default() };
+    let options = repo_store::maintenance::gc::GcOptions {
+        grace: jiff::SignedDuration::from_hours(24 * 365),
+        ..Default::default()
+    };
     store.collect_garbage(&options, &context(1600)).unwrap();
     assert!(!store.root().join("store/publications/preprod").join(id).exists());
     assert!(!cache.join("going.preprod").exists());

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use apt_index::PackageKind;
+use apt_index::pool::PackageKind;
 use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
@@ -14,9 +14,13 @@ use deb_parse::control::BinaryControl;
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName, Version};
 use jiff::Timestamp;
+use repo_store::model::BlobId;
+use repo_store::model::record::{Digests, Record};
+use repo_store::operations::import::{AddError, AddReport};
+use repo_store::progress::Progress;
+use repo_store::publish::PublishReport;
 use repo_store::{
-    AddError, AddOptions, AddReport, BlobId, Context, Digests, Progress, PublishOptions, PublishReport,
-    Record, RepositoryName, RepositorySettings, Store, SuiteSettings,
+    AddOptions, Context, PublishOptions, RepositoryName, RepositorySettings, Store, SuiteSettings,
 };
 
 /// A store, and a directory beside it for files.

@@ -4,7 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8PathBuf;
 use deb_parse::deb822;
-use repo_store::{FsckOptions, PublishOptions, Store};
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::{PublishOptions, Store};
 
 use crate::fixture::{Fixture, context, publish, signer, suite};
 

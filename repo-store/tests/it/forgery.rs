@@ -5,7 +5,8 @@ use std::io::{Read as _, Write as _};
 
 use camino::Utf8PathBuf;
 use deb_parse::deb822;
-use repo_store::{FsckOptions, FsckReport, ProblemKind, PublishOptions, RepositoryName};
+use repo_store::maintenance::fsck::{FsckOptions, FsckReport, ProblemKind};
+use repo_store::{PublishOptions, RepositoryName};
 
 use crate::fixture::{Fixture, context, files_below, overwrite, publish, settings, signer};
 use crate::planned_repairs::repaired_as_planned;

@@ -5,9 +5,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use apt_sign::{Keyring, OpenPgpSigner};
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{
-    Context, CopySource, FsckOptions, FsckReport, ProblemKind, RepairReport, SignedSuite, Store, TagName,
+use repo_store::maintenance::fsck::{
+    CopySource, FsckOptions, FsckReport, ProblemKind, RepairReport, SignedSuite,
 };
+use repo_store::model::TagName;
+use repo_store::{Context, Store};
 
 use crate::fixture::{
     Fixture, context, everything_below, overwrite, publish, publish_with_other_keys, secret_key, settings,
@@ -187,9 +189,9 @@ fn exchanged_files_are_found() {
 fn a_shortened_history_is_whole_and_its_end_is_guarded() {
     let fixture = small();
     let store = &fixture.store;
-    let options = repo_store::GcOptions {
+    let options = repo_store::maintenance::gc::GcOptions {
         grace: jiff::SignedDuration::ZERO,
-        keep_history: [(fixture.preprod.name.clone(), repo_store::KeepHistory::States(1))].into(),
+        keep_history: [(fixture.preprod.name.clone(), repo_store::history::KeepHistory::States(1))].into(),
     };
     store.delete_tag(&fixture.preprod.name, &TagName::parse("first").unwrap(), &context(2000)).unwrap();
     for round in 1..4 {
@@ -215,9 +217,9 @@ fn a_shortened_history_is_whole_and_its_end_is_guarded() {
 fn no_damage_to_a_reference_ends_the_check() {
     let fixture = small();
     let (store, root) = (&fixture.store, fixture.store.root());
-    let options = repo_store::GcOptions {
+    let options = repo_store::maintenance::gc::GcOptions {
         grace: jiff::SignedDuration::ZERO,
-        keep_history: [(fixture.preprod.name.clone(), repo_store::KeepHistory::States(1))].into(),
+        keep_history: [(fixture.preprod.name.clone(), repo_store::history::KeepHistory::States(1))].into(),
     };
     store.collect_garbage(&options, &context(10_000)).unwrap();
     assert_eq!(lines(&check(store)), [""; 0]);
@@ -254,7 +256,7 @@ fn no_damage_to_a_reference_ends_the_check() {
             let report = store.fsck(&FsckOptions::default(), &context(20_000));
             let report = report.unwrap_or_else(|error| panic!("{moment}: {error}"));
             let expected = Utf8Path::new(path);
-            let named = |problem: &repo_store::Problem| {
+            let named = |problem: &repo_store::maintenance::fsck::Problem| {
                 problem.path.starts_with(expected) || expected.starts_with(&problem.path)
             };
             // Without its end a history is as long as its states are there, and here all are still.

@@ -2,7 +2,9 @@
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
-use repo_store::{Gate, GateRule, PromoteOptions, RepositorySettings, Selector};
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::settings::gate::{Gate, GateRule};
+use repo_store::{RepositorySettings, Selector};
 
 use crate::fixture::{Fixture, context, settings};
 

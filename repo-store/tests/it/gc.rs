@@ -9,10 +9,12 @@ use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use repo_store::{
-    AddOptions, Error, FsckOptions, Garbage, GarbageReason, GcOptions, GcReport, HistoryError, KeepHistory,
-    MaintenanceError, Store, TagName,
-};
+use repo_store::error::{HistoryError, MaintenanceError};
+use repo_store::history::KeepHistory;
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::maintenance::gc::{Garbage, GarbageReason, GcOptions, GcReport};
+use repo_store::model::TagName;
+use repo_store::{AddOptions, Error, Store};
 
 use crate::fixture::{Fixture, context, files_below, suite};
 
@@ -390,7 +392,7 @@ fn a_writer_keeps_what_came_since_it_began() {
     fixture
         .store
         .transact(&fixture.preprod.name, &context(DAY), |_| {
-            Ok((repo_store::Operation::Other(String::new()), ()))
+            Ok((repo_store::history::Operation::Other(String::new()), ()))
         })
         .unwrap();
     let blob = fixture.store.root().join("store/blobs/00").join("0".repeat(62));

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use proptest::prelude::*;
-use repo_store::{Error, GcOptions, IncomingOptions, IncomingReport, Selector, Store};
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::operations::incoming::{IncomingOptions, IncomingReport};
+use repo_store::{Error, Selector, Store};
 
 use crate::fixture::{Fixture, context, suite};
 
@@ -15,7 +17,7 @@ const VERSIONS: [&str; 3] = ["1", "2", "3+deb12u1"];
 fn held(fixture: &Fixture) -> BTreeMap<String, BTreeSet<String>> {
     let head = fixture.store.head(&fixture.preprod.name).unwrap();
     let holds = head.map_or_else(Vec::new, |head| head.holds().unwrap());
-    let entry = |hold: repo_store::Hold| {
+    let entry = |hold: repo_store::model::Hold| {
         let suites = hold.suites.iter().map(ToString::to_string).collect();
         (format!("{} {}", hold.key.package, hold.key.version), suites)
     };
@@ -117,7 +119,7 @@ fn a_drop_folder_does_not_bring_back_what_was_rolled_back() {
     assert_eq!(report.report.added.len(), 0);
     let [refused] = report.report.refused.as_slice() else { panic!("{report:?}") };
     assert!(
-        matches!(&refused.error, Error::Rule(repo_store::RuleError::Held { key, .. }) if key.to_string() == "hello 2 amd64")
+        matches!(&refused.error, Error::Rule(repo_store::error::RuleError::Held { key, .. }) if key.to_string() == "hello 2 amd64")
     );
     let said = refused.error.to_string();
     assert!(
@@ -147,11 +149,11 @@ fn an_architecture_that_was_removed_alone_holds_no_other_back() {
     let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
     let key = head.records(&suite("trixie")).unwrap()[0].key().clone();
     assert_eq!(key.architecture.as_str(), "amd64");
-    let withdraw = |transaction: &mut repo_store::Transaction<'_>| {
+    let withdraw = |transaction: &mut repo_store::transaction::Transaction<'_>| {
         for name in SUITES {
             assert!(transaction.withdraw(&suite(name), &key)?);
         }
-        Ok((repo_store::Operation::Other("remove".to_owned()), ()))
+        Ok((repo_store::history::Operation::Other("remove".to_owned()), ()))
     };
     fixture.store.transact(&fixture.preprod.name, &context(1), withdraw).unwrap();
     assert_eq!(take(&fixture, &amd64, &IncomingOptions::default()).report.refused.len(), 1);
@@ -178,7 +180,9 @@ fn holds_survive_collection_checks_backup_and_restore() {
     let options = GcOptions { grace: jiff::SignedDuration::ZERO, ..GcOptions::default() };
     fixture.store.collect_garbage(&options, &context(100_000_000)).unwrap();
     assert_eq!(held(&fixture).len(), 1);
-    let check = |store: &Store| store.fsck(&repo_store::FsckOptions::default(), &context(2)).unwrap();
+    let check = |store: &Store| {
+        store.fsck(&repo_store::maintenance::fsck::FsckOptions::default(), &context(2)).unwrap()
+    };
     assert_eq!(check(&fixture.store).problems, []);
 
     let backup = fixture.file("marker", b"").with_file_name("backup");
@@ -193,5 +197,5 @@ fn holds_survive_collection_checks_backup_and_restore() {
     let (first, rest) = id.split_at(2);
     std::fs::remove_file(fixture.store.root().join("store/objects").join(first).join(rest)).unwrap();
     assert_eq!(check(&fixture.store).problems.len(), 1);
-    assert!(matches!(head.holds(), Err(Error::Storage(repo_store::StorageError::Missing { .. }))));
+    assert!(matches!(head.holds(), Err(Error::Storage(repo_store::storage::StorageError::Missing { .. }))));
 }

@@ -7,7 +7,9 @@ use apt_index::Encoding;
 use camino::Utf8PathBuf;
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Component, PackageName, Version, deb822};
-use repo_store::{ArchitectureAll, FsckOptions, IndexKind, RepositorySettings};
+use repo_store::RepositorySettings;
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::settings::{ArchitectureAll, IndexKind};
 
 use crate::fixture::{Fixture, context, files_below, publish, signer};
 

@@ -8,7 +8,11 @@ use deb_parse::checksum::Blake3;
 use deb_parse::deb::{Builder, Compression, EntryKind};
 use deb_parse::{Architecture, PackageName, Version};
 use jiff::SignedDuration;
-use repo_store::{BlobId, FsckOptions, GcOptions, Manifest, Store};
+use repo_store::Store;
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::manifest::Manifest;
+use repo_store::model::BlobId;
 
 use crate::fixture::{Fixture, context};
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use deb_parse::Architecture;
 use proptest::prelude::*;
-use repo_store::{
-    Operation, PromoteOptions, RepositoryName, RepositorySettings, RetentionRule, Selector, SuiteSettings,
-};
+use repo_store::history::Operation;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::operations::retention::RetentionRule;
+use repo_store::{RepositoryName, RepositorySettings, Selector, SuiteSettings};
 
 use crate::fixture::{Fixture, context, record_for, suite};
 
@@ -20,7 +21,7 @@ fn settings(name: &str, architectures: &[&str]) -> RepositorySettings {
 }
 
 fn fill(fixture: &Fixture, repository: &RepositorySettings, builds: &Builds) {
-    let insert = |transaction: &mut repo_store::Transaction<'_>| {
+    let insert = |transaction: &mut repo_store::transaction::Transaction<'_>| {
         for (version, architecture) in builds {
             let record = record_for("tool", &version.to_string(), architecture);
             transaction.insert(&suite("bookworm"), &record)?;

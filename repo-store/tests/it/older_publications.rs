@@ -5,10 +5,9 @@ use std::fs;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{
-    FsckOptions, Problem, PublicationId, PublishOptions, RepairReport, RepositoryName, Store, TagName,
-    Withdrawn,
-};
+use repo_store::maintenance::fsck::{FsckOptions, Problem, RepairReport, Withdrawn};
+use repo_store::model::{PublicationId, TagName};
+use repo_store::{PublishOptions, RepositoryName, Store};
 
 use crate::fixture::{Fixture, context, everything_below, overwrite, publish, settings, signer};
 use crate::planned_repairs::repaired_as_planned;

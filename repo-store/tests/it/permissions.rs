@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
-use repo_store::{EntryKind, PERMISSIONS, Permission};
+use repo_store::storage::permissions::{EntryKind, PERMISSIONS, Permission};
 
 use crate::fixture::{Fixture, everything_below, publish, signer};
 

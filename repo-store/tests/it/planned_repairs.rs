@@ -5,10 +5,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{
-    Context, CopySource, Error, FetchError, FsckOptions, MaintenanceError, ProblemKind, RepairMeans,
-    RepairReport, Store,
+use repo_store::error::MaintenanceError;
+use repo_store::maintenance::fsck::{
+    CopySource, FetchError, FsckOptions, ProblemKind, RepairMeans, RepairReport,
 };
+use repo_store::{Context, Error, Store};
 
 use crate::fixture::{context, everything_below, overwrite};
 use crate::fsck::small;
@@ -65,7 +66,7 @@ pub(crate) fn repaired_as_planned(
 /// A place that must not be asked.
 struct Unasked;
 
-impl repo_store::RepairSource for Unasked {
+impl repo_store::maintenance::fsck::RepairSource for Unasked {
     fn name(&self) -> &'static str {
         "http://copies.example"
     }
@@ -178,7 +179,7 @@ fn what_lies_in_the_place_of_the_locks_is_moved_and_told() {
     fs::remove_dir_all(&locks).unwrap();
     fs::write(&locks, "").unwrap();
     let report = repaired_as_planned(&fixture.store, &FsckOptions::default(), &[], &context(1000));
-    let told = |problem: &repo_store::Problem| {
+    let told = |problem: &repo_store::maintenance::fsck::Problem| {
         problem.path == "store/locks" && problem.kind == ProblemKind::InTheWay
     };
     assert!(report.repaired.iter().any(told), "{:?}", report.repaired);

@@ -1,6 +1,9 @@
 //! Plans are for the states that they were made from.
 
-use repo_store::{AddOptions, ChangeError, Committed, Error, PromoteOptions, RepositorySettings, Selector};
+use repo_store::error::ChangeError;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::transaction::Committed;
+use repo_store::{AddOptions, Error, RepositorySettings, Selector};
 
 use crate::fixture::{Fixture, context, settings};
 
@@ -93,7 +96,7 @@ fn plans_are_values_that_can_be_written_down() {
 fn what_was_planned_to_be_added_is_added_unless_the_repository_or_a_file_changed() {
     let fixture = Fixture::new();
     let store = &fixture.store;
-    let outdated = |result: Result<repo_store::AddReport, Error>| match result {
+    let outdated = |result: Result<repo_store::operations::import::AddReport, Error>| match result {
         Err(Error::Change(ChangeError::Outdated { repository })) => repository == fixture.preprod.name,
         other => panic!("{other:?}"),
     };
@@ -122,6 +125,9 @@ fn what_was_planned_to_be_added_is_added_unless_the_repository_or_a_file_changed
     let plan = store.plan_import(&fixture.preprod, &files, &AddOptions::default(), &context(7)).unwrap();
     assert_eq!((plan.report().added.len(), plan.report().refused.len()), (1, 1));
     assert!(plan.changes().is_empty());
-    assert!(matches!(plan.apply(store, &context(8)), Err(repo_store::AddError::Refused(_))));
+    assert!(matches!(
+        plan.apply(store, &context(8)),
+        Err(repo_store::operations::import::AddError::Refused(_))
+    ));
     assert_eq!(store.head(&fixture.preprod.name).unwrap().map(|head| head.id()), plan.base());
 }

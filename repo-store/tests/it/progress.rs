@@ -9,11 +9,12 @@ use std::time::Duration;
 use apt_sign::OpenPgpSigner;
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::operations::incoming::IncomingOptions;
+use repo_store::operations::promotion::PromoteOptions;
 use repo_store::progress::{Amount, Observer, Phase, Progress};
-use repo_store::{
-    AddOptions, Context, Error, FsckOptions, GcOptions, IncomingOptions, PromoteOptions, PublishOptions,
-    RepositorySettings, Selector, Store,
-};
+use repo_store::{AddOptions, Context, Error, PublishOptions, RepositorySettings, Selector, Store};
 
 use crate::fixture::{Fixture, context, everything_below, publish, settings, signer};
 

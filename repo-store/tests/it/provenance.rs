@@ -4,10 +4,16 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
-use repo_store::{
-    AddOptions, AddReport, CopySource, Error, Format, FsckOptions, Gate, GateRule, GcOptions, KeepHistory,
-    PromoteOptions, Provenance, ProvenanceKind, Record, RepositorySettings, RuleError, StorageError, Store,
-};
+use repo_store::error::RuleError;
+use repo_store::history::KeepHistory;
+use repo_store::maintenance::fsck::{CopySource, FsckOptions};
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::model::record::{Provenance, ProvenanceKind, Record};
+use repo_store::operations::import::AddReport;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::settings::gate::{Gate, GateRule};
+use repo_store::storage::{Format, StorageError};
+use repo_store::{AddOptions, Error, RepositorySettings, Store};
 
 use crate::fixture::{Fixture, context, publish, settings, signer, suite};
 use crate::sources::{Sources, lists, upload};

@@ -1,8 +1,8 @@
 //! What a publication would do is known before, and only that is done.
 
-use repo_store::{
-    ChangeError, Error, PublicationPlan, PublicationReason, PublishError, PublishOptions, RepositorySettings,
-};
+use repo_store::error::{ChangeError, PublishError};
+use repo_store::publish::{PublicationPlan, PublicationReason};
+use repo_store::{Error, PublishOptions, RepositorySettings};
 
 use crate::fixture::{Fixture, context, everything_below, publish, signer, suite};
 

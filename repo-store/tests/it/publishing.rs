@@ -228,12 +228,12 @@ pub(crate) fn assert_indices_are_as_signed(fixture: &Fixture, suite: &str) {
 fn a_dists_that_was_led_back_by_one_publication_is_damage_and_an_interrupted_publish_is_not() {
     let (fixture, signer) = (Fixture::new(), signer());
     let public = fixture.store.public(&fixture.preprod.name);
-    let lead_to = |id: repo_store::PublicationId| {
+    let lead_to = |id: repo_store::model::PublicationId| {
         std::fs::remove_file(public.join("dists")).unwrap();
         std::os::unix::fs::symlink(format!(".publications/{id}/dists"), public.join("dists")).unwrap();
     };
     let check = |seconds| {
-        let options = repo_store::FsckOptions::default();
+        let options = repo_store::maintenance::fsck::FsckOptions::default();
         let report = fixture.store.fsck(&options, &context(seconds)).unwrap();
         let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
         (problems, report.notes)
@@ -264,7 +264,7 @@ fn a_dists_that_was_led_back_by_one_publication_is_damage_and_an_interrupted_pub
 
     // A repair leads it forward again.
     lead_to(ids[1]);
-    let options = repo_store::FsckOptions::default();
+    let options = repo_store::maintenance::fsck::FsckOptions::default();
     assert!(fixture.store.repair(&options, &[], &context(150)).unwrap().remaining.is_clean());
     assert_eq!(
         public.join("dists").read_link_utf8().unwrap().parent().unwrap().file_name().unwrap(),

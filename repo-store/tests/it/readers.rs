@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use repo_store::{AddOptions, Error, ImportError};
+use repo_store::error::ImportError;
+use repo_store::{AddOptions, Error};
 
 use crate::fixture::{Fixture, context, files_below, suite};
 
@@ -90,7 +91,7 @@ fn a_refused_file_is_an_error_whatever_the_options_and_leaves_nothing() {
     let before = files_below(fixture.store.root());
 
     let error = add("hello.deb", &mut &bytes[..]).unwrap_err();
-    assert!(matches!(error, Error::Change(repo_store::ChangeError::Conflict { .. })), "{error}");
+    assert!(matches!(error, Error::Change(repo_store::error::ChangeError::Conflict { .. })), "{error}");
     let error = add("junk.deb", &mut &b"junk"[..]).unwrap_err();
     assert!(
         matches!(&error, Error::Import(ImportError::Package { file, .. }) if file == "junk.deb"),

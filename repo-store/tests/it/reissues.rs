@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use camino::Utf8PathBuf;
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, PackageName, SourceName, Version, deb};
-use repo_store::{
-    ChangeError, Error, HazardKind, HistoryError, Operation, Record, ReissueError, ReissuePlan,
-    ReissueRequest, Selector,
-};
+use repo_store::error::{ChangeError, HistoryError, ReissueError};
+use repo_store::history::Operation;
+use repo_store::model::record::Record;
+use repo_store::operations::reissue::{HazardKind, ReissuePlan, ReissueRequest};
+use repo_store::{Error, Selector};
 
 use crate::fixture::{Fixture, context, suite};
 

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 use jiff::SignedDuration;
-use repo_store::{
-    AddOptions, Error, PackageClass, RepositoryName, RetentionPlan, RetentionRule, TagName, WildPattern,
-};
+use repo_store::model::TagName;
+use repo_store::operations::retention::{RetentionPlan, RetentionRule};
+use repo_store::settings::{PackageClass, WildPattern};
+use repo_store::{AddOptions, Error, RepositoryName};
 
 use crate::fixture::{Fixture, context, record, suite};
 
@@ -21,7 +22,7 @@ fn insert(fixture: &Fixture, repository: &str, day: i64, packages: &[(&str, &str
             for (package, version) in packages {
                 transaction.insert(&suite("bookworm"), &record(package, version))?;
             }
-            Ok((repo_store::Operation::Other("insert".to_owned()), ()))
+            Ok((repo_store::history::Operation::Other("insert".to_owned()), ()))
         })
         .unwrap();
 }
@@ -155,7 +156,7 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     insert(&fixture, "preprod", 32, &[("third", "1.0")]);
     assert!(matches!(
         old.apply(store, &context(0)),
-        Err(Error::Change(repo_store::ChangeError::Outdated { .. }))
+        Err(Error::Change(repo_store::error::ChangeError::Outdated { .. }))
     ));
 
     let plan = plan(&fixture, &[keep_versions(1)], 33);
@@ -167,7 +168,7 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     };
     assert_eq!(held(), ["hello 4.0 amd64", "other 2.0 amd64", "third 1.0 amd64"]);
     let head = store.head(name).unwrap().unwrap();
-    assert_eq!(head.commit().operation, repo_store::Operation::Retention { files: 4 });
+    assert_eq!(head.commit().operation, repo_store::history::Operation::Retention { files: 4 });
 
     let selectors = ["hello=2.0", "other", "third"].map(|text| text.parse().unwrap());
     let back = store.plan_undo_removal(&fixture.preprod, &selectors, &[]).unwrap();

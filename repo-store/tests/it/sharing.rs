@@ -5,7 +5,9 @@ use std::fs;
 
 use deb_parse::PackageName;
 use proptest::prelude::*;
-use repo_store::{FsckOptions, ProblemKind, RepositorySettings, Transaction};
+use repo_store::RepositorySettings;
+use repo_store::maintenance::fsck::{FsckOptions, ProblemKind};
+use repo_store::transaction::Transaction;
 
 use crate::fixture::{Fixture, context, files_below, record, settings, suite};
 
@@ -17,7 +19,7 @@ fn insert(fixture: &Fixture, versions: impl IntoIterator<Item = (String, String)
             for record in &records {
                 transaction.insert(&suite("bookworm"), record)?;
             }
-            Ok((repo_store::Operation::Other("insert".to_owned()), ()))
+            Ok((repo_store::history::Operation::Other("insert".to_owned()), ()))
         })
         .unwrap();
 }
@@ -28,7 +30,7 @@ fn remove(fixture: &Fixture, name: &str, version: &str) {
         .store
         .transact(&fixture.preprod.name, &context(0), |transaction| {
             assert!(transaction.remove(&suite("bookworm"), gone.key())?);
-            Ok((repo_store::Operation::Other("remove".to_owned()), ()))
+            Ok((repo_store::history::Operation::Other("remove".to_owned()), ()))
         })
         .unwrap();
 }
@@ -59,7 +61,7 @@ fn a_damaged_object_is_replaced_by_whoever_writes_it_again() {
     let insert_into = |repository: &RepositorySettings| {
         let change = |transaction: &mut Transaction<'_>| {
             transaction.insert(&suite("bookworm"), &hello)?;
-            Ok((repo_store::Operation::Other("insert".to_owned()), ()))
+            Ok((repo_store::history::Operation::Other("insert".to_owned()), ()))
         };
         fixture.store.transact(&repository.name, &context(0), change).unwrap();
     };
@@ -91,7 +93,7 @@ fn equal_suites_share_every_object() {
                 transaction.insert(&suite("bookworm"), record)?;
                 transaction.insert(&suite("trixie"), record)?;
             }
-            Ok((repo_store::Operation::Other("insert".to_owned()), ()))
+            Ok((repo_store::history::Operation::Other("insert".to_owned()), ()))
         })
         .unwrap();
     let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
@@ -121,7 +123,7 @@ proptest! {
                     let (name, version) = named(number);
                     transaction.insert(&suite("bookworm"), &record(&name, &version))?;
                 }
-                Ok((repo_store::Operation::Other("change".to_owned()), ()))
+                Ok((repo_store::history::Operation::Other("change".to_owned()), ()))
             })
             .unwrap();
         let at_once = Fixture::new();
@@ -186,7 +188,7 @@ proptest! {
                 for number in numbers {
                     transaction.insert(&suite(suite_name), &record(&format!("p{number}"), "1.0"))?;
                 }
-                Ok((repo_store::Operation::Other("insert".to_owned()), ()))
+                Ok((repo_store::history::Operation::Other("insert".to_owned()), ()))
             }).unwrap();
         };
         load("bookworm", &first);
@@ -214,7 +216,7 @@ fn writers_that_race_lose_nothing() {
                     store
                         .transact(name, &context(0), |transaction| {
                             transaction.insert(&suite("bookworm"), &record)?;
-                            Ok((repo_store::Operation::Other("insert".to_owned()), ()))
+                            Ok((repo_store::history::Operation::Other("insert".to_owned()), ()))
                         })
                         .unwrap();
                 }

@@ -19,7 +19,7 @@ fn refusal(fixture: &Fixture, signer: &OpenPgpSigner) -> Vec<String> {
     let result = fixture.store.publish(&fixture.preprod, signer, &context(1000));
     assert_eq!(shown.read_link_utf8().unwrap(), before);
     match result {
-        Err(Error::Publish(repo_store::PublishError::KeyChange { keys, .. })) => keys,
+        Err(Error::Publish(repo_store::error::PublishError::KeyChange { keys, .. })) => keys,
         other => panic!("{other:?}"),
     }
 }
@@ -37,7 +37,10 @@ fn other_keys_alone_are_refused_until_that_is_allowed() {
         PublishOptions::default(),
         &context(10),
     );
-    assert!(matches!(again, Err(Error::Publish(repo_store::PublishError::KeyChange { .. }))), "{again:?}");
+    assert!(
+        matches!(again, Err(Error::Publish(repo_store::error::PublishError::KeyChange { .. }))),
+        "{again:?}"
+    );
     // A rotation: both sign, then the new one alone.
     publish(&fixture, &of(vec![old, copy(&other)]), 20);
     publish(&fixture, &of(vec![copy(&other)]), 30);

@@ -4,10 +4,16 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{HashKinds, Hasher, Sha256};
-use repo_store::{
-    AddOptions, AddReport, Build, Context, CopySource, Error, FsckOptions, GcOptions, IncomingOptions,
-    KeepHistory, PromoteOptions, Record, RetentionRule, Route, Store,
-};
+use repo_store::history::KeepHistory;
+use repo_store::maintenance::fsck::{CopySource, FsckOptions};
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::model::record::{Build, Record};
+use repo_store::operations::import::AddReport;
+use repo_store::operations::incoming::IncomingOptions;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::operations::retention::RetentionRule;
+use repo_store::settings::Route;
+use repo_store::{AddOptions, Context, Error, Store};
 
 use crate::fixture::{Fixture, context, files_below, publish, settings, signer, suite};
 
@@ -176,7 +182,10 @@ fn another_tarball_of_the_same_name_is_refused_before_anything_is_written() {
     let before = files_below(fixture.store.root());
     let report = fixture.try_add(&[sources.quilt("hello", "2.10-3+deb13u1", "another upstream")]);
     insta::assert_snapshot!(refused(&report), @"hello 2.10-3+deb13u1 source has another `pool/main/h/hello/hello_2.10.orig.tar.gz` than hello 2.10-3+deb12u1 source, which is in preprod already");
-    assert!(matches!(report.refused[0].error, Error::Change(repo_store::ChangeError::PathConflict { .. })));
+    assert!(matches!(
+        report.refused[0].error,
+        Error::Change(repo_store::error::ChangeError::PathConflict { .. })
+    ));
     assert_eq!(without_waiting_room(files_below(fixture.store.root())), without_waiting_room(before));
 
     // Nor when it is only in the pool any more.
@@ -376,7 +385,7 @@ fn the_files_of_a_source_package_stay_as_long_as_a_version_of_it_needs_them() {
         fixture.store.collect_garbage(&options, &context(1000 + round)).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    let there = |file: &repo_store::RecordFile| {
+    let there = |file: &repo_store::model::record::RecordFile| {
         let in_pool = fixture.store.public(&fixture.preprod.name).join(&file.path).exists();
         assert_eq!(in_pool, fixture.store.blob_path(file.blob).is_ok(), "{}", file.path);
         in_pool

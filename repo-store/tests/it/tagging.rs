@@ -1,7 +1,11 @@
 //! Tags: names for states that stay findable.
 
 use jiff::SignedDuration;
-use repo_store::{Error, FsckOptions, GcOptions, HistoryError, TagName};
+use repo_store::Error;
+use repo_store::error::HistoryError;
+use repo_store::maintenance::fsck::FsckOptions;
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::model::TagName;
 
 use crate::fixture::{Fixture, context, publish, signer};
 use camino::Utf8PathBuf;

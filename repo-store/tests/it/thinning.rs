@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use apt_sign::OpenPgpSigner;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use repo_store::{FsckOptions, GcOptions, KeepHistory, ProblemKind, PublicationId, TagName};
+use repo_store::history::KeepHistory;
+use repo_store::maintenance::fsck::{FsckOptions, ProblemKind};
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::model::{PublicationId, TagName};
 
 use crate::fixture::{Fixture, context, files_below, publish, settings, signer};
 use crate::publishing::visible_below;

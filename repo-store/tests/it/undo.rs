@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use repo_store::{
-    AddOptions, ChangeError, Error, Operation, RetentionRule, RuleError, Selector, Store, Transaction,
-    UndoPlan,
-};
+use repo_store::error::{ChangeError, RuleError};
+use repo_store::history::Operation;
+use repo_store::operations::retention::RetentionRule;
+use repo_store::operations::undo::UndoPlan;
+use repo_store::transaction::Transaction;
+use repo_store::{AddOptions, Error, Selector, Store};
 
 use crate::fixture::{Fixture, context, suite};
 
@@ -21,7 +23,7 @@ fn picture(fixture: &Fixture) -> Picture {
         let records = head.records(&suite(name)).unwrap();
         (name.to_owned(), records.iter().map(|record| record.key().to_string()).collect())
     };
-    let hold = |hold: repo_store::Hold| {
+    let hold = |hold: repo_store::model::Hold| {
         let suites = hold.suites.iter().map(ToString::to_string).collect();
         (format!("{} {}", hold.key.package, hold.key.version), suites)
     };
@@ -66,7 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn take(fixture: &Fixture, step: &Step, seconds: i64) -> bool {
     let (store, preprod, context) = (&fixture.store, &fixture.preprod, context(seconds));
     let selector = |version: usize| format!("hello={}", VERSIONS[version]).parse::<Selector>().unwrap();
-    let key = |version: usize| repo_store::HoldKey {
+    let key = |version: usize| repo_store::model::HoldKey {
         package: deb_parse::PackageName::parse("hello").unwrap(),
         version: deb_parse::Version::parse(VERSIONS[version]).unwrap(),
         architecture: None,

@@ -3,10 +3,12 @@
 use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
-use repo_store::{
-    AddOptions, Error, IncomingOptions, IndexKind, Operation, PackageClass, PromoteOptions,
-    RepositorySettings, RouteFault, RoutingRule, SettingsError, SuiteSettings,
-};
+use repo_store::error::{RouteFault, SettingsError};
+use repo_store::history::Operation;
+use repo_store::operations::incoming::IncomingOptions;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::settings::{IndexKind, PackageClass, RoutingRule};
+use repo_store::{AddOptions, Error, RepositorySettings, SuiteSettings};
 
 use crate::fixture::{Fixture, context, settings};
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use repo_config::Url;
-use repo_store::mode;
+use repo_store::storage::permissions::mode;
 
 use super::script::quoted;
 use crate::error::Failure;

@@ -4,8 +4,11 @@ use std::io::ErrorKind;
 
 use apt_sign::Keyring;
 use deb_parse::{Architecture, Component, SuiteName};
-use repo_config::{KeyError, Url, without_repeats};
-use repo_store::{HistoryError, RepositorySettings, Store, SuiteSettings, TagName};
+use repo_config::keys::KeyError;
+use repo_config::{Url, without_repeats};
+use repo_store::error::HistoryError;
+use repo_store::model::TagName;
+use repo_store::{RepositorySettings, Store, SuiteSettings};
 
 use crate::error::Failure;
 use crate::session::Session;

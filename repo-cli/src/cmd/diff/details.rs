@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use deb_parse::{SuiteName, Version};
-use repo_store::{ChangelogEntry, PackageChange, PackageState, SetChange, Snapshot, SourceChange};
+use repo_store::model::Snapshot;
+use repo_store::operations::details::{ChangelogEntry, PackageChange, PackageState, SetChange, SourceChange};
 
 use super::{Sides, snapshot};
 use crate::error::Failure;

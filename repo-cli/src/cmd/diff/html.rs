@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use repo_store::{PackageChange, PackageState, SourceChange};
+use repo_store::operations::details::{PackageChange, PackageState, SourceChange};
 
 use super::details::{Report, came, facts, references, step};
 use crate::output::{count, escape_for_terminal, suite_list};

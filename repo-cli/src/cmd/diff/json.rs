@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use repo_store::{ChangelogEntry, PackageChange, PackageState, PrivilegedFile, SetChange, SourceChange};
+use repo_store::operations::details::{
+    ChangelogEntry, PackageChange, PackageState, PrivilegedFile, SetChange, SourceChange,
+};
 use serde::Serialize;
 
 use super::details::Report;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use repo_store::{PackageChange, SourceChange};
+use repo_store::operations::details::{PackageChange, SourceChange};
 
 use super::details::{Report, came, facts, references, step};
 use crate::output::{RowLimit, count, suite_list};
@@ -65,7 +65,9 @@ fn source(text: &mut String, change: &SourceChange) {
 }
 
 fn package(text: &mut String, change: &PackageChange) {
-    let version = |side: &Option<repo_store::PackageState>| side.as_ref().map(|state| state.version.clone());
+    let version = |side: &Option<repo_store::operations::details::PackageState>| {
+        side.as_ref().map(|state| state.version.clone())
+    };
     let (before, after) = (version(&change.before), version(&change.after));
     let step = step(before.as_ref(), after.as_ref());
     let _ = writeln!(text, "  package {} {} {step}", change.package, change.architecture);

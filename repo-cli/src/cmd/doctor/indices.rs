@@ -8,7 +8,7 @@ use apt_fetch::{
     ByHash, Conditions, Error, Expected, FetchedIndex, Index, IndexForm, PoolFile, Problem, RefusedStanza,
     Release,
 };
-use apt_index::parallel_map;
+use apt_index::parallel::parallel_map;
 use deb_parse::deb::Compression;
 use deb_parse::{Architecture, PackageName, Version};
 

@@ -1,10 +1,10 @@
 //! The documents of `fsck`: what is wrong with a store, and how it is put right.
 
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{
-    Affected, Build, FailedSource, Problem, PublicationId, RepairMeans, RepairStep, RepositoryName, TagName,
-    Withdrawn,
-};
+use repo_store::RepositoryName;
+use repo_store::maintenance::fsck::{Affected, FailedSource, Problem, RepairMeans, RepairStep, Withdrawn};
+use repo_store::model::record::Build;
+use repo_store::model::{PublicationId, TagName};
 use serde::Serialize;
 
 use crate::json_value::{JsonDocument, Text};

@@ -1,6 +1,8 @@
 //! Who signed each state of a repository.
 
-use repo_store::{CommitId, CommitSignature, HistoryVerification, RepositoryName, VerifiedCommit};
+use repo_store::RepositoryName;
+use repo_store::history::{CommitSignature, HistoryVerification, VerifiedCommit};
+use repo_store::model::CommitId;
 use serde::Serialize;
 
 use super::HistoryArguments;

@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{Obstacle, mode};
+use repo_store::storage::Obstacle;
+use repo_store::storage::permissions::mode;
 
 use crate::error::Failure;
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use apt_sign::{CommandKey, Fingerprint};
 use camino::Utf8PathBuf;
-use repo_config::ExternalSigner;
+use repo_config::keys::ExternalSigner;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use apt_sign::{Certificate, Fingerprint, RevocationReason};
 use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use repo_config::{FromText as _, KeyError};
+use repo_config::FromText as _;
+use repo_config::keys::KeyError;
 use repo_store::RepositorySettings;
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use apt_sign::KeyProblem;
-use repo_config::KeyWarning;
+use repo_config::keys::KeyWarning;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use apt_sign::{Certificate, Fingerprint, KeyProblem, Keyring};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{KeyDirectory, KeyError};
+use repo_config::keys::{KeyDirectory, KeyError};
 use repo_store::{PublishOptions, RepositorySettings};
 use serde::Serialize;
 

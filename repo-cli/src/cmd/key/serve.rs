@@ -1,7 +1,9 @@
 //! Bringing the keys to clients: the keyring package of each repository, and what the keys sign.
 
 use apt_sign::{Fingerprint, Keyring};
-use repo_store::{CommitId, KeyringContent, KeyringPlan, RepositorySettings};
+use repo_store::RepositorySettings;
+use repo_store::model::CommitId;
+use repo_store::operations::keyring::{KeyringContent, KeyringPlan};
 use serde::Serialize;
 
 use crate::error::Failure;

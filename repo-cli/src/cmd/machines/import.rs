@@ -6,8 +6,10 @@ use std::io::{BufRead, BufReader, Read as _};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
-use repo_serve::{LONGEST_LOG_LINE, LoggedRequest};
-use repo_store::{PublicationId, RepositoryName, SeenRequest, Sighting};
+use repo_serve::log::{LONGEST_LOG_LINE, LoggedRequest};
+use repo_store::RepositoryName;
+use repo_store::access::{SeenRequest, Sighting};
+use repo_store::model::PublicationId;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};

@@ -13,9 +13,10 @@ use std::io::ErrorKind;
 use apt_sign::{AttachedSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{SuiteName, deb822};
-use repo_store::{
-    Exported, PublishError, PublishOptions, RepositoryName, RepositorySettings, StorageError, UnsignedRelease,
-};
+use repo_store::error::PublishError;
+use repo_store::publish::{Exported, UnsignedRelease};
+use repo_store::storage::StorageError;
+use repo_store::{PublishOptions, RepositoryName, RepositorySettings};
 use serde::Serialize;
 
 use super::publish;
@@ -254,7 +255,7 @@ fn manifest(directory: &Utf8Path) -> Result<Exported, Failure> {
             date: paragraph.get_str("Date")?.parse().ok()?,
             commit: optional("Commit").map(|commit| commit.parse()).transpose().ok()?,
             replaces: match optional("Replaces") {
-                Some(id) => Some(repo_store::PublicationId::parse(&id)?),
+                Some(id) => Some(repo_store::model::PublicationId::parse(&id)?),
                 None => None,
             },
         })

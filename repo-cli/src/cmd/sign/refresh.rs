@@ -1,4 +1,5 @@
-use repo_store::{PublicationId, RepositoryName};
+use repo_store::RepositoryName;
+use repo_store::model::PublicationId;
 use serde::Serialize;
 
 use crate::clock;

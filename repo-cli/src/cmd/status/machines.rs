@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use repo_store::{MachineKind, MachineState};
+use repo_store::access::MachineKind;
+use repo_store::operations::machine_states::MachineState;
 
 use super::Subject;
 use crate::cmd::machines::standings;

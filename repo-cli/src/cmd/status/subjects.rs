@@ -4,12 +4,15 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{BackupTime, Recurrence};
-use repo_serve::Certificate;
-use repo_store::{
-    CurrentPublication, DeliveryState, GcOptions, HookDelivery, LogEntry, Operation, PromoteOptions,
-    RepositoryName, RepositorySettings, Revision, UpkeepRun,
-};
+use repo_config::schedule::{BackupTime, Recurrence};
+use repo_serve::tls::Certificate;
+use repo_store::history::{LogEntry, Operation};
+use repo_store::maintenance::gc::GcOptions;
+use repo_store::maintenance::hook_spool::{DeliveryState, HookDelivery};
+use repo_store::maintenance::upkeep::UpkeepRun;
+use repo_store::operations::promotion::PromoteOptions;
+use repo_store::publish::CurrentPublication;
+use repo_store::{RepositoryName, RepositorySettings, Revision};
 
 use super::{Kind, Subject, machines};
 use crate::access;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use repo_pages::Place;
-use repo_serve::Document;
-use repo_store::{PublicationId, RepositoryName};
+use repo_serve::renderer::Document;
+use repo_store::RepositoryName;
+use repo_store::model::PublicationId;
 
 /// The most that is kept, in bytes.
 const MOST: usize = 16 << 20;

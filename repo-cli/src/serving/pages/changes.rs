@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deb_parse::{PackageName, SuiteName};
 use jiff::Timestamp;
 use repo_pages::{Change, ChangedPackage, Line, Sign, Since};
-use repo_store::{Commit, CommitId, Operation, RecordKey, RepositoryName, Revision};
+use repo_store::history::{Commit, Operation};
+use repo_store::model::CommitId;
+use repo_store::model::record::RecordKey;
+use repo_store::{RepositoryName, Revision};
 
 use crate::error::Failure;
 use crate::output::package_rows;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_pages::{Comparison, Line, Waiting};
-use repo_store::{Build, RecordKey, RepositoryName, RepositorySettings};
+use repo_store::model::record::{Build, RecordKey};
+use repo_store::{RepositoryName, RepositorySettings};
 
 use super::{Shown, StorePages};
 use crate::error::Failure;

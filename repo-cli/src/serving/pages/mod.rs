@@ -20,8 +20,10 @@ use camino::Utf8PathBuf;
 use deb_parse::{Limits, SuiteName};
 use repo_config::{Config, Url};
 use repo_pages::{Line, Place};
-use repo_serve::{Document, PageRenderer, PageRequest, Reads};
-use repo_store::{CurrentPublication, Record, RepositoryName, RepositorySettings, Revision, Store};
+use repo_serve::renderer::{Document, PageRenderer, PageRequest, Reads};
+use repo_store::model::record::Record;
+use repo_store::publish::CurrentPublication;
+use repo_store::{RepositoryName, RepositorySettings, Revision, Store};
 
 use self::cache::Cache;
 use self::changes::RecentChanges;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use deb_parse::PackageName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use repo_pages::{Description, Line, PackagePage, PackageVersion, Place};
-use repo_store::{Record, RepositoryName};
+use repo_store::RepositoryName;
+use repo_store::model::record::Record;
 
 use super::changes::Recent;
 use super::{Shown, StorePages, comparison, most_telling, suite_lines, synopsis};

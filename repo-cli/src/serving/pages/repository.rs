@@ -7,7 +7,7 @@ use repo_config::without_repeats;
 use repo_pages::{
     ClientSetup, Description, Feed, Line, Overview, RepositoryPage, RepositorySummary, SuiteSummary,
 };
-use repo_serve::PageRequest;
+use repo_serve::renderer::PageRequest;
 use repo_store::{RepositoryName, SuiteSettings};
 
 use super::{Described, Shown, StorePages, comparison, lines, suite_lines};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_pages::{Hit, Line, SearchPage};
-use repo_store::{Record, RepositoryName};
+use repo_store::RepositoryName;
+use repo_store::model::record::Record;
 
 use super::{Shown, most_telling, suite_lines, synopsis};
 use crate::error::Failure;

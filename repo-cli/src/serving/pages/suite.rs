@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use deb_parse::{PackageName, SuiteName};
 use repo_pages::{Line, ListedPackage, SuitePage};
-use repo_store::{Record, RepositoryName};
+use repo_store::RepositoryName;
+use repo_store::model::record::Record;
 
 use super::{Described, Shown, lines, most_telling, repository, synopsis};
 use crate::error::Failure;

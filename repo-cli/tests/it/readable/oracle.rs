@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use apt_index::{FileFacts, IndexedFile, Item, RelPath, SourceFacts, Stanza};
+use apt_index::RelPath;
+use apt_index::index::Item;
+use apt_index::stanza::{FileFacts, IndexedFile, SourceFacts, Stanza};
 use camino::Utf8Path;
 use deb_parse::checksum::Sha256;
 use deb_parse::control::{BinaryControl, Dsc};

@@ -19,7 +19,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use apt_index::parallel_map;
+use apt_index::parallel::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use configured::OUTSIDE;
 pub use configured::{NamedFile, NamedFileKind, OutsideFile, UnsavedFile};

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 
-use apt_index::parallel_map;
+use apt_index::parallel::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{Blake3, Sha256};
 

@@ -26,7 +26,7 @@ use crate::store::Store;
 /// ```
 /// struct InMemory(std::collections::BTreeMap<String, Vec<u8>>);
 ///
-/// impl repo_store::RepairSource for InMemory {
+/// impl repo_store::maintenance::fsck::RepairSource for InMemory {
 ///     fn name(&self) -> &str {
 ///         "memory"
 ///     }
@@ -34,7 +34,7 @@ use crate::store::Store;
 ///         &self,
 ///         path: &str,
 ///         _limit: u64,
-///     ) -> Result<Option<Box<dyn std::io::Read + '_>>, repo_store::FetchError> {
+///     ) -> Result<Option<Box<dyn std::io::Read + '_>>, repo_store::maintenance::fsck::FetchError> {
 ///         Ok(self.0.get(path).map(|bytes| Box::new(&**bytes) as _))
 ///     }
 /// }

@@ -8,14 +8,12 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
-use crate::model::serialized::as_text;
 use crate::publish::layout::BY_HASH;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// Which sort of thing is wrong.
-    #[serde(serialize_with = "as_text")]
     pub kind: ProblemKind,
     /// Where, from the root of the store.
     pub path: Utf8PathBuf,
@@ -163,3 +161,5 @@ impl FsckReport {
         self.problems.is_empty()
     }
 }
+
+crate::model::serialized::written!(ProblemKind);

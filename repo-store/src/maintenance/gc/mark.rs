@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use apt_index::parallel_map;
+use apt_index::parallel::parallel_map;
 use deb_parse::checksum::Blake3;
 
 use crate::context::Context;

@@ -3,7 +3,7 @@
 //! # What is kept
 //!
 //! Everything that can be reached from the current state of any repository, from every state its history still
-//! [reaches](crate::KeepHistory), from a tag, from a state the operation log mentions within the grace period (so a tag deleted by
+//! [reaches](crate::history::KeepHistory), from a tag, from a state the operation log mentions within the grace period (so a tag deleted by
 //! mistake can be made again), and from a publication that is kept: the current one of each repository, those that were replaced
 //! within the grace period, and those of tagged states. Every version of the keyring package of a repository is kept, in the pool too. Also everything that came to the store within the grace period, and all
 //! that came since the oldest process that is writing at the moment began: its commit may still be on the way.
@@ -57,7 +57,6 @@ use crate::manifest::keep::manifest_key;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::model::serialized::as_text;
 use crate::progress::{Amount, Phase};
 use crate::storage::own_directories;
 use crate::storage::{COLLECTION, Key, StorageError, object_store};
@@ -103,7 +102,6 @@ pub struct Garbage {
     /// Its size in bytes.
     pub size: u64,
     /// Why it may go.
-    #[serde(serialize_with = "as_text")]
     pub why: GarbageReason,
 }
 
@@ -341,3 +339,5 @@ fn mark_histories(
 fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
+
+crate::model::serialized::written!(GarbageReason);

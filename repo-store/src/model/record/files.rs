@@ -10,7 +10,7 @@ use crate::model::id::BlobId;
 use crate::storage::StorageError;
 
 /// One file of a package.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct RecordFile {
     /// Its content.

@@ -1,3 +1,8 @@
+//! What is known of one package in a suite: its files and their digests, its control file, its source, and where it was built.
+//!
+//! [`Revision::records`](crate::Revision::records) gives the records of a suite. A [`RecordKey`] is the name, version and
+//! architecture of a package or the name and version of a source package; a [`Record`] holds everything that an index tells of it.
+
 mod build;
 mod files;
 mod provenance;
@@ -6,7 +11,8 @@ mod source;
 use std::cmp::Ordering;
 use std::fmt;
 
-use apt_index::{FileFacts, PackageKind, Stanza, pool_path};
+use apt_index::pool::{PackageKind, pool_path};
+use apt_index::stanza::{FileFacts, Stanza};
 pub use build::Build;
 use deb_parse::control::{BinaryControl, PackagesStanza};
 use deb_parse::{Component, PackageName, SourceName, Version, deb822};
@@ -269,7 +275,7 @@ impl Record {
 }
 
 /// The digests of a package file that its index entry shows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Digests {
     /// What apt checks.
     pub sha256: deb_parse::checksum::Sha256,

@@ -34,8 +34,9 @@ const STATEMENT: &str = ".intoto.json";
 const ENVELOPE: &str = ".dsse.json";
 
 /// What kind of file says how a package was built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
 pub enum ProvenanceKind {
     /// A `.buildinfo` (deb-buildinfo(5)).
     Buildinfo,
@@ -60,7 +61,7 @@ impl ProvenanceKind {
 /// A file that says how a package was built.
 ///
 /// It belongs to the content of the package and lives as long as a record of it. Several packages of one build lead to the same file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Provenance {
     /// Its content.
@@ -168,7 +169,7 @@ impl Record {
             return Ok(Vec::new());
         }
         let (source, _) = self.source();
-        let directory = format!("{}/{source}", apt_index::pool_prefix(&source));
+        let directory = format!("{}/{source}", apt_index::pool::pool_prefix(&source));
         let file = |file: &Provenance| {
             let path = file.path(&directory);
             let path = path.map_err(|error| StorageError::damaged("record", &self.key, error.to_string()))?;

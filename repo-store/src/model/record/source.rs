@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use apt_index::{IndexedFile, PackageKind, SourceFacts, Stanza, source_directory};
+use apt_index::pool::{PackageKind, source_directory};
+use apt_index::stanza::{IndexedFile, SourceFacts, Stanza};
 use deb_parse::control::Dsc;
 use deb_parse::{Component, PackageName, Version};
 

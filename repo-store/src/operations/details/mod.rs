@@ -6,7 +6,7 @@ mod pairs;
 
 use std::collections::BTreeMap;
 
-use apt_index::parallel_map;
+use apt_index::parallel::parallel_map;
 use deb_parse::{PackageName, SourceName, Version};
 
 use crate::context::Context;
@@ -16,7 +16,7 @@ use crate::model::snapshot::Snapshot;
 use crate::store::Store;
 
 /// What became of the packages built from one source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct SourceChange {
     /// The source package.
@@ -34,7 +34,7 @@ pub struct SourceChange {
 }
 
 /// An entry of a changelog.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct ChangelogEntry {
     /// The version that it describes.
@@ -56,7 +56,7 @@ pub struct ChangelogEntry {
 }
 
 /// What became of a package for one architecture: its highest version before is compared with its highest version after.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct PackageChange {
     /// Its name.
@@ -79,7 +79,7 @@ pub struct PackageChange {
 }
 
 /// What the index says of a version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct PackageState {
     /// The version.
@@ -93,7 +93,7 @@ pub struct PackageState {
 }
 
 /// What came and what went.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct SetChange<T> {
     /// What only the version after has.
@@ -103,7 +103,7 @@ pub struct SetChange<T> {
 }
 
 /// How two versions of a package differ.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct ContentChange {
     /// Files that are no directories, by their paths without a slash before them. Bytes that are no UTF-8 are replaced.
@@ -124,7 +124,7 @@ pub struct ContentChange {
 }
 
 /// A file with a set-user-id or set-group-id bit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct PrivilegedFile {
     /// Its path without a slash before it. Bytes that are no UTF-8 are replaced.

@@ -34,7 +34,7 @@ enum Content {
 /// otherwise it may be about one that was refused.
 ///
 /// # Errors
-/// [`ImportError::InconsistentUpload`](crate::ImportError::InconsistentUpload) when a file is no such file, or names none of the packages.
+/// [`ImportError::InconsistentUpload`](crate::error::ImportError::InconsistentUpload) when a file is no such file, or names none of the packages.
 pub(super) fn attest<'a>(
     store: &'a Store,
     files: &[Utf8PathBuf],

@@ -1,7 +1,13 @@
+//! Taking package files in: one at a time, a whole upload, or what a reader gives.
+//!
+//! [`Store::add`](crate::Store::add) does it at once; [`Store::plan_import`](crate::Store::plan_import) makes an [`ImportPlan`] first. Files that were
+//! refused are in [`AddReport::refused`].
+
 mod add_error;
 mod attest;
 mod intake;
 mod listed;
+pub(crate) mod options;
 mod origin;
 mod plan;
 mod reader;
@@ -14,10 +20,11 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
 
-use apt_index::{PackageKind, parallel_map};
+use apt_index::parallel::parallel_map;
+use apt_index::pool::PackageKind;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{BinaryControl, Fields as _};
-use deb_parse::{Component, PackageName, SuiteName, deb};
+use deb_parse::{Component, SuiteName, deb};
 
 use intake::{Intake, KnownPackages};
 
@@ -26,8 +33,7 @@ use crate::error::{ChangeError, Error, ImportError};
 use crate::manifest::Manifest;
 use crate::manifest::keep::manifest_key;
 use crate::manifest::keep::stage_manifest;
-use crate::model::class::WildPattern;
-use crate::model::gate_rule::{GateOverride, GateRule};
+use crate::model::gate_rule::GateRule;
 use crate::model::hold::Hold;
 use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
@@ -35,7 +41,7 @@ use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::model::suite_records::SuiteRecords;
 use crate::operations::import::source::read_source;
 use crate::operations::import::upload::read_upload;
-use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
+use crate::operations::placement::Placement;
 use crate::package_reader::PackageError;
 use crate::progress::{Amount, Phase, Running};
 use crate::settings::gate::Gate;
@@ -47,56 +53,13 @@ use crate::transaction::{Committed, Inserted, Transaction};
 
 pub use add_error::{AddError, RefusedFiles};
 use listed::{Checksums, List, listed_hashes};
+pub(crate) use options::AddOptions;
 pub(crate) use origin::{DropFolder, Origin};
 pub use plan::ImportPlan;
 pub(crate) use plan::plan_import;
 pub(crate) use reader::add_reader;
 use source::InUpload;
 pub(crate) use upload::{is_whole, members};
-
-/// How files are added.
-#[derive(Clone, Debug, Default)]
-pub struct AddOptions {
-    /// Put them into these suites, whatever their versions say.
-    pub suites: Vec<SuiteName>,
-    /// Put them into this component, whatever their sections say.
-    pub component: Option<Component>,
-    /// Take only packages and source packages whose names fit one of these; any when there is none.
-    pub names: Vec<WildPattern>,
-    /// Add the good ones even when others are refused.
-    pub keep_going: bool,
-    /// Unpack the data archive of each and check it to its end. Otherwise only the start and the end of its compressed stream
-    /// are checked, unless the repository has [contents](RepositorySettings::contents).
-    pub check_data: bool,
-    /// Refuse symbolic links: for folders that others can write to.
-    pub refuse_links: bool,
-    /// Refuse what a removal or a rollback [took out](crate::Hold): for folders into which programs drop the same files again. Otherwise
-    /// adding such a package ends its hold.
-    pub refuse_held: bool,
-    /// Take also what a person [holds](crate::Transaction::hold), which ends the hold in every suite. Without that it is always refused.
-    pub despite_hold: bool,
-    /// Rules of gates that do not count, and why.
-    pub gate_override: Option<GateOverride>,
-    /// Files that say how the packages were built: in-toto statements, bare or in a DSSE envelope, and `.buildinfo` files. Each is kept with
-    /// the packages that it names by their SHA-256; it must name one at least. Signatures in them are not verified.
-    pub attestations: Vec<Utf8PathBuf>,
-}
-
-impl AddOptions {
-    /// Refuses a package whose name fits none of those that may be taken.
-    fn check_name(&self, file: &Utf8Path, package: &PackageName) -> Result<(), Error> {
-        if self.names.is_empty() || self.names.iter().any(|name| name.matches(package.as_str())) {
-            return Ok(());
-        }
-        let (file, package) = (file.to_owned(), package.clone());
-        Err(Error::Import(ImportError::NameNotAllowed { file, package }))
-    }
-
-    /// Returns where a package is asked to go, which may come with an upload.
-    fn placement<'a>(&'a self, distribution: Option<&'a UploadDistribution>) -> PlacementRequest<'a> {
-        PlacementRequest { component: self.component.as_ref(), suites: &self.suites, distribution }
-    }
-}
 
 /// What became of the files.
 ///

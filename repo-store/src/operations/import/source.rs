@@ -1,6 +1,6 @@
 //! Source packages: a `.dsc` and the files it lists.
 
-use apt_index::IndexedFile;
+use apt_index::stanza::IndexedFile;
 use camino::Utf8Path;
 use deb_parse::checksum::{HashKinds, Hashes};
 use deb_parse::control::{ChangesFile, Dsc, Fields as _, FileEntry, SourcesStanza};

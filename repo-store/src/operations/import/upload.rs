@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::sync::Arc;
 
-use apt_index::parallel_map;
+use apt_index::parallel::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{Buildinfo, Changes, ChangesFile, Dsc, Fields as _, FileEntry};
 use deb_parse::{Limits, PackageName, Quoted};

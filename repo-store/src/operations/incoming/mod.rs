@@ -32,7 +32,7 @@ pub struct IncomingOptions {
     /// A file that is no valid package is taken for one that is still being written until it has not changed for that
     /// long.
     pub patience: Duration,
-    /// Take also what a removal or a rollback [took out](crate::Hold), which ends its hold.
+    /// Take also what a removal or a rollback [took out](crate::model::Hold), which ends its hold.
     pub despite_hold: bool,
     /// Take only files of these users; `None` for those of anybody. The files of others are left, and not read.
     pub owners: Option<BTreeSet<u32>>,

@@ -49,7 +49,7 @@ pub struct PromoteOptions {
     /// [`suites`](Self::suites) they are: routing sends some to a suite of their own. A selector that matches no package then means the
     /// source of that name, whether or not the source package is there.
     pub whole_source: bool,
-    /// Also what is [held](crate::Hold) out of the other repository, which ends its hold.
+    /// Also what is [held](crate::model::Hold) out of the other repository, which ends its hold.
     pub despite_hold: bool,
     /// Rules of gates that do not count, and why.
     pub gate_override: Option<GateOverride>,
@@ -62,7 +62,8 @@ pub struct PromoteOptions {
 /// It is for these two repositories, in the states that they were in. Nothing else can be made of it:
 ///
 /// ```compile_fail
-/// # use repo_store::{Context, PromotionPlan, RepositoryName, Store};
+/// # use repo_store::{Context, RepositoryName, Store};
+/// # use repo_store::operations::promotion::PromotionPlan;
 /// # fn misuse(store: &Store, plan: &PromotionPlan, elsewhere: &RepositoryName, context: &Context) {
 /// plan.apply(store, elsewhere, context);
 /// # }

@@ -34,7 +34,7 @@ impl fmt::Display for Undone {
 }
 
 /// Something that a reissue does to machines that had the bad version.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[non_exhaustive]
 pub struct Hazard {
     /// Whether it is undone. What cannot be undone keeps the reissue from being made unless its kind is accepted.
@@ -46,3 +46,5 @@ pub struct Hazard {
     /// One sentence for people.
     pub what: String,
 }
+
+crate::model::serialized::written!(Undone);

@@ -14,6 +14,7 @@ mod releases;
 mod scripts;
 mod search;
 
+pub use crate::model::reissue::{HazardKind, Reissue, ReissueVersion, Reissued, release_of};
 pub use hazard::{Hazard, Undone};
 pub(in crate::operations) use plan::NewFiles;
 pub(crate) use plan::plan_reissue;

@@ -162,7 +162,7 @@ impl ReissuePlan {
     ///
     /// # Errors
     /// [`ReissueError::Hazards`] when something cannot be undone on machines and nobody accepted that;
-    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made.
+    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         self.check()?;
         let mut new = NewFiles::default();

@@ -59,8 +59,8 @@ impl RetentionPlan {
     /// Takes out what is planned, by one commit.
     ///
     /// # Errors
-    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
-    /// then. [`Frozen`](crate::RuleError::Frozen) while the repository is frozen.
+    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
+    /// then. [`Frozen`](crate::error::RuleError::Frozen) while the repository is frozen.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
@@ -124,13 +124,18 @@ fn verdicts_as_list<S: serde::Serializer>(
 }
 
 /// What becomes of one package file in one suite.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct RetentionVerdict {
     /// The package file.
+    #[serde(serialize_with = "record")]
     pub record: Arc<Record>,
     /// Why it stays or goes.
     pub reason: RetentionReason,
+}
+
+fn record<S: serde::Serializer>(record: &Arc<Record>, serializer: S) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(record.as_ref(), serializer)
 }
 
 impl RetentionVerdict {
@@ -214,3 +219,5 @@ fn length(time: SignedDuration) -> String {
     };
     format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
 }
+
+crate::model::serialized::written!(RetentionReason);

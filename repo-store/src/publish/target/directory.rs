@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use apt_index::{Part, RenderedFile};
+use apt_index::index::{Part, RenderedFile};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 

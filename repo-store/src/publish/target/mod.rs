@@ -16,7 +16,7 @@ mod tests;
 use std::io;
 use std::ops::Range;
 
-use apt_index::RenderedFile;
+use apt_index::index::RenderedFile;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{Blake3, Sha256};
 pub(crate) use directory::DirectoryTarget;
@@ -191,7 +191,7 @@ pub(crate) trait PublicationTarget: Send + Sync {
     /// Refuses what lies in the place of a directory. It is not an error when nothing does.
     ///
     /// # Errors
-    /// [`StorageError::UnsafePath`](crate::StorageError::UnsafePath) for a link, and when the directory cannot be opened.
+    /// [`StorageError::UnsafePath`](crate::storage::StorageError::UnsafePath) for a link, and when the directory cannot be opened.
     fn must_be_directory(&self, _path: &Utf8Path) -> Result<(), Error> {
         Ok(())
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use apt_index::Part;
+use apt_index::index::Part;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{InTree, IndexContent, PublicationTarget, PublishedFile};

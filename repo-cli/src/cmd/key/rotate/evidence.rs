@@ -2,7 +2,8 @@
 
 use apt_sign::Fingerprint;
 use jiff::SignedDuration;
-use repo_store::{Machine, RepositorySettings};
+use repo_store::RepositorySettings;
+use repo_store::access::Machine;
 
 use super::SHORTEST_WAIT;
 use crate::clock;
