@@ -63,7 +63,7 @@ pub struct Proxies {
     pub http: Option<Proxy>,
     /// For `https:`.
     pub https: Option<Proxy>,
-    /// Hosts that are reached without. One that starts with a dot is a domain with all in it, and `*` is every host.
+    /// Hosts that are reached without, each with all that is in it if it is a domain; a dot at its start makes no difference. `*` is every host.
     pub direct: Vec<String>,
 }
 
@@ -93,12 +93,11 @@ impl Proxies {
     /// Returns the proxy for an address, if it is not reached directly.
     #[must_use]
     pub fn of(&self, url: &Url) -> Option<&Proxy> {
-        let is_meant = |host: &String| match host.strip_prefix('.') {
-            Some(domain) => {
-                url.host() == domain
-                    || url.host().strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
-            }
-            None => host == "*" || host == url.host(),
+        let own = url.host().trim_matches(['[', ']']);
+        let is_meant = |host: &String| {
+            let domain = host.trim_start_matches('.').trim_matches(['[', ']']);
+            let is_in = || own.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+            host == "*" || (!domain.is_empty() && (own == domain || is_in()))
         };
         if self.direct.iter().any(is_meant) {
             return None;

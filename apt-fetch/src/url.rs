@@ -280,6 +280,9 @@ impl Url {
         if location.starts_with('/') {
             return Self::parse(&format!("{origin}{location}"));
         }
+        if location.starts_with('?') {
+            return Self::parse(&format!("{origin}{}{location}", self.path));
+        }
         let directory = self.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         Self::parse(&format!("{origin}{directory}/{location}"))
     }
@@ -311,7 +314,8 @@ fn is_scheme(text: &str) -> bool {
 
 /// Whether an element of the path leads upwards, spelled out or encoded.
 fn has_parent(path: &str) -> bool {
-    path.split('/').any(|element| percent_decode_str(element).eq(*b".."))
+    let path: Vec<u8> = percent_decode_str(path).collect();
+    path.split(|c| *c == b'/').any(|element| element == b"..")
 }
 
 fn read_login(text: &str) -> Result<Login, UrlError> {
@@ -378,6 +382,7 @@ mod tests {
             "http://[::g]/",
             "http://h/../x",
             "http://h/%2e%2E/x",
+            "http://h/a%2f../b",
             "http://h/a b",
             "file:srv",
             "file:/a/../b",

@@ -3,7 +3,9 @@
 use std::io::Read;
 use std::time::Duration;
 
-use apt_fetch::{Address, AnswerKind, Client, ClientOptions, Conditions, Limits, Problem, Scheme, Url};
+use apt_fetch::{
+    Address, AnswerKind, Client, ClientOptions, Conditions, Limits, Problem, Proxies, Scheme, Url,
+};
 use repo_store::maintenance::fsck::{FetchError, RepairSource};
 use ureq::http::StatusCode;
 use ureq::{Agent, Error};
@@ -44,11 +46,18 @@ impl WebServer {
         let options = ClientOptions {
             user_agent: USER_AGENT.to_owned(),
             authorities: authorities(),
+            proxies: proxies()?,
             limits,
             ..ClientOptions::default()
         };
         Ok(Self { name, address, client: Client::new(options) })
     }
+}
+
+/// Returns the proxies that the environment names.
+pub(crate) fn proxies() -> Result<Proxies, Failure> {
+    let proxies = Proxies::of_environment(|name| std::env::var(name).ok());
+    proxies.map_err(|error| Failure::Url(format!("the proxy of the environment: {error}")))
 }
 
 /// Reads the URL of a directory on a web server. The error does not show what may be a password.

@@ -49,7 +49,6 @@
 extern crate self as repo_serve;
 
 mod address;
-mod apart;
 pub mod api;
 mod body;
 mod buffer;
@@ -81,6 +80,7 @@ mod tests;
 pub mod tls;
 mod token_file;
 mod tree;
+mod unconfined;
 mod user_file;
 mod users;
 

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant, SystemTime};
 use camino::Utf8Path;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
-use super::apart::Confine;
 use super::api::{Api, ApiSettings, Verbs};
 use super::client::ClientKey;
 use super::connection::{self, Pulse, Timeouts};
@@ -22,6 +21,7 @@ use super::metrics::{Metrics, Observed};
 use super::respond::Shared;
 use super::site::{OpenSite, Site};
 use super::tls::Certificate;
+use super::unconfined::Confine;
 
 /// Where clients come in, and how.
 #[derive(Debug, Default)]

@@ -79,8 +79,9 @@ impl HttpAgent {
                 let answer = judge(answer, &current, redirects, conditions, login.is_some())?;
                 return Ok(answer);
             }
+            let nowhere = Problem::Redirect { to: None, rule: RedirectRule::Address };
             let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
-            let to = current.redirect(location.unwrap_or_default()).map_err(Problem::address)?;
+            let to = current.redirect(location.ok_or(nowhere)?).map_err(Problem::address)?;
             if let Some(rule) = broken_rule(&current, &to, &redirects, self.limits.redirects) {
                 return Err(Problem::Redirect { to: Some(Box::new(to)), rule });
             }
@@ -119,12 +120,16 @@ impl HttpAgent {
             request = request.header("Cache-Control", "max-age=0");
         }
         // To find the server, to connect, to ask, and for the body.
-        let whole = 4 * self.limits.patience + Duration::from_secs(most / self.limits.slowest.max(1));
+        let body = Duration::from_secs(most / self.limits.slowest.max(1));
+        let whole = self.limits.patience.saturating_mul(4).saturating_add(body).min(LONGEST);
         let proxy = self.proxies.of(url).and_then(crate::proxy::Proxy::build);
         let config = request.config().timeout_global(Some(whole)).proxy(proxy);
         config.build().call().map_err(explain)
     }
 }
+
+/// No answer is waited for longer, whatever the limits say: clocks cannot tell times that are much later.
+const LONGEST: Duration = Duration::from_secs(7 * 86400);
 
 /// Returns which rule a redirect breaks.
 fn broken_rule(from: &Url, to: &Url, before: &[Url], most: u32) -> Option<RedirectRule> {
@@ -165,12 +170,15 @@ fn judge(
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     };
     let fields = answer.headers().iter().filter_map(field).collect();
+    // The client of HTTP knows no length of a body that does not come.
+    let announced =
+        answer.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
     let body = answer.into_body();
     Ok(Answer {
         kind,
         url: url.clone(),
         redirects,
-        length: body.content_length(),
+        length: if conditions.head_only { announced } else { body.content_length() },
         fields,
         body: Box::new(body.into_reader()),
     })

@@ -44,8 +44,8 @@ pub(crate) fn open(url: &Url, conditions: &Conditions) -> Result<Answer, Problem
     })
 }
 
-/// Returns when a file was changed, as HTTP writes it, to the second.
+/// Returns when a file was changed, as HTTP writes it, with the nanoseconds: two publications within a second are two.
 fn last_modified(metadata: &Metadata) -> Option<String> {
     let changed = Timestamp::try_from(metadata.modified().ok()?).ok()?;
-    Some(changed.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    Some(changed.strftime("%a, %d %b %Y %H:%M:%S%.9f GMT").to_string())
 }

@@ -95,11 +95,8 @@ fn what_is_not_http_is_a_connection_that_failed() {
 
 #[test]
 fn a_port_where_nobody_listens_is_a_connection_that_failed() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    assert!(matches!(
-        read(&client(), &format!("http://127.0.0.1:{port}/")).unwrap_err(),
-        Problem::Connection { .. }
-    ));
+    // Another test may be given any port above 1023.
+    assert!(matches!(read(&client(), "http://127.0.0.1:1/").unwrap_err(), Problem::Connection { .. }));
 }
 
 #[test]

@@ -177,7 +177,7 @@ pub(crate) fn archive<'c>(client: &'c Client, url: &str) -> Archive<'c> {
 /// Limits under which a test does not wait.
 pub(crate) fn limits() -> Limits {
     let pause = std::time::Duration::ZERO;
-    Limits { pause, patience: std::time::Duration::from_secs(5), ..Limits::default() }
+    Limits { pause, patience: std::time::Duration::from_secs(60), ..Limits::default() }
 }
 
 pub(crate) fn client() -> Client {

@@ -7,7 +7,7 @@ mod release;
 mod server;
 mod signature;
 
-use apt_fetch::{Address, Archive, Client, ClientOptions, Limits, Login, Proxies, Source, Suite, Url};
+use apt_fetch::{Address, Archive, Client, ClientOptions, Limits, Login, Source, Suite, Url};
 use apt_sign::Keyring;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum;
@@ -17,7 +17,7 @@ use self::finding::{Finding, Findings};
 use crate::args::{LimitArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::fetch::{USER_AGENT, WebServer, authorities, parse_url};
+use crate::fetch::{USER_AGENT, WebServer, authorities, parse_url, proxies};
 use crate::output::Output;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -72,11 +72,10 @@ struct Examination<'c> {
 pub(crate) fn run(arguments: &DoctorArguments, output: &Output) -> Result<Outcome, Failure> {
     let keyring = read_keyrings(&arguments.keyrings)?;
     let address = address(&arguments.place)?;
-    let proxies = Proxies::of_environment(|name| std::env::var(name).ok());
     let client = Client::new(ClientOptions {
         user_agent: USER_AGENT.to_owned(),
         authorities: if address.url.scheme().is_local() { Vec::new() } else { authorities() },
-        proxies: proxies.map_err(|error| Failure::Url(format!("the proxy of the environment: {error}")))?,
+        proxies: proxies()?,
         // What is asked again would only be told later.
         limits: Limits { tries: 2, ..Limits::default() },
         ..ClientOptions::default()
@@ -133,10 +132,11 @@ impl Examination<'_> {
 
 /// Returns the address of a repository that is given as a URL or a directory.
 fn address(place: &str) -> Result<Address, Failure> {
-    if WebServer::is_url(place) && !place.starts_with("file:") {
+    let local = place.strip_prefix("file:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    if local.is_none() && WebServer::is_url(place) {
         return parse_url(place);
     }
-    let directory = place.strip_prefix("file://").unwrap_or(place);
+    let directory = local.unwrap_or(place);
     let directory = Utf8Path::new(directory);
     let whole = directory.canonicalize_utf8().map_err(Failure::io("open", directory))?;
     let url = Url::parse("file:/").map_err(|error| Failure::Url(error.to_string()))?;

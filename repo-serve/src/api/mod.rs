@@ -45,10 +45,10 @@ use self::scope::Names;
 pub use self::scope::{Caller, Grant, Scope};
 use self::staging::{Place, Received, Staging};
 pub use self::status::statuses;
-use crate::apart::{Apart, Confine, Files};
 use crate::connection::Pulse;
 use crate::respond::{TOKEN_PREFIX, credentials};
 use crate::site::{Access, OpenSite};
+use crate::unconfined::{Confine, Files, Unconfined};
 
 /// The header with the exit status of the verb.
 pub const EXIT_STATUS: &str = "repo-exit-status";
@@ -123,7 +123,7 @@ pub(crate) struct Api {
     verbs: Arc<dyn Verbs>,
     max_upload: u64,
     /// Where verbs run: what they start gives up nothing.
-    apart: Apart,
+    unconfined: Unconfined,
     /// Where `staging` and `kept` are changed.
     files: Files,
     staging: Arc<Staging>,
@@ -246,12 +246,12 @@ impl Api {
         confine: &Arc<Confine>,
     ) -> io::Result<Arc<Self>> {
         let ApiSettings { uploads, answers, max_upload } = settings;
-        let apart = Apart::start()?;
-        let files = Files::new(apart.clone(), Arc::clone(confine), (uploads.clone(), answers.clone()));
+        let unconfined = Unconfined::start()?;
+        let files = Files::new(unconfined.clone(), Arc::clone(confine), (uploads.clone(), answers.clone()));
         Ok(Arc::new(Self {
             verbs,
             max_upload,
-            apart,
+            unconfined,
             staging: Arc::new(Staging::new(uploads)),
             files,
             queue: Queue::default(),
@@ -455,32 +455,50 @@ impl Api {
             return Err(Refusal::request(what).hint("upload the files of a .changes set below uploads/"));
         }
         let (place, file) = self.place(&name).await?;
-        let received = staging::receive(body, pulse, (place.path(), &name, file), self.max_upload).await?;
-        // The token may have been revoked meanwhile.
-        let now = caller(site, &asked.repository, head).await?;
-        if now != asked.caller {
-            return Err(unauthorized());
-        }
-        if is_set && !is_last {
-            self.keep(&asked, received.clone()).await?;
-            let document = serde_json::json!({ "format": 1, "waiting": name, "size": received.size });
-            return Ok(Answer::document(StatusCode::ACCEPTED, &document));
-        }
-        let gathered = if is_last || name.ends_with(".dsc") {
-            self.gather(&asked, received.clone()).await?
-        } else {
-            Vec::new()
+        let waits = is_set && !is_last;
+        let taken = async {
+            let received =
+                staging::receive(body, pulse, (place.path(), &name, file), self.max_upload).await?;
+            // The token may have been revoked meanwhile.
+            if caller(site, &asked.repository, head).await? != asked.caller {
+                return Err(unauthorized());
+            }
+            let gathered = if waits {
+                self.keep(&asked, received.clone()).await?;
+                Vec::new()
+            } else if is_last || name.ends_with(".dsc") {
+                self.gather(&asked, received.clone()).await?
+            } else {
+                Vec::new()
+            };
+            Ok((received, gathered))
+        };
+        let (received, gathered) = match taken.await {
+            Ok(taken) if !waits => taken,
+            ended => {
+                Place::remove(vec![place]).await;
+                let (received, _) = ended?;
+                let document = serde_json::json!({ "format": 1, "waiting": name, "size": received.size });
+                return Ok(Answer::document(StatusCode::ACCEPTED, &document));
+            }
         };
         let fingerprint = fingerprint(head, &received.digest);
-        let fresh = match self.begin(&asked, fingerprint).await? {
-            Some(Begin::Known(answer)) => return Ok(answer),
-            Some(Begin::Fresh(fresh)) => Some(fresh),
-            None => None,
-        };
         let arguments = request.arguments(&asked.names, None, None).with_options(&["--keep-going"]);
         let group = Group { token: asked.caller.id.clone(), holder: asked.caller.name.clone(), arguments };
         let api = Arc::clone(self);
         let carried_out = async move {
+            let fresh = match api.begin(&asked, fingerprint).await {
+                Ok(Some(Begin::Fresh(fresh))) => Some(fresh),
+                Ok(None) => None,
+                Ok(Some(Begin::Known(answer))) => {
+                    Place::remove(vec![place]).await;
+                    return Ok(answer);
+                }
+                Err(refusal) => {
+                    Place::remove(vec![place]).await;
+                    return Err(refusal);
+                }
+            };
             let share = match queue::add(&api, group, (place, received.path.into_string())).await {
                 Ok(share) => share,
                 Err(failed) => return Err(failed.end(fresh, &api.files).await),
@@ -566,7 +584,7 @@ impl Api {
             drop(permit);
             result
         };
-        match self.apart.run(run).await {
+        match self.unconfined.run(run).await {
             Ok(Ok(finished)) => Ok(finished),
             Ok(Err(error)) => Err(error.into()),
             Err(error) => Err(Failed::midway(Refusal::trouble(error))),

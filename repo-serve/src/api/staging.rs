@@ -15,8 +15,8 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use rustix::fs::{FlockOperation, flock};
 
 use super::answer::Refusal;
-use crate::apart::Files;
 use crate::connection::Pulse;
+use crate::unconfined::Files;
 
 /// So many bytes stay free on the file system of the store, whatever is uploaded.
 const KEPT_FREE: u64 = 128 << 20;
@@ -82,7 +82,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let path = std::mem::take(&mut self.path);
         if !path.as_str().is_empty() {
-            self.files.leave(move || remove(&path));
+            self.files.run_later(move || remove(&path));
         }
     }
 }
@@ -395,7 +395,7 @@ mod tests {
     use super::*;
 
     fn files(staging: &Staging) -> Files {
-        let apart = crate::apart::Apart::start().unwrap();
+        let apart = crate::unconfined::Unconfined::start().unwrap();
         let directories = (staging.area.clone(), staging.area.clone());
         Files::new(apart, std::sync::Arc::new(|_: &[&Utf8Path]| Ok(())), directories)
     }

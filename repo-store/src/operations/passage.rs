@@ -113,8 +113,12 @@ impl<'a> Passage<'a> {
         let age = age.unwrap_or_default().max(SignedDuration::ZERO);
         let approvals = self.approvals.as_ref().map(|approvals| approvals.of(record)).unwrap_or_default();
         let mut tags = Vec::new();
-        for tagged in &mut self.tagged {
-            if tagged.has(suite, record, &mut self.lookup)? {
+        let mut asking: Vec<&Gate> = self.gates.iter().filter(|gate| !gate.tagged.is_empty()).collect();
+        // Each gate asks for one tag. The last names are the newest ones more often than not.
+        for tagged in self.tagged.iter_mut().rev() {
+            let is_asked = asking.iter().any(|gate| gate.asks_for_tag(&tagged.tag));
+            if is_asked && tagged.has(suite, record, &mut self.lookup)? {
+                asking.retain(|gate| !gate.asks_for_tag(&tagged.tag));
                 tags.push(tagged.tag.clone());
             }
         }

@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::num::NonZeroUsize;
 
 use apt_fetch::{
-    ByHash, Conditions, Error, Expected, FetchedIndex, Index, IndexForm, PoolFile, Problem, RefusedStanza,
-    Release,
+    Address, ByHash, Conditions, Error, Expected, FetchedIndex, Index, IndexForm, PoolFile, Problem,
+    RefusedStanza, Release, Url,
 };
 use apt_index::parallel::parallel_map;
 use deb_parse::deb::Compression;
@@ -103,8 +103,10 @@ fn check_size(
     let names = [is_offered.then(|| form.path_by_hash(expected)), Some(form.path.clone())];
     for name in names.into_iter().flatten() {
         let address = examination.archive.address_in_suite(&name);
-        let Ok(answer) = examination.archive.client().open(&address, &Conditions::head(), 0) else {
-            continue;
+        let answer = match examination.archive.client().open(&address, &Conditions::head(), 0) {
+            Ok(answer) => answer,
+            Err(error) if is_missing(&error.problem) => continue,
+            Err(error) => return tell_problem(&error, findings),
         };
         if answer.length.is_some_and(|length| length != expected.size()) {
             let what = format!("has another size than the {} bytes that the Release lists", expected.size());
@@ -115,6 +117,20 @@ fn check_size(
         }
         return;
     }
+    let canonical = examination.archive.address_in_suite(&form.path).url;
+    tell_missing(&canonical, findings);
+}
+
+/// Returns whether a problem says that a file is not there. Some servers forbid what they do not have.
+fn is_missing(problem: &Problem) -> bool {
+    matches!(problem, Problem::NotFound | Problem::Denied { status: 403, .. })
+}
+
+fn tell_missing(place: &Url, findings: &mut Findings) {
+    findings
+        .warning("form-missing", place, "is listed, and is not there under any name")
+        .client(format!("Err: {place}  404  Not Found (and then the next form is tried)"))
+        .mend("publish the suite again, or do not list this form");
 }
 
 /// What an index is about.
@@ -175,24 +191,12 @@ fn check_form(
     let canonical = archive.address_in_suite(&form.path);
     let by_hash = archive.address_in_suite(&form.path_by_hash(expected));
     let is_offered = release.fields().acquire_by_hash();
-    let is_there = |address: &apt_fetch::Address| {
-        !matches!(
-            archive.client().open(address, &Conditions::head(), 0),
-            Err(Error { problem: Problem::NotFound, .. })
-        )
-    };
     let fetched = archive.fetch_form(release, index, form);
     match &fetched {
         Err(Error { problem: Problem::NotFound, .. }) => {
             // The plain form need not be there, and where one is missing the others do.
             if form.compression != Compression::None {
-                findings
-                    .warning("form-missing", &canonical.url, "is listed, and is not there under any name")
-                    .client(format!(
-                        "Err: {}  404  Not Found (and then the next form is tried)",
-                        canonical.url
-                    ))
-                    .mend("publish the suite again, or do not list this form");
+                tell_missing(&canonical.url, findings);
             }
         }
         Err(error) if error.problem.is_mismatch() => {
@@ -211,20 +215,29 @@ fn check_form(
                     .mend("publish the suite again");
             }
         }
-        Ok(_) if is_offered && !is_there(&by_hash) => {
-            findings
-                .warning("by-hash-missing", &by_hash.url, "the Release offers by-hash, and the file is not there under its digest")
-                .mend("publish it there too, or clients make a request in vain and see Hash Sum mismatch during a change");
-        }
-        Ok(_) if is_offered => {
-            findings
-                .error("by-hash-differs", &by_hash.url, "the file under this digest has another one")
-                .client("E: Failed to fetch …  Hash Sum mismatch")
-                .mend("publish the suite again; nothing under by-hash may ever change");
-        }
+        Ok(_) if is_offered => tell_of_by_hash(examination, &by_hash, findings),
         Ok(_) => {}
     }
     fetched.ok()
+}
+
+/// Tells why a file came under its name though it is offered under its digest.
+fn tell_of_by_hash(examination: &Examination<'_>, by_hash: &Address, findings: &mut Findings) {
+    let found = match examination.archive.client().open(by_hash, &Conditions::head(), 0) {
+        Ok(_) => true,
+        Err(error) if is_missing(&error.problem) => false,
+        Err(error) => return tell_problem(&error, findings),
+    };
+    if found {
+        findings
+            .error("by-hash-differs", &by_hash.url, "the file under this digest has another one")
+            .client("E: Failed to fetch …  Hash Sum mismatch")
+            .mend("publish the suite again; nothing under by-hash may ever change");
+    } else {
+        findings
+            .warning("by-hash-missing", &by_hash.url, "the Release offers by-hash, and the file is not there under its digest")
+            .mend("publish it there too, or clients make a request in vain and see Hash Sum mismatch during a change");
+    }
 }
 
 /// Returns what is wrong with the file of an index that lies under its name. Over the network its size is compared, and all of it only

@@ -6,23 +6,30 @@
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Keeps the calling thread to writing below these directories.
 pub(crate) type Confine = dyn Fn(&[&Utf8Path]) -> io::Result<()> + Send + Sync;
 
+/// How often a thread is asked for, and how long after it was refused.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(100);
+/// How many requests change files at a time.
+const MOST_AT_A_TIME: usize = 64;
+
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Threads for such work. The threads end when this is dropped and their work is done.
+/// Threads that give up nothing. They end when this is dropped and their work is done.
 #[derive(Clone, Debug)]
-pub(crate) struct Apart(Sender<Work>);
+pub(crate) struct Unconfined(Sender<Work>);
 
-impl Apart {
+impl Unconfined {
     /// Starts the thread that waits for work. To be called from a thread that gives up nothing.
     ///
     /// # Errors
@@ -31,11 +38,10 @@ impl Apart {
         let (sender, works) = channel::<Work>();
         let start_each = move || {
             for work in works {
-                // Where there is no thread, the work is dropped, and who waits for it hears of that.
-                let _ = Builder::new().name("apart".to_owned()).spawn(work);
+                start(work);
             }
         };
-        Builder::new().name("apart".to_owned()).spawn(start_each)?;
+        Builder::new().name("unconfined".to_owned()).spawn(start_each)?;
         Ok(Self(sender))
     }
 
@@ -48,15 +54,33 @@ impl Apart {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
         let (done, result) = oneshot::channel();
-        self.leave(move || {
+        self.run_later(move || {
             let _ = done.send(work());
         });
         result.await.map_err(|_| io::Error::other("a thread could not be started, or it ended early"))
     }
 
     /// Leaves work to be done, some time.
-    pub(crate) fn leave(&self, work: impl FnOnce() + Send + 'static) {
+    pub(crate) fn run_later(&self, work: impl FnOnce() + Send + 'static) {
         let _ = self.0.send(Box::new(work));
+    }
+}
+
+/// Starts a thread for a piece of work. Where the system has none for a while, the work is dropped, and who waits for it hears of that.
+fn start(work: Work) {
+    let work = Arc::new(Mutex::new(Some(work)));
+    for _ in 0..ATTEMPTS {
+        let own = Arc::clone(&work);
+        let run = move || {
+            let work = own.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(work) = work {
+                work();
+            }
+        };
+        if Builder::new().name("unconfined".to_owned()).spawn(run).is_ok() {
+            return;
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -65,19 +89,20 @@ impl Apart {
 /// Each piece of work is kept to their directories as these are when it begins, also where they were mounted since the last.
 #[derive(Clone)]
 pub(crate) struct Files {
-    apart: Apart,
+    unconfined: Unconfined,
     confine: Arc<Confine>,
     uploads: Utf8PathBuf,
     answers: Utf8PathBuf,
+    turns: Arc<Semaphore>,
 }
 
 impl Files {
     pub(crate) fn new(
-        apart: Apart,
+        unconfined: Unconfined,
         confine: Arc<Confine>,
         (uploads, answers): (Utf8PathBuf, Utf8PathBuf),
     ) -> Self {
-        Self { apart, confine, uploads, answers }
+        Self { unconfined, confine, uploads, answers, turns: Arc::new(Semaphore::new(MOST_AT_A_TIME)) }
     }
 
     /// Changes files, and returns what that gives.
@@ -89,13 +114,14 @@ impl Files {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
         let files = self.clone();
-        self.apart.run(move || files.confine().map(|()| work())).await?
+        let _turn = self.turns.acquire().await.map_err(io::Error::other)?;
+        self.unconfined.run(move || files.confine().map(|()| work())).await?
     }
 
     /// Leaves files to be changed, some time.
-    pub(crate) fn leave(&self, work: impl FnOnce() + Send + 'static) {
+    pub(crate) fn run_later(&self, work: impl FnOnce() + Send + 'static) {
         let files = self.clone();
-        self.apart.leave(move || {
+        self.unconfined.run_later(move || {
             if files.confine().is_ok() {
                 work();
             }
@@ -117,13 +143,13 @@ mod tests {
     #[test]
     fn work_is_done_on_other_threads_and_a_panic_is_an_error() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let apart = Apart::start().unwrap();
+        let unconfined = Unconfined::start().unwrap();
         let here = std::thread::current().id();
-        let there = runtime.block_on(apart.run(|| std::thread::current().id())).unwrap();
+        let there = runtime.block_on(unconfined.run(|| std::thread::current().id())).unwrap();
         assert_ne!(here, there);
-        let panicked = runtime.block_on(apart.run(|| assert_eq!(1, 2)));
+        let panicked = runtime.block_on(unconfined.run(|| assert_eq!(1, 2)));
         assert!(panicked.is_err());
-        assert_eq!(runtime.block_on(apart.run(|| 3)).unwrap(), 3);
+        assert_eq!(runtime.block_on(unconfined.run(|| 3)).unwrap(), 3);
     }
 
     #[test]
@@ -132,7 +158,7 @@ mod tests {
         let room = |name: &str| Utf8Path::from_path(directory.path()).unwrap().join(name);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let refuse = Arc::new(|_: &[&Utf8Path]| Err(io::ErrorKind::PermissionDenied.into()));
-        let files = Files::new(Apart::start().unwrap(), refuse, (room("uploads"), room("answers")));
+        let files = Files::new(Unconfined::start().unwrap(), refuse, (room("uploads"), room("answers")));
         let result = runtime.block_on(files.run(|| unreachable!("it was done")));
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
