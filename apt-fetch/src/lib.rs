@@ -7,8 +7,8 @@
 //!                      Client    dates, names  digests    digests                 comes, digests
 //! ```
 //!
-//! Each arrow is a check. A [`Release`] exists only if a key vouches for it, a [`FetchedIndex`] only with the bytes that the Release lists, and
-//! a file counts only when [`Archive::fetch_file`] returns its digests. Everything that a server sends has a limit ([`Limits`]).
+//! Each arrow is a check. A [`Release`] exists only if a key vouches for it, unless the caller [trusts anything](Trust::Anything), a
+//! [`FetchedIndex`] only with the bytes that the Release lists, and a file counts only when [`Archive::fetch_file`] returns its digests. Everything that a server sends has a limit ([`Limits`]).
 //!
 //! Calls block; threads can share a [`Client`]. The library reads no clock and no environment: time, proxies, passwords and keys come in as
 //! values. It prints nothing.

@@ -471,6 +471,12 @@ pub enum GateFault {
         /// The setting.
         key: &'static str,
     },
+    /// A pattern that no name of a tag fits.
+    #[error("tagged: no tag can be named like `{pattern}`")]
+    NotATag {
+        /// The pattern, printable.
+        pattern: String,
+    },
     /// Nothing can be approved or tagged before it is in some repository.
     #[error("{key} without `from`, in every repository: nothing could be added anywhere to be {} there",
         if *key == "tagged" { "tagged" } else { "approved" })]

@@ -2,6 +2,7 @@
 
 use repo_store::RepositoryName;
 use repo_store::history::KeepHistory;
+use repo_store::model::TagName;
 use repo_store::settings::gate::{Gate, GatePattern};
 
 use crate::config::Config;
@@ -50,6 +51,11 @@ impl Config {
                 if patterns.iter().any(|pattern| !pattern.is_empty() && pattern.chars().all(|c| c == '*')) {
                     wrong(GateFault::Everything { key });
                 }
+            }
+            // Some name of a tag must fit: the shortest one has what stands in the pattern, and a letter where anything may be.
+            let is_possible = |pattern: &String| TagName::parse(&pattern.replace(['*', '?'], "x")).is_ok();
+            for pattern in table.tagged.iter().filter(|pattern| !is_possible(pattern)) {
+                wrong(GateFault::NotATag { pattern: pattern.escape_debug().to_string() });
             }
             // A colon or a blank ends the name of a field.
             let is_name = |name: &String| {
@@ -179,6 +185,7 @@ mod tests {
             "approvals = 1",
             "to = ['preprod', 'prod']\napprovals = 1",
             "tagged = ['tested-*']",
+            "from = ['preprod']\ntagged = ['tested *']",
             "from = ['preprod']\nminimum_age = '30d'\n[gc]\nkeep_history = '14d'",
             "minimum_age = '30d'\n[gc]\nkeep_history = '48h'",
         ] {
@@ -209,6 +216,7 @@ mod tests {
         /r/repo.toml:6:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
         /r/repo.toml:7:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there
         /r/repo.toml:6:10: gate 1: tagged without `from`, in every repository: nothing could be added anywhere to be tagged there
+        /r/repo.toml:7:10: gate 1: tagged: no tag can be named like `tested *`
         /r/repo.toml:7:15: gate 1: minimum_age of 30 days is not reached while preprod changes: keep_history keeps what tells the age for 14 days only
         /r/repo.toml:6:15: gate 1: minimum_age of 30 days is not reached while preprod changes: keep_history keeps what tells the age for 2 days only
         ");

@@ -289,6 +289,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
             match fault {
                 GateFault::UnknownRepository { key, repository, .. } => gate(&[key]).item(repository),
                 GateFault::Everything { key } => gate(&[key]),
+                GateFault::NotATag { .. } => gate(&["tagged"]),
                 GateFault::NotAField { .. } => gate(&["require_fields"]),
                 GateFault::TooOld { .. } => gate(&["minimum_age"]),
                 GateFault::NowhereFirst { key } => gate(&[key]),

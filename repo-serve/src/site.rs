@@ -59,9 +59,10 @@ impl OpenSite {
         self.access.keys().filter_map(age).collect()
     }
 
-    /// Reads files of users and tokens again that have changed, or all if that is asked for, and returns what is wrong with any. It may
-    /// block.
+    /// Looks for another directory under the name of the one that is served, reads files of users and tokens again that have changed, or all if that is
+    /// asked for, and returns what is wrong with any of these. It may block.
     pub(super) fn refresh(&self, all: bool) -> Vec<String> {
+        self.tree.follow();
         let refresh = |login: &Login| {
             if all {
                 login.distrust();

@@ -12,14 +12,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-/// The directory that holds the repositories, open for as long as the server lives.
+/// The directory that holds the repositories. It stays open until there is another one under its name.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    root: OwnedFd,
+    path: Utf8PathBuf,
+    root: RwLock<Arc<OwnedFd>>,
     repositories: BTreeMap<String, RwLock<Option<Repository>>>,
 }
 
@@ -51,22 +52,34 @@ impl Tree {
     /// Opens the root directory. Fails as well where the kernel is older than 5.6 or a sandbox hides openat2(2).
     /// The repositories need not exist yet.
     pub(crate) fn open(root: &Utf8Path, repositories: impl Iterator<Item = String>) -> io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat2(
-            rustix::fs::CWD,
-            root.as_std_path(),
-            flags,
-            Mode::empty(),
-            ResolveFlags::empty(),
-        )
-        .map_err(|errno| {
+        let path = root.to_owned();
+        let root = open_root(root).map_err(|errno| {
             let what = match errno {
                 Errno::NOSYS => "openat2(2) is not available (Linux 5.6 or newer is needed)",
                 _ => "cannot open the directory to serve",
             };
             io::Error::new(io::Error::from(errno).kind(), format!("{root}: {what}: {errno}"))
         })?;
-        Ok(Self { root, repositories: repositories.map(|name| (name, RwLock::default())).collect() })
+        let repositories = repositories.map(|name| (name, RwLock::default())).collect();
+        Ok(Self { path, root: RwLock::new(Arc::new(root)), repositories })
+    }
+
+    /// Opens the directory that has the name of the root now, if that is another one: the store may have been restored, moved or mounted. Where
+    /// there is none, everything stays as it was.
+    pub(crate) fn follow(&self) {
+        let Ok(found) = open_root(&self.path) else { return };
+        let identity = |root: &OwnedFd| rustix::fs::fstat(root).map(|found| (found.st_dev, found.st_ino));
+        if identity(&found).ok() == identity(&self.root()).ok() {
+            return;
+        }
+        *self.root.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+        for slot in self.repositories.values() {
+            *slot.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    fn root(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.root.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Opens the file at `inner` within `repository`; `None` when that is not a regular file.
@@ -91,7 +104,7 @@ impl Tree {
 
     /// Returns whether the directory is still there: one that was removed while it is open has no name left.
     pub(crate) fn is_there(&self) -> bool {
-        rustix::fs::fstat(&self.root).is_ok_and(|found| found.st_nlink > 0)
+        rustix::fs::fstat(self.root()).is_ok_and(|found| found.st_nlink > 0)
     }
 
     /// Returns how long ago the link was made through which clients see the present publication of a repository.
@@ -113,11 +126,16 @@ impl Tree {
         let opened = Instant::now();
         // A link from one repository to another would lead around the access rules of that one.
         let (flags, resolve) = (OFlags::PATH | OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS);
-        let directory = Arc::new(beneath(&self.root, name.as_bytes(), flags, resolve)?);
+        let directory = Arc::new(beneath(&self.root(), name.as_bytes(), flags, resolve)?);
         let repository = Repository { directory: Arc::clone(&directory), opened };
         *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(repository);
         Ok(directory)
     }
+}
+
+fn open_root(path: &Utf8Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat2(rustix::fs::CWD, path.as_std_path(), flags, Mode::empty(), ResolveFlags::empty())
 }
 
 fn beneath(directory: &OwnedFd, path: &[u8], flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {

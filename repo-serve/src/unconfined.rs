@@ -129,9 +129,11 @@ impl Files {
     }
 
     fn confine(&self) -> io::Result<()> {
-        // Either may be removed at any time. What cannot be made is told by the work that needs it.
-        let _ = std::fs::create_dir_all(&self.uploads);
-        let _ = DirBuilder::new().recursive(true).mode(0o700).create(&self.answers);
+        // Each may be removed at any time, but not what they are in: that is not there while the store is not mounted. What cannot be made is told by
+        // the work that needs it.
+        let _ = std::fs::create_dir(&self.uploads);
+        let _ = self.answers.parent().map(std::fs::create_dir);
+        let _ = DirBuilder::new().mode(0o700).create(&self.answers);
         (self.confine)(&[&self.uploads, &self.answers])
     }
 }

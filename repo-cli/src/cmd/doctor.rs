@@ -7,7 +7,9 @@ mod release;
 mod server;
 mod signature;
 
-use apt_fetch::{Address, Archive, Client, ClientOptions, Limits, Login, Source, Suite, Url};
+use std::io::Read as _;
+
+use apt_fetch::{Address, Archive, Client, ClientOptions, Limits, Login, Problem, Source, Suite, Url};
 use apt_sign::Keyring;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum;
@@ -60,6 +62,17 @@ struct Checked {
     listed: usize,
 }
 
+impl Checked {
+    fn add(&mut self, other: &Self) {
+        self.indices += other.indices;
+        self.files += other.files;
+        self.listed += other.listed;
+    }
+}
+
+/// How often a suite is looked at that is published again each time.
+const ATTEMPTS: u32 = 3;
+
 /// What all checks of a suite share.
 struct Examination<'c> {
     archive: Archive<'c>,
@@ -70,6 +83,17 @@ struct Examination<'c> {
 }
 
 pub(crate) fn run(arguments: &DoctorArguments, output: &Output) -> Result<Outcome, Failure> {
+    match look(arguments, output) {
+        // A monitoring system must hear of that in its own way, too.
+        Err(failure) if arguments.format.is_some() => {
+            output.line(&format!("UNKNOWN - {}", failure.report().message));
+            Ok(Outcome::Different)
+        }
+        ended => ended,
+    }
+}
+
+fn look(arguments: &DoctorArguments, output: &Output) -> Result<Outcome, Failure> {
     let keyring = read_keyrings(&arguments.keyrings)?;
     let address = address(&arguments.place)?;
     let client = Client::new(ClientOptions {
@@ -89,7 +113,7 @@ pub(crate) fn run(arguments: &DoctorArguments, output: &Output) -> Result<Outcom
             now: clock::now(),
             sample: (!arguments.all).then_some(arguments.sample),
         };
-        found.extend(examination.run(&mut checked));
+        found.extend(examination.run_undisturbed(&mut checked));
     }
     Ok(match arguments.format {
         Some(Format::Nagios) => {
@@ -114,6 +138,37 @@ impl Examination<'_> {
     /// Returns whether what is large is not fetched when a look at its size tells most.
     fn spares_network(&self) -> bool {
         self.sample.is_some() && !self.archive.source().address.url.scheme().is_local()
+    }
+
+    /// Looks at one suite, and again when it was published meanwhile: half of what was seen is then of another state.
+    fn run_undisturbed(&self, checked: &mut Checked) -> Vec<Finding> {
+        let mut before = self.state();
+        for _ in 1..ATTEMPTS {
+            let mut own = Checked::default();
+            let found = self.run(&mut own);
+            let after = if found.is_empty() { None } else { Some(self.state()) };
+            match after {
+                Some(after) if after != before => before = after,
+                _ => {
+                    checked.add(&own);
+                    return found;
+                }
+            }
+        }
+        self.run(checked)
+    }
+
+    /// Returns what clients read first.
+    fn state(&self) -> [Option<Vec<u8>>; 2] {
+        ["InRelease", "Release"].map(|name| {
+            let client = self.archive.client();
+            let most = client.limits().release;
+            let address = self.archive.address_in_suite(name);
+            let answer = client.open(&address, &apt_fetch::Conditions::default(), most).ok()?;
+            let mut bytes = Vec::new();
+            answer.into_body().take(most).read_to_end(&mut bytes).ok()?;
+            Some(bytes)
+        })
     }
 
     /// Looks at one suite: first what vouches for the rest.
@@ -178,15 +233,16 @@ fn suites(arguments: &DoctorArguments, address: &Address, client: &Client) -> Re
         return Ok(found);
     }
     let archive = Archive::new(client, Source::new(address.clone(), root.clone()));
-    let is_flat = ["InRelease", "Release", "Packages"].iter().any(|name| {
-        let conditions = apt_fetch::Conditions::default();
-        client.open(&archive.address_in_suite(name), &conditions, 1 << 20).is_ok()
-    });
-    if is_flat {
-        Ok(vec![root])
-    } else {
-        Err(Failure::Usage("a web server does not list its suites: name one with --suite"))
+    for name in ["InRelease", "Release", "Packages"] {
+        match client.open(&archive.address_in_suite(name), &apt_fetch::Conditions::default(), 1 << 20) {
+            Ok(_) => return Ok(vec![root]),
+            Err(error) if matches!(error.problem, Problem::Connection { .. } | Problem::TimedOut) => {
+                return Err(Failure::Url(error.to_string()));
+            }
+            Err(_) => {}
+        }
     }
+    Err(Failure::Usage("a web server does not list its suites: name one with --suite"))
 }
 
 fn has_release(directory: &Utf8Path) -> bool {

@@ -119,7 +119,7 @@ pub(crate) fn run(
     })?;
     let moved = plan.changes().by_record();
     let limit = arguments.rows.limit(output);
-    print_changes(&PromotedJson::new(&plan, commit, dry_run), table, dry_run, limit, output);
+    print_changes(&PromotedJson::new(&plan, (to, commit), dry_run), table, dry_run, limit, output);
     gates::print(&plan, dry_run, limit, output);
     note_left_out(&plan, to, arguments, output);
     let what = PackageCount::of(moved.iter().map(|(record, _)| record.key()));
@@ -298,12 +298,18 @@ pub(crate) struct PromotedJson<'a> {
     /// The package files built from the same sources that stay behind; absent when there are none
     #[serde(skip_serializing_if = "Vec::is_empty")]
     siblings: Vec<Text<&'a RecordKey>>,
+    /// The repository that they came to
+    to: &'a str,
 }
 
 impl JsonDocument for PromotedJson<'_> {}
 
 impl<'a> PromotedJson<'a> {
-    fn new(plan: &'a PromotionPlan, commit: Option<CommitId>, dry_run: bool) -> Self {
+    fn new(
+        plan: &'a PromotionPlan,
+        (to, commit): (&'a RepositorySettings, Option<CommitId>),
+        dry_run: bool,
+    ) -> Self {
         Self {
             base: base(&[plan.base(), plan.source()]),
             commit: commit.map(Text),
@@ -314,6 +320,7 @@ impl<'a> PromotedJson<'a> {
             left_out: listed(plan.left_out()),
             packages: listed(plan.changes()),
             siblings: plan.siblings().iter().map(|record| Text(record.key())).collect(),
+            to: to.name.as_str(),
         }
     }
 }

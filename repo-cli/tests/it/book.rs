@@ -107,6 +107,9 @@ impl<'e> Reader<'e> {
     fn new(environment: &'e Environment) -> Self {
         let home = environment.path("home");
         let machine = Machine::new(environment, "web1");
+        if let Some(machine) = &machine {
+            let _ = machine.run("echo 127.0.0.1 packages.example.com >> /etc/hosts").succeeds();
+        }
         let web1 = machine.as_ref().map(|machine| machine.entering(&["sh", "-c"]));
         let enter = |words: Vec<String>| format!("exec {} \"cd && $*\"", quoted(&words));
         let enter = web1.map_or_else(|| "exit 0".to_owned(), enter);
@@ -162,7 +165,7 @@ impl<'e> Reader<'e> {
     fn without_places(&self, text: &str) -> String {
         let text =
             text.replace(self.home.as_str(), HOME).replace(self.environment.path("tmp").as_str(), "/tmp");
-        let text = text.replace(&self.port.address(), &format!("127.0.0.1:{PORT}"));
+        let text = text.replace(&format!(":{}/", self.port.number()), &format!(":{PORT}/"));
         // What the kernel of this computer lacks is not in the book.
         let is_lack = |line: &&str| line.starts_with("warning: ") && line.contains("Landlock");
         text.split_inclusive('\n').filter(|line| !is_lack(line)).collect()
@@ -175,10 +178,13 @@ fn quoted(words: &[String]) -> String {
     words.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// What differs each time, besides what differs in every test: times, sizes, processes, tokens, and who somebody is.
+/// What differs each time, besides what differs in every test.
 static DIFFERS: LazyLock<Regex> = LazyLock::new(|| {
-    let differs = r"[0-9]+ (second|minute)s? ago|just now|only [0-9]+[ms]( [0-9]+s)?|[0-9.]+ (bytes|[KMGT]iB)|drill\.[0-9]+-[0-9]+|repo_[0-9a-f]{16}_[\w-]+|\b[0-9a-f]{16}\b";
-    Regex::new(&format!(r"{differs}|\w+ approved|approved by \w+")).unwrap()
+    let times = r"[0-9]+ (second|minute)s? ago|just now|only [0-9]+[ms]( [0-9]+s)?";
+    let amounts = r"[0-9.]+ (bytes|[KMGT]iB|files|objects|publications|package files|published files)";
+    let names =
+        r"drill\.[0-9]+-[0-9]+|repo_[0-9a-f]{16}_[\w-]+|\b[0-9a-f]{16}\b|\w+ approved|approved by \w+";
+    Regex::new(&format!("{times}|{amounts}|{names}")).unwrap()
 });
 
 /// Programs that a page may need and not every computer has.

@@ -283,7 +283,7 @@ fn dates_and_names_of_a_release_are_checked() {
     assert_eq!(crafted.checks(&format!("{}Signed-By: x\n", head()), &none, ""), [empty, "warning signed-by"]);
     assert_eq!(
         crafted.checks(&head().replace("Acquire-By-Hash: yes\n", ""), &none, ""),
-        [empty, "warning no-by-hash"]
+        [empty, "note no-by-hash"]
     );
     assert_eq!(crafted.checks("Suite: sid\nDate: yesterday\n", &none, ""), ["error release-unreadable"]);
     let weak = format!("{}MD5Sum:\n {} 7 main/binary-amd64/Packages\n", head(), "0".repeat(32));
@@ -305,7 +305,7 @@ fn what_indices_list_is_checked() {
         let index = names.iter().map(|name| (*name, text.as_bytes())).collect();
         let mut found =
             crafted.checks(&head().replace("Acquire-By-Hash: yes\n", ""), &index, "Description: x\n");
-        found.retain(|one| one != "warning no-by-hash" && one != "error file-missing");
+        found.retain(|one| one != "note no-by-hash" && one != "error file-missing");
         found
     };
     let plain = ["main/binary-amd64/Packages"];
@@ -473,7 +473,7 @@ fn compare_with_apt(crafted: &Crafted, check: &str, phrase: &str, key: &Utf8Path
 fn trees_of_other_tools_are_read() {
     let environment = Environment::new(PROGRAM);
     let package = environment.package("hello", "1.0", "all");
-    let unsigned = ["error unsigned", "warning no-by-hash", "warning no-inrelease"];
+    let unsigned = ["error unsigned", "note no-by-hash", "warning no-inrelease"];
     if testkit::all_installed(&["reprepro"]) {
         let base = environment.path("reprepro");
         fs::create_dir_all(base.join("conf")).unwrap();

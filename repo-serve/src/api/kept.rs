@@ -148,7 +148,12 @@ impl Fresh {
             self.kept.clean();
         }
         let directory = self.path.parent().unwrap_or(&self.kept.directory);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        for directory in [self.kept.directory.as_path(), directory] {
+            match fs::DirBuilder::new().mode(0o700).create(directory) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
         self.write(&json!({ "fingerprint": self.fingerprint }))
     }
 

@@ -174,6 +174,29 @@ fn a_repository_that_is_a_link_to_another_is_not_served() {
     assert_eq!(served.get(IN_RELEASE).status, 404);
 }
 
+/// As after a restore to the same place, or when the store is mounted again.
+#[test]
+fn another_directory_under_the_same_name_is_served() {
+    let served = Served::new();
+    let root = served.path("");
+    let names = || ["prod".to_owned()].into_iter();
+    let copy = tempfile::tempdir().unwrap();
+    let name = Utf8Path::from_path(copy.path()).unwrap().join("public");
+    symlink(&root, &name).unwrap();
+    let tree = Tree::open(&name, names()).unwrap();
+    let size = || tree.file("prod", b"dists/trixie/InRelease").unwrap().map(|file| file.size);
+    let first = size();
+    assert!(first.is_some());
+    std::fs::remove_file(&name).unwrap();
+    tree.follow();
+    assert_eq!(size(), first, "there is no other one");
+    std::fs::create_dir_all(name.join("prod/dists/trixie")).unwrap();
+    std::fs::write(name.join("prod/dists/trixie/InRelease"), "x").unwrap();
+    assert_eq!(size(), first, "nobody has looked");
+    tree.follow();
+    assert_eq!(size(), Some(1));
+}
+
 /// openat2(2) gives up lookups through `..` whenever anything is renamed; the server must not.
 #[test]
 fn by_hash_is_found_while_things_are_renamed() {

@@ -193,7 +193,7 @@ fn check_names(examination: &Examination<'_>, release: &Release, findings: &mut 
     }
     if !fields.acquire_by_hash() {
         findings
-            .warning("no-by-hash", place, "does not offer by-hash")
+            .note("no-by-hash", place, "does not offer by-hash")
             .client("E: Failed to fetch …  Hash Sum mismatch (while the suite is being published)")
             .mend("publish indices under by-hash too, and set Acquire-By-Hash: yes");
     }
@@ -225,7 +225,12 @@ fn check_last_line(release: &Release, findings: &mut Findings) {
     let ends_blank = payload.ends_with(b"\n\n");
     let last = last.and_then(|line| std::str::from_utf8(line).ok()).unwrap_or_default();
     let listed = last.split_ascii_whitespace().nth(2).filter(|_| last.starts_with(' ') && !ends_blank);
-    if let Some(listed) = listed.filter(|path| path.contains("/binary-")) {
+    // debootstrap reads SHA-256, and of what it lists the packages.
+    let sha256 =
+        payload.split(|c| *c == b'\n').rfind(|line| line.first().is_some_and(u8::is_ascii_alphabetic));
+    let is_read = |path: &&str| path.contains("/binary-") && path.contains("/Packages");
+    let is_last = sha256.is_some_and(|line| line.starts_with(b"SHA256:"));
+    if let Some(listed) = listed.filter(is_read).filter(|_| is_last) {
         findings
             .warning(
                 "last-line",

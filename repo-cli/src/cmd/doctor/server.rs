@@ -81,7 +81,8 @@ fn check_caching(answer: &Answer, findings: &mut Findings) {
         let (name, value) = part.trim().split_once('=')?;
         matches!(name, "max-age" | "s-maxage").then(|| value.parse::<u64>().ok()).flatten()
     });
-    let longest = ages.max().unwrap_or(0);
+    // With no-cache each copy is asked about, however old it may become.
+    let longest = if control.contains("no-cache") { 0 } else { ages.max().unwrap_or(0) };
     if longest > LONGEST_AGE || control.contains("immutable") {
         findings
             .warning("cached", &answer.url, format!("caches may keep it without asking: Cache-Control: {control}"))
