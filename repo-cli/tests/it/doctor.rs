@@ -283,7 +283,7 @@ fn dates_and_names_of_a_release_are_checked() {
     assert_eq!(crafted.checks(&format!("{}Signed-By: x\n", head()), &none, ""), [empty, "warning signed-by"]);
     assert_eq!(
         crafted.checks(&head().replace("Acquire-By-Hash: yes\n", ""), &none, ""),
-        [empty, "note no-by-hash"]
+        ["note no-by-hash", empty]
     );
     assert_eq!(crafted.checks("Suite: sid\nDate: yesterday\n", &none, ""), ["error release-unreadable"]);
     let weak = format!("{}MD5Sum:\n {} 7 main/binary-amd64/Packages\n", head(), "0".repeat(32));

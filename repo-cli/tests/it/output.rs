@@ -241,7 +241,7 @@ fn promote() {
     insta::assert_snapshot!(promote(&["a*", "--json"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"base":"<ID>+<ID>","commit":"<ID>","count":{"files":1,"packages":1},"dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    {"format":1,"base":"<ID>+<ID>","commit":"<ID>","count":{"files":1,"packages":1},"dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}],"to":"prod"}
     "#);
     insta::assert_snapshot!(promote(&["--all"]), @"
     status: 0
