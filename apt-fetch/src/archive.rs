@@ -162,7 +162,7 @@ impl<'c> Archive<'c> {
         self.resume_file(file, &mut io::empty(), output)
     }
 
-    /// Fetches the rest of a file of which `known` are the first bytes, kept from an earlier run; see [`fetch_file`](Self::fetch_file).
+    /// Fetches the rest of a file; `known` reads its first bytes, which an earlier run kept. See [`fetch_file`](Self::fetch_file).
     ///
     /// # Errors
     /// As for [`fetch_file`](Self::fetch_file). Bytes that are not of this file show in [`Problem::Digest`]: it is to be fetched again whole.

@@ -28,7 +28,7 @@ pub struct ClientOptions {
     pub logins: Logins,
     /// Proxies.
     pub proxies: Proxies,
-    /// How much is borne.
+    /// Limits on sizes, times and redirects.
     pub limits: Limits,
 }
 

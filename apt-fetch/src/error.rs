@@ -48,7 +48,7 @@ pub enum Problem {
         /// Why it is not followed.
         rule: RedirectRule,
     },
-    /// There is no connection, it ended too early, or what came over it is not HTTP.
+    /// The connection failed, ended too early, or carried something other than HTTP.
     #[error("connection failed: {what}")]
     Connection {
         /// What went wrong, in a line.

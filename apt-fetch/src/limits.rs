@@ -1,4 +1,4 @@
-//! How much of everything is borne.
+//! Limits on what is taken from servers, and on waiting for them.
 
 use std::time::Duration;
 

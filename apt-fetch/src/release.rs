@@ -36,8 +36,8 @@ pub enum ReleaseFiles {
     Detached(Vec<u8>, Option<Vec<u8>>),
 }
 
-/// A Release that has passed all [`Rules`]: its signature is one that counts, it has not expired, it is not older than the one before, and
-/// it is of the archive that it was. There is no other way to have one.
+/// A Release that has passed all [`Rules`]: its signature counts, it has not expired, it is not older than the Release before it, and its origin, label and
+/// codename are the same as before. [`Release::accept`] is the only way to make one.
 #[derive(Clone, Debug)]
 pub struct Release {
     pub(crate) url: Url,

@@ -23,7 +23,7 @@ pub(crate) fn kept_to<T: Send>(
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, Failure> {
     apart(|| {
-        let _ = keep(directories)?;
+        keep_thread(directories).map_err(Failure::io("confine", "a thread"))?;
         Ok(work())
     })
 }
@@ -42,18 +42,17 @@ fn apart<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T,
 /// # Errors
 /// When the system fails at it though it has what that takes.
 pub(crate) fn keep_thread(directories: &[&Utf8Path]) -> io::Result<()> {
-    deb_sandbox::keep_writes_to(directories.iter().map(|path| path.as_std_path())).map(|_| ())
+    keep(directories).map(|_| ())
 }
 
 /// Keeps the calling thread to these directories. Returns whether the system does that.
-fn keep(directories: &[&Utf8Path]) -> Result<bool, Failure> {
-    let kept = deb_sandbox::keep_writes_to(directories.iter().map(|path| path.as_std_path()));
-    kept.map_err(|error: io::Error| Failure::io("confine", "a thread")(error))
+fn keep(directories: &[&Utf8Path]) -> io::Result<bool> {
+    deb_sandbox::keep_writes_to(directories.iter().map(|path| path.as_std_path()))
 }
 
 /// Warns when the system keeps nothing to its directories: for services, which tell it once.
 pub(crate) fn warn_of_lack(output: &Output) -> Result<(), Failure> {
-    let is_kept = apart(|| keep(&[]))?;
+    let is_kept = apart(|| keep(&[]).map_err(Failure::io("confine", "a thread")))?;
     if !is_kept {
         let lack = "what takes files can write wherever its user can: Linux 5.19 and later keep it from that, with Landlock";
         output.warn("W-CONFINEMENT", lack.to_owned());
@@ -102,6 +101,6 @@ mod tests {
         let is_refused = results.recv().unwrap();
         handle.shutdown();
         running.join().unwrap().unwrap();
-        assert_eq!(is_refused, apart(|| keep(&[])).unwrap(), "as the system can");
+        assert_eq!(is_refused, apart(|| Ok(keep(&[]).unwrap())).unwrap(), "as the system can");
     }
 }

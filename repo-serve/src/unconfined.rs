@@ -155,6 +155,24 @@ mod tests {
     }
 
     #[test]
+    fn directories_are_made_again_but_not_the_store_that_they_are_in() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let store = Utf8Path::from_path(directory.path()).unwrap().join("store");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let free = Arc::new(|_: &[&Utf8Path]| Ok(()));
+        let places = (store.join("tmp"), store.join("cache/api"));
+        let files = Files::new(Unconfined::start().unwrap(), free, places);
+        runtime.block_on(files.run(|| ())).unwrap();
+        assert!(!store.exists(), "it may be mounted again later");
+        std::fs::create_dir(&store).unwrap();
+        runtime.block_on(files.run(|| ())).unwrap();
+        let mode = |name: &str| std::fs::metadata(store.join(name)).unwrap().permissions().mode() & 0o777;
+        assert!(store.join("tmp").is_dir());
+        assert_eq!((mode("cache/api"), mode("cache")), (0o700, mode("")), "answers are for nobody else");
+    }
+
+    #[test]
     fn nothing_is_written_by_a_thread_that_cannot_be_confined() {
         let directory = tempfile::tempdir().unwrap();
         let room = |name: &str| Utf8Path::from_path(directory.path()).unwrap().join(name);

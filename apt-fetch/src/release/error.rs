@@ -18,7 +18,7 @@ pub enum ReleaseError {
         /// The file.
         url: Box<Url>,
     },
-    /// There is no signature.
+    /// The Release is not signed.
     #[error("{url}: not signed")]
     Unsigned {
         /// The file.

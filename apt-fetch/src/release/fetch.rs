@@ -3,7 +3,8 @@
 use super::{FetchedRelease, Release, ReleaseError, ReleaseFiles, ReleaseForm, Rules};
 use crate::archive::Archive;
 use crate::error::{Error, Problem};
-use crate::transport::{AnswerKind, Conditions};
+use crate::transport::{Answer, AnswerKind, Conditions};
+use crate::url::Url;
 
 /// Asks for `InRelease`. Only where the server says that there is none, `Release` with `Release.gpg` is asked for: a server that is out of
 /// order must not be a way to an older or unsigned one.
@@ -19,11 +20,7 @@ pub(crate) fn fetch(archive: &Archive<'_>, rules: &Rules<'_>) -> Result<FetchedR
     let inline = archive.address_in_suite("InRelease");
     match client.read(&inline, &conditions, limit) {
         Ok((answer, _)) if answer.kind == AnswerKind::Unchanged => unchanged(&inline.url, rules),
-        Ok((answer, text)) => {
-            let mut release = Release::accept(&inline.url, ReleaseFiles::Inline(text), rules)?;
-            release.last_modified = answer.field("last-modified").map(str::to_owned);
-            Ok(FetchedRelease::New(Box::new(release)))
-        }
+        Ok((answer, text)) => accept(&inline.url, ReleaseFiles::Inline(text), &answer, rules),
         Err(Error { problem: Problem::NotFound, .. }) => {
             if rules.seen.is_some_and(|seen| seen.form == Some(ReleaseForm::Inline)) {
                 return Err(ReleaseError::InReleaseGone { url: Box::new(inline.url) });
@@ -41,15 +38,24 @@ pub(crate) fn fetch(archive: &Archive<'_>, rules: &Rules<'_>) -> Result<FetchedR
                 Err(Error { problem: Problem::NotFound, .. }) => None,
                 Err(error) => return Err(ReleaseError::Fetch(error)),
             };
-            let mut release = Release::accept(&plain.url, ReleaseFiles::Detached(text, signature), rules)?;
-            release.last_modified = answer.field("last-modified").map(str::to_owned);
-            Ok(FetchedRelease::New(Box::new(release)))
+            accept(&plain.url, ReleaseFiles::Detached(text, signature), &answer, rules)
         }
         Err(error) => Err(ReleaseError::Fetch(error)),
     }
 }
 
-fn unchanged(url: &crate::url::Url, rules: &Rules<'_>) -> Result<FetchedRelease, ReleaseError> {
+fn accept(
+    url: &Url,
+    files: ReleaseFiles,
+    answer: &Answer,
+    rules: &Rules<'_>,
+) -> Result<FetchedRelease, ReleaseError> {
+    let mut release = Release::accept(url, files, rules)?;
+    release.last_modified = answer.field("last-modified").map(str::to_owned);
+    Ok(FetchedRelease::New(Box::new(release)))
+}
+
+fn unchanged(url: &Url, rules: &Rules<'_>) -> Result<FetchedRelease, ReleaseError> {
     if let Some(seen) = rules.seen {
         rules.check_unchanged(url, seen)?;
     }

@@ -57,7 +57,7 @@ pub enum AnswerKind {
     Whole,
     /// The file without the bytes that were to be skipped.
     Rest,
-    /// The file has not changed; there is no body.
+    /// The file has not changed, so the answer has an empty body.
     Unchanged,
 }
 

@@ -7,8 +7,6 @@ mod release;
 mod server;
 mod signature;
 
-use std::io::Read as _;
-
 use apt_fetch::{Address, Archive, Client, ClientOptions, Limits, Login, Problem, Source, Suite, Url};
 use apt_sign::Keyring;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -113,7 +111,7 @@ fn look(arguments: &DoctorArguments, output: &Output) -> Result<Outcome, Failure
             now: clock::now(),
             sample: (!arguments.all).then_some(arguments.sample),
         };
-        found.extend(examination.run_undisturbed(&mut checked));
+        found.extend(examination.run(&mut checked));
     }
     Ok(match arguments.format {
         Some(Format::Nagios) => {
@@ -140,48 +138,37 @@ impl Examination<'_> {
         self.sample.is_some() && !self.archive.source().address.url.scheme().is_local()
     }
 
-    /// Looks at one suite, and again when it was published meanwhile: half of what was seen is then of another state.
-    fn run_undisturbed(&self, checked: &mut Checked) -> Vec<Finding> {
-        let mut before = self.state();
-        for _ in 1..ATTEMPTS {
-            let mut own = Checked::default();
-            let found = self.run(&mut own);
-            let after = if found.is_empty() { None } else { Some(self.state()) };
-            match after {
-                Some(after) if after != before => before = after,
-                _ => {
-                    checked.add(&own);
-                    return found;
-                }
-            }
-        }
-        self.run(checked)
-    }
-
-    /// Returns what clients read first.
-    fn state(&self) -> [Option<Vec<u8>>; 2] {
-        ["InRelease", "Release"].map(|name| {
-            let client = self.archive.client();
-            let most = client.limits().release;
-            let address = self.archive.address_in_suite(name);
-            let answer = client.open(&address, &apt_fetch::Conditions::default(), most).ok()?;
-            let mut bytes = Vec::new();
-            answer.into_body().take(most).read_to_end(&mut bytes).ok()?;
-            Some(bytes)
-        })
-    }
-
-    /// Looks at one suite: first what vouches for the rest.
+    /// Checks one suite, and once more when it was published meanwhile: half of what was seen is then of another state.
     fn run(&self, checked: &mut Checked) -> Vec<Finding> {
-        let mut findings = Findings::new(&self.archive.source().suite);
-        if let Some(release) = release::check(self, &mut findings) {
-            let files = indices::check(self, &release, checked, &mut findings);
-            pool::check(self, &files, checked, &mut findings);
-            if !self.archive.source().address.url.scheme().is_local() {
-                server::check(self, &files, &mut findings);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let (mut own, mut findings) = (Checked::default(), self.no_findings());
+            let forms = release::fetch(self, &mut findings);
+            if let Some(forms) = &forms {
+                self.check(forms, &mut own, &mut findings);
+            }
+            let found = findings.into_list();
+            let is_settled = || release::fetch(self, &mut self.no_findings()) == forms;
+            if found.is_empty() || attempts == ATTEMPTS || is_settled() {
+                checked.add(&own);
+                return found;
             }
         }
-        findings.into_list()
+    }
+
+    fn no_findings(&self) -> Findings {
+        Findings::new(&self.archive.source().suite)
+    }
+
+    /// Checks one suite by its Release: first what vouches for the rest.
+    fn check(&self, forms: &release::Forms, checked: &mut Checked, findings: &mut Findings) {
+        let Some(release) = release::check(self, forms, findings) else { return };
+        let files = indices::check(self, &release, checked, findings);
+        pool::check(self, &files, checked, findings);
+        if !self.archive.source().address.url.scheme().is_local() {
+            server::check(self, &files, findings);
+        }
     }
 }
 

@@ -327,6 +327,10 @@ fn what_indices_list_is_checked() {
     let index = [("main/binary-amd64/Packages", good.as_bytes())].into();
     let found = crafted.checks(&head(), &index, "");
     assert!(found.contains(&"warning last-line".to_owned()), "{found:?}");
+    // debootstrap reads SHA-256 alone, so the end of another list is no matter.
+    let behind = format!("MD5Sum:\n {} {} main/binary-amd64/Packages\n", "0".repeat(32), good.len());
+    let found = crafted.checks(&head(), &index, &behind);
+    assert!(!found.contains(&"warning last-line".to_owned()), "{found:?}");
 }
 
 #[test]
@@ -341,15 +345,19 @@ fn what_a_web_server_does_not_do_is_told() {
             let Some(Ok(first)) = lines.next() else { continue };
             while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
             let path = first.split(' ').nth(1).unwrap();
-            let old = path.strip_prefix("/old/");
-            let head = match (old, path.strip_prefix("/new/")) {
+            let (old, cdn) = (path.strip_prefix("/old/"), path.strip_prefix("/cdn/"));
+            let head = match (old, path.strip_prefix("/new/").or(cdn)) {
                 (Some(path), _) => format!("302 Found\r\nLocation: /new/{path}\r\nContent-Length: 0"),
                 (None, Some(path)) => {
                     let bytes = fs::read(public.join(path.replace("%2B", "+"))).unwrap_or_default();
                     if bytes.is_empty() {
                         "404 Not Found\r\nContent-Length: 0".to_owned()
                     } else {
-                        let head = "200 OK\r\nCache-Control: max-age=86400\r\nAge: 4000\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT";
+                        let an_hour_ago = date(SignedDuration::from_secs(-3600)).replace("UTC", "GMT");
+                        let head = match cdn {
+                            Some(_) => format!("200 OK\r\nCache-Control: no-cache, max-age=86400\r\nAge: 3600\r\nDate: {an_hour_ago}"),
+                            None => "200 OK\r\nCache-Control: max-age=86400\r\nAge: 4000\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT".to_owned(),
+                        };
                         let _ = write!(
                             connection,
                             "HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -377,10 +385,54 @@ fn what_a_web_server_does_not_do_is_told() {
             "warning stale"
         ]
     );
+    // The clock of a server behind a cache is right when the copy is as old as its date; what is asked about each time may be old.
+    let output = doctor(&environment, Utf8Path::new(&format!("{url}/cdn")), &arguments).ends_with(3);
+    assert_eq!(found(&output), ["warning no-last-modified", "warning no-ranges", "warning stale"]);
     let output = doctor(&environment, Utf8Path::new(&url), &arguments).ends_with(3);
     assert_eq!(found(&output), ["error not-fetched"]);
     let output = doctor(&environment, Utf8Path::new("http://me:secret@127.0.0.1:1"), &arguments).ends_with(3);
     assert!(!output.text().contains("secret"), "{output}");
+    // A monitoring system hears of what cannot be looked at, with the status for that.
+    for place in ["http://127.0.0.1:1", "nothing/here", "gopher://h/"] {
+        let output = doctor(&environment, Utf8Path::new(place), &["--format", "nagios"]).ends_with(3);
+        assert!(output.stdout.starts_with("UNKNOWN - "), "{place}: {output}");
+    }
+}
+
+/// The next state is published when the first index is read.
+#[test]
+fn a_suite_that_is_published_meanwhile_is_looked_at_again() {
+    let (environment, key) = published();
+    let mut current = tree(&environment, "before");
+    environment.add("preprod", &["later=1.0"]);
+    let next = tree(&environment, "after");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut lines = BufReader::new(connection.try_clone().unwrap()).lines();
+            let Some(Ok(first)) = lines.next() else { continue };
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let path = first.split(' ').nth(1).unwrap().trim_start_matches('/').replace("%2B", "+");
+            if path.contains("by-hash") {
+                current.clone_from(&next);
+            }
+            let bytes = fs::read(current.join(&path)).unwrap_or_default();
+            let status = if bytes.is_empty() { "404 Not Found" } else { "200 OK" };
+            let length = bytes.len();
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            let _ = connection.write_all(head.as_bytes());
+            if first.starts_with("GET ") {
+                let _ = connection.write_all(&bytes);
+            }
+        }
+    });
+    let arguments = ["--json", "--suite", "bookworm", "--keyring", key.as_str()];
+    let output = doctor(&environment, Utf8Path::new(&url), &arguments).ends_with(3);
+    // Only what this server never does.
+    assert_eq!(found(&output), ["warning no-last-modified", "warning no-ranges"]);
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(document["checked"]["listed"], 3, "the later package is there: {output}");
 }
 
 #[test]

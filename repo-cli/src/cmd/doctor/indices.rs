@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::num::NonZeroUsize;
 
 use apt_fetch::{
-    Address, ByHash, Conditions, Error, Expected, FetchedIndex, Index, IndexForm, PoolFile, Problem,
-    RefusedStanza, Release, Url,
+    Address, ByHash, Conditions, Error, Expected, FetchedIndex, Index, IndexForm, Package, PoolFile, Problem,
+    RefusedStanza, Release, SourcePackage, Url,
 };
 use apt_index::parallel::parallel_map;
 use deb_parse::deb::Compression;
@@ -221,7 +221,7 @@ fn check_form(
     fetched.ok()
 }
 
-/// Tells why a file came under its name though it is offered under its digest.
+/// Reports why a file came under its name, although the Release offers it under its digest.
 fn tell_of_by_hash(examination: &Examination<'_>, by_hash: &Address, findings: &mut Findings) {
     let found = match examination.archive.client().open(by_hash, &Conditions::head(), 0) {
         Ok(_) => true,
@@ -293,53 +293,27 @@ struct Listed {
 
 impl Listed {
     fn take_packages(&mut self, fetched: &FetchedIndex, findings: &mut Findings) {
-        let packages = match fetched.packages() {
-            Ok(packages) => packages,
-            Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
-        };
-        let mut refused = Vec::new();
-        for package in packages {
-            match package {
-                Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
-                Ok(Err(error)) => refused.push(error),
-                Ok(Ok(package)) => {
-                    let key = (package.name, package.version, package.architecture);
-                    let known = self.packages.entry(key).or_insert_with(|| package.file.clone());
-                    if known.expected != package.file.expected {
-                        let what = format!(
-                            "{} and {} are one version with different content",
-                            known.path, package.file.path
-                        );
-                        findings
-                            .error("two-contents", fetched.url(), what)
-                            .client(
-                                "(nothing: clients install either, and never upgrade from one to the other)",
-                            )
-                            .mend("give one of them another version");
-                    }
-                    self.take_file(&package.file, fetched, findings);
-                }
+        each_stanza(fetched.packages(), fetched, findings, |package: Package, findings| {
+            let key = (package.name, package.version, package.architecture);
+            let known = self.packages.entry(key).or_insert_with(|| package.file.clone());
+            if known.expected != package.file.expected {
+                let what = format!(
+                    "{} and {} are one version with different content",
+                    known.path, package.file.path
+                );
+                findings
+                    .error("two-contents", fetched.url(), what)
+                    .client("(nothing: clients install either, and never upgrade from one to the other)")
+                    .mend("give one of them another version");
             }
-        }
-        tell_refused(&refused, fetched, findings);
+            self.take_file(&package.file, fetched, findings);
+        });
     }
 
     fn take_sources(&mut self, fetched: &FetchedIndex, findings: &mut Findings) {
-        let sources = match fetched.sources() {
-            Ok(sources) => sources,
-            Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
-        };
-        let mut refused = Vec::new();
-        for source in sources {
-            match source {
-                Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
-                Ok(Err(error)) => refused.push(error),
-                Ok(Ok(source)) => {
-                    source.files.iter().for_each(|file| self.take_file(file, fetched, findings));
-                }
-            }
-        }
-        tell_refused(&refused, fetched, findings);
+        each_stanza(fetched.sources(), fetched, findings, |source: SourcePackage, findings| {
+            source.files.iter().for_each(|file| self.take_file(file, fetched, findings));
+        });
     }
 
     fn take_file(&mut self, file: &PoolFile, fetched: &FetchedIndex, findings: &mut Findings) {
@@ -355,7 +329,29 @@ impl Listed {
     }
 }
 
-/// Tells of stanzas that cannot be used.
+/// Takes what each stanza of an index is about, and reports the stanzas that cannot be used.
+fn each_stanza<T>(
+    stanzas: Result<impl Iterator<Item = Result<Result<T, RefusedStanza>, Problem>>, Problem>,
+    fetched: &FetchedIndex,
+    findings: &mut Findings,
+    mut take: impl FnMut(T, &mut Findings),
+) {
+    let stanzas = match stanzas {
+        Ok(stanzas) => stanzas,
+        Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
+    };
+    let mut refused = Vec::new();
+    for stanza in stanzas {
+        match stanza {
+            Err(problem) => return tell_text(&problem.to_string(), fetched, findings),
+            Ok(Err(error)) => refused.push(error),
+            Ok(Ok(stanza)) => take(stanza, findings),
+        }
+    }
+    tell_refused(&refused, fetched, findings);
+}
+
+/// Reports stanzas that cannot be used.
 fn tell_refused(refused: &[RefusedStanza], fetched: &FetchedIndex, findings: &mut Findings) {
     for error in refused.iter().take(NAMED) {
         let what = crate::error::chain(error);

@@ -10,11 +10,29 @@ use super::{Examination, signature};
 /// A Release that ends within this time is told of.
 const SOON: SignedDuration = SignedDuration::from_hours(24);
 
-/// Looks at the Release in both forms. Returns it when indices can be compared with it, trusted or not.
-pub(super) fn check(examination: &Examination<'_>, findings: &mut Findings) -> Option<Release> {
+/// The Release in both forms, as far as they are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Forms {
+    inline: Option<Vec<u8>>,
+    plain: Option<Vec<u8>>,
+    detached: Option<Vec<u8>>,
+}
+
+/// Fetches the Release in both forms; `None` when one of the files cannot be had.
+pub(super) fn fetch(examination: &Examination<'_>, findings: &mut Findings) -> Option<Forms> {
     let inline = read(examination, "InRelease", findings)?;
     let plain = read(examination, "Release", findings)?;
     let detached = read(examination, "Release.gpg", findings)?;
+    Some(Forms { inline, plain, detached })
+}
+
+/// Checks the Release in both forms. Returns it when indices can be compared with it, trusted or not.
+pub(super) fn check(
+    examination: &Examination<'_>,
+    forms: &Forms,
+    findings: &mut Findings,
+) -> Option<Release> {
+    let Forms { inline, plain, detached } = forms.clone();
     let url = |name: &str| examination.archive.address_in_suite(name).url;
     if let (Some(inline), Some(plain)) = (&inline, &plain) {
         compare(inline, plain, &url("Release"), findings);
@@ -64,7 +82,7 @@ fn read(examination: &Examination<'_>, name: &str, findings: &mut Findings) -> O
     }
 }
 
-/// Tells why a file cannot be fetched.
+/// Reports why a file cannot be fetched.
 pub(super) fn tell_problem(error: &Error, findings: &mut Findings) {
     let finding = findings.error("not-fetched", &error.url, error.problem.to_string());
     match &error.problem {

@@ -46,7 +46,7 @@ pub(super) fn check(
     }
 }
 
-/// Tells why a signature does not count.
+/// Reports why a signature does not count.
 fn tell(error: &Error, place: &Url, findings: &mut Findings) {
     match error {
         Error::UnknownSigner { issuers } => {
@@ -126,7 +126,7 @@ pub(super) fn check_detached(signature: &[u8], place: &Url, findings: &mut Findi
                 .warning(
                     "several-blocks",
                     place,
-                    format!("has {blocks} armor blocks, of which apt 3 reads the first"),
+                    format!("has {blocks} armor blocks, and apt 3 reads only the first"),
                 )
                 .client("E: … Missing key …, which is needed to verify signature (apt 3)")
                 .mend("put all signatures into one block");
