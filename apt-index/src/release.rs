@@ -54,8 +54,8 @@ pub struct Release {
     pub label: Option<String>,
     /// The name that may pass to another release, such as `stable`. Clients accept either this or the codename below `dists/`.
     pub suite: SuiteName,
-    /// The name that stays. Clients refuse a later change of this field.
-    pub codename: SuiteName,
+    /// The name that stays. Clients refuse a later change of this field; an archive that never had one goes on without.
+    pub codename: Option<SuiteName>,
     /// The version of the distribution, such as `12`.
     pub version: Option<String>,
     /// Where clients find changelogs: an address with `@CHANGEPATH@` in it.
@@ -93,7 +93,7 @@ impl Release {
         Self {
             origin: None,
             label: None,
-            codename: suite.clone(),
+            codename: Some(suite.clone()),
             suite,
             version: None,
             changelogs: None,
@@ -152,7 +152,7 @@ impl Release {
         field("Label", self.label.clone())?;
         field("Suite", Some(self.suite.to_string()))?;
         field("Version", self.version.clone())?;
-        field("Codename", Some(self.codename.to_string()))?;
+        field("Codename", self.codename.as_ref().map(SuiteName::to_string))?;
         field("Changelogs", self.changelogs.clone())?;
         field("Date", Some(date(self.date)))?;
         field("Valid-Until", self.valid_until.map(date))?;

@@ -45,7 +45,7 @@ impl KnownPackages {
 }
 
 /// The snapshots of all suites of all repositories, each once.
-fn snapshots(store: &Store) -> Vec<Snapshot> {
+pub(super) fn snapshots(store: &Store) -> Vec<Snapshot> {
     let mut ids = std::collections::BTreeSet::new();
     for repository in store.repositories().unwrap_or_default() {
         if let Ok(Some(head)) = store.head(&repository) {

@@ -4,6 +4,7 @@
 //! refused are in [`AddReport::refused`].
 
 mod add_error;
+mod archive;
 mod attest;
 mod intake;
 mod listed;
@@ -52,6 +53,8 @@ use crate::store::Store;
 use crate::transaction::{Committed, Inserted, Transaction};
 
 pub use add_error::{AddError, RefusedFiles};
+pub use archive::{ArchiveOptions, ArchivePackage};
+pub(crate) use archive::{has_packages, import_archive};
 use listed::{Checksums, List, listed_hashes};
 pub(crate) use options::AddOptions;
 pub(crate) use origin::{DropFolder, Origin};
@@ -214,6 +217,18 @@ fn add_read(
     (options, plan): (&AddOptions, Option<&ImportPlan>),
     context: &Context,
 ) -> Result<AddReport, Error> {
+    add_as(store, repository, read, (options, plan), context, Operation::Add)
+}
+
+/// The same, which the history calls as `operation` says.
+fn add_as(
+    store: &Store,
+    repository: &RepositorySettings,
+    read: ReadFiles<'_>,
+    (options, plan): (&AddOptions, Option<&ImportPlan>),
+    context: &Context,
+    operation: impl Fn(PackageSummary) -> Operation,
+) -> Result<AddReport, Error> {
     let change = |transaction: &mut Transaction<'_>| {
         let outcome = read.insert(transaction, (store, repository), options, context)?;
         if let Some(plan) = plan {
@@ -231,7 +246,7 @@ fn add_read(
         } else {
             transaction.clear();
         }
-        Ok((Operation::Add(summary(&outcome)), outcome))
+        Ok((operation(summary(&outcome)), outcome))
     };
     let (committed, outcome) = store.transact_in(repository, context, change)?;
     Ok(read.report(outcome, committed))
