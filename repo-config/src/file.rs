@@ -401,8 +401,8 @@ table! {
         only_routed: bool ["false"] "true";
         /// Second name, which may lead to another suite later.
         alias: Option<Text<SuiteName>> [""] "\"stable\"";
-        /// `Suite` in Release, if it is neither the alias nor the name of the suite.
-        suite: Option<Text<SuiteName>> [""] "\"stable\"";
+        /// `Suite` in Release, if it is neither the alias nor the name of the suite; an empty text leaves it out.
+        suite: Option<Text<OrNone<SuiteName>>> ["(its alias, or its name)"] "\"stable\"";
         /// `Codename` in Release, which clients do not let change; an empty text leaves it out.
         codename: Option<Text<OrNone<SuiteName>>> ["(its name)"] "\"bookworm\"";
         /// Who publishes this suite, if not `origin` of the store. Clients refuse a later change; an empty text leaves it out.

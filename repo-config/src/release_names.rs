@@ -10,7 +10,7 @@ pub(crate) fn release_names(table: &SuiteTable) -> ReleaseNames {
     let mut names = ReleaseNames::default();
     names.origin = field(table.origin.as_ref(), ToString::to_string);
     names.label = field(table.label.as_ref(), ToString::to_string);
-    names.suite = table.suite.as_ref().map(|Text(suite)| suite.clone());
+    names.suite = field(table.suite.as_ref(), Clone::clone);
     names.codename = field(table.codename.as_ref(), Clone::clone);
     names
 }

@@ -145,7 +145,7 @@ fn suite_table(suite: &SuiteSettings) -> String {
     let names = &suite.names;
     let settings = [
         ("alias", suite.alias.as_ref().map(quoted)),
-        ("suite", names.suite.as_ref().map(quoted)),
+        ("suite", own_name(&names.suite)),
         ("codename", own_name(&names.codename)),
         ("origin", own_name(&names.origin)),
         ("label", own_name(&names.label)),
@@ -188,7 +188,7 @@ mod tests {
         one.components = ["main", "contrib"].map(|name| Component::parse(name).unwrap()).to_vec();
         one.names.origin = ReleaseField::Value("\"O\" Ltd".to_owned());
         one.names.label = ReleaseField::Omitted;
-        one.names.suite = Some(name("stable"));
+        one.names.suite = ReleaseField::Value(name("stable"));
         one.names.codename = ReleaseField::Omitted;
         one.version = Some("12".to_owned());
         one.not_automatic = true;

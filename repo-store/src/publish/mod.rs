@@ -637,7 +637,7 @@ fn release_of(repository: &RepositorySettings, suite: &SuiteSettings, date: Time
     let names = &suite.names;
     release.origin = names.origin.or(repository.origin.as_ref()).cloned();
     release.label = names.label.or(repository.label.as_ref()).cloned();
-    release.suite = names.suite.as_ref().or(suite.alias.as_ref()).unwrap_or(&suite.name).clone();
+    release.suite = names.suite.or(Some(suite.alias.as_ref().unwrap_or(&suite.name))).cloned();
     release.codename = names.codename.or(Some(&suite.name)).cloned();
     release.version.clone_from(&suite.version);
     release.changelogs.clone_from(&suite.changelogs);

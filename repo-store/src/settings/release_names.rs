@@ -16,7 +16,8 @@ pub enum ReleaseField<T> {
 
 impl<T> ReleaseField<T> {
     /// Returns what the field says when that is what would be inherited; `None` when it is left out.
-    pub(crate) fn or<'a>(&'a self, inherited: Option<&'a T>) -> Option<&'a T> {
+    #[must_use]
+    pub fn or<'a>(&'a self, inherited: Option<&'a T>) -> Option<&'a T> {
         match self {
             Self::Inherited => inherited,
             Self::Omitted => None,
@@ -42,7 +43,7 @@ pub struct ReleaseNames {
     /// What it is called (`Label`), if not that of the repository.
     pub label: ReleaseField<String>,
     /// `Suite`, if it is neither the alias nor the name of the suite.
-    pub suite: Option<SuiteName>,
+    pub suite: ReleaseField<SuiteName>,
     /// `Codename`, if it is not the name of the suite.
     pub codename: ReleaseField<SuiteName>,
 }
