@@ -56,7 +56,7 @@ impl Archive {
     /// Puts a package at a path of the tree. Returns its stanza.
     fn put(&self, path: &str, name: &str, version: &str, shape: &[(&str, &str)]) -> String {
         let file = self.environment.build(name, version, "amd64", |builder| {
-            shape.iter().fold(builder, |builder, (field, value)| builder.field(field, value))
+            shape.iter().fold(builder, |builder, (field, value)| builder.field(*field, *value))
         });
         let bytes = fs::read(file).unwrap();
         let target = self.tree.join(path);
@@ -107,12 +107,14 @@ impl Archive {
         let extra = archive.put("pool/x/extra_1%2b1.deb", "extra", "1:1.0+1", &[]);
         archive.list("bookworm", "main/binary-amd64/Packages", &hello);
         archive.list("bookworm", "contrib/binary-amd64/Packages", &extra);
-        archive.list("sid", "main/binary-amd64/Packages", &hello.replace('\n', "\r\n"));
+        let windows = archive.put("pool/w/windows.deb", "windows", "3.11", &[]);
+        archive.list("sid", "main/binary-amd64/Packages", &hello);
+        archive.list("sid", "main/binary-amd64/Packages", &windows.replace('\n', "\r\n"));
         archive.list("sid", "main/binary-amd64/Packages", &newer);
         let head = "Origin: Old Ltd\nLabel: . bookworm\nSuite: stable\nCodename: bookworm\nVersion: 12\n\
                     Architectures: amd64\nComponents: main contrib\nDescription: Old packages\n";
         archive.publish("bookworm", head);
-        let head = "Origin: Old Ltd\nLabel: . sid\nCodename: unstable\nNotAutomatic: yes\n\
+        let head = "Origin: Old Ltd\nLabel: . sid\nSuite: unstable\nCodename: sid\nNotAutomatic: yes\n\
                     ButAutomaticUpgrades: yes\nArchitectures: amd64 source\nComponents: main\nSigned-By: 0123\n";
         archive.publish("sid", head);
         archive
@@ -147,15 +149,20 @@ impl Archive {
         self.environment.run(&[&arguments, more].concat())
     }
 
-    /// A client that knows the archive by an address that can lead to another place.
-    fn client(&self, suites: &str) -> Option<Apt<'_>> {
+    /// A client that knows suites of the archive, each with its components, by an address that can lead to another place.
+    fn client(&self, suites: &[(&str, &str)]) -> Option<Apt<'_>> {
         let apt = Apt::new(&self.environment, "client")?;
         let (address, key) = (self.environment.path("address"), &self.public);
         lead(&address, &self.tree);
-        let components = if suites == "./" { "" } else { "Components: main contrib\n" };
-        let source =
-            format!("Types: deb\nURIs: file:{address}\nSuites: {suites}\n{components}Signed-By: {key}\n");
-        apt.source("old", &source);
+        for (number, (suite, components)) in suites.iter().enumerate() {
+            let components = match *components {
+                "" => String::new(),
+                components => format!("Components: {components}\n"),
+            };
+            let source =
+                format!("Types: deb\nURIs: file:{address}\nSuites: {suite}\n{components}Signed-By: {key}\n");
+            apt.source(&format!("old-{number}"), &source);
+        }
         Some(apt)
     }
 }
@@ -191,7 +198,7 @@ fn codes(output: &Output) -> Vec<String> {
 #[test]
 fn a_client_notices_nothing_when_its_archive_moves_in() {
     let archive = Archive::with_two_suites();
-    let Some(apt) = archive.client("bookworm sid") else { return };
+    let Some(apt) = archive.client(&[("bookworm", "main contrib"), ("sid", "main")]) else { return };
     let update = || {
         let output = apt.update().succeeds();
         let text = output.text();
@@ -199,7 +206,7 @@ fn a_client_notices_nothing_when_its_archive_moves_in() {
     };
     update();
     let before = (apt.policies(), apt.versions("hello"), apt.versions("extra"));
-    assert_eq!(before.1, ["2.0", "1.0"]);
+    assert_eq!(before.1, ["2.0", "1.0", "1.0"]);
 
     let dry = archive.move_in(&["--dry-run", "--json"]).succeeds();
     let found = checks(&dry);
@@ -207,7 +214,7 @@ fn a_client_notices_nothing_when_its_archive_moves_in() {
     assert!(!archive.environment.root().exists());
 
     let output = archive.move_in(&[]).succeeds();
-    assert!(output.stdout.contains("imported 3 packages to prod (commit 1), published"), "{output}");
+    assert!(output.stdout.contains("imported 4 packages to prod (commit 1), published"), "{output}");
     let history = archive.environment.run(&["history", "prod"]).succeeds();
     assert!(history.stdout.contains(&format!("import from file:{} (", archive.tree)), "{history}");
 
@@ -217,7 +224,7 @@ fn a_client_notices_nothing_when_its_archive_moves_in() {
     let downloaded = apt.download("hello=1.0");
     assert_eq!(downloaded, fs::read(archive.tree.join("pool/h/hello_1.deb")).unwrap());
     let verified = archive.verify(&[]).succeeds();
-    assert!(verified.stdout.contains("no difference: clients see the same 4 packages"), "{verified}");
+    assert!(verified.stdout.contains("no difference: clients see the same 5 packages"), "{verified}");
 }
 
 #[test]
@@ -226,7 +233,7 @@ fn a_flat_archive_goes_on_at_its_root() {
     let hello = archive.put("sub/hello.deb", "hello", "1.0", &[]);
     archive.list("./", "Packages", &hello.replace("sub/", "./sub/"));
     archive.publish("./", "Origin: Flat\n");
-    let Some(apt) = archive.client("./") else { return };
+    let Some(apt) = archive.client(&[("./", "")]) else { return };
     let _ = apt.update().succeeds();
     let before = apt.policies();
     let refused = archive.move_in(&["--json"]).ends_with(1);
@@ -243,7 +250,8 @@ fn a_flat_archive_goes_on_at_its_root() {
 #[test]
 fn a_directory_of_packages_becomes_a_suite() {
     let archive = Archive::new();
-    let _ = archive.put("hello.deb", "hello", "1.0", &[("Section", "contrib/net")]);
+    let control = "Package: hello\nVersion: 1.0\nArchitecture: amd64\nMaintainer: A <a@example.org>\nSection: contrib/net\nDescription: x\n";
+    fs::write(archive.tree.join("hello.deb"), testkit::package::with_control(control)).unwrap();
     let _ = archive.put("deep/er/hello_2.deb", "hello", "2.0", &[]);
     let _ = testkit::Source::new(&archive.tree.join("deep"), "greet", "1.0-1").native();
     let _ = archive.import(&["--as", "stable"]).succeeds();
@@ -256,7 +264,7 @@ fn a_directory_of_packages_becomes_a_suite() {
     // The same version with another content is refused by name.
     let other = Archive::new();
     let _ = other.put("a.deb", "hello", "1.0", &[]);
-    let _ = other.put("b.deb", "hello", "1.0", &[("Section", "net")]);
+    let _ = other.put("b.deb", "hello", "1.0", &[("Homepage", "https://example.org")]);
     let refused = other.import(&["--as", "stable", "--json"]).ends_with(1);
     assert_eq!(codes(&refused), ["E-IMPORT-CONFLICT"]);
     assert!(refused.stdout.contains("a.deb") && refused.stdout.contains("b.deb"), "{refused}");
@@ -268,7 +276,7 @@ fn what_nobody_vouches_for_is_refused_by_name() {
     let mut archive = Archive::new();
     let good = archive.put("pool/good.deb", "good", "1.0", &[]);
     let head = "Origin: Old\nCodename: sid\n";
-    let mut refused = |archive: &mut Archive, stanzas: &[&str], more: &[&str]| -> Vec<String> {
+    let refused = |archive: &mut Archive, stanzas: &[&str], more: &[&str]| -> Vec<String> {
         archive.indices.clear();
         stanzas.iter().for_each(|stanza| archive.list("sid", "main/binary-amd64/Packages", stanza));
         archive.publish("sid", head);
@@ -285,7 +293,7 @@ fn what_nobody_vouches_for_is_refused_by_name() {
     assert_eq!(refused(&mut archive, &[&weak], &[]), ["E-IMPORT-STANZA"]);
     let missing = good.replace("good", "gone");
     assert_eq!(refused(&mut archive, &[&good, &missing], &[]), ["E-IMPORT-MISSING"]);
-    let other = archive.put("pool/other.deb", "good", "1.0", &[("Section", "net")]);
+    let other = archive.put("pool/other.deb", "good", "1.0", &[("Homepage", "https://example.org")]);
     assert_eq!(refused(&mut archive, &[&good, &other], &[]), ["E-IMPORT-CONFLICT"]);
     let size = good.lines().find(|line| line.starts_with("Size: ")).unwrap();
     let longer = good.replace(size, &format!("{size}0"));
@@ -452,7 +460,7 @@ fn an_interrupted_import_over_the_network_goes_on_where_it_stopped() {
 
     server.state.lock().unwrap().refused = None;
     let output = archive.import_from(&server.url, &arguments).succeeds();
-    assert!(output.stdout.contains("imported 3 packages to prod"), "{output}");
+    assert!(output.stdout.contains("imported 4 packages to prod"), "{output}");
     assert_eq!(server.packages_asked_for(), ["pool/h/hello_2.deb"]);
     assert!(!archive.environment.root().join("import").exists());
 
@@ -475,7 +483,7 @@ fn run(archive: &Archive, words: &[&str]) {
 }
 
 /// Moves in what another program published into the tree, and compares what a client sees.
-fn compare(archive: &Archive, suites: &str, packages: &[&str]) {
+fn compare(archive: &Archive, suites: &[(&str, &str)], packages: &[&str]) {
     let Some(apt) = archive.client(suites) else { return };
     let _ = apt.update().succeeds();
     let seen = || packages.iter().map(|name| apt.versions(name)).collect::<Vec<_>>();
@@ -499,19 +507,18 @@ fn what_reprepro_published_moves_in() {
     let conf = "Origin: Reprepro\nLabel: in house\nSuite: stable\nCodename: bookworm\nArchitectures: amd64 source\n\
                 Components: main contrib\nSignWith: yes\nDebIndices: Packages Release . .gz .xz\n\n\
                 Origin: Reprepro\nCodename: sid\nNotAutomatic: yes\nArchitectures: amd64\nComponents: main\nSignWith: yes\n";
+    fs::create_dir(archive.tree.join("conf")).unwrap();
     let _ = environment.write("old/conf/distributions", conf);
     for (suite, component, name, version) in [
         ("bookworm", "main", "hello", "1.0"),
         ("bookworm", "contrib", "extra", "1:1.0"),
         ("sid", "main", "hello", "2.0"),
     ] {
-        let file = environment.build(name, version, "amd64", |builder| {
-            builder.field("Section", "net").field("Priority", "optional")
-        });
+        let file = environment.package(name, version, "amd64");
         let words = ["reprepro", "-b", "old", "-C", component, "includedeb", suite, file.as_str()];
         run(&archive, &words);
     }
-    compare(&archive, "bookworm sid", &["hello", "extra"]);
+    compare(&archive, &[("bookworm", "main contrib"), ("sid", "main")], &["hello", "extra"]);
 }
 
 #[test]
@@ -535,5 +542,5 @@ fn what_aptly_published_moves_in() {
     }
     fs::remove_dir(&archive.tree).unwrap();
     symlink(root.join("public"), &archive.tree).unwrap();
-    compare(&archive, "bookworm sid", &["hello"]);
+    compare(&archive, &[("bookworm", "main"), ("sid", "main")], &["hello"]);
 }

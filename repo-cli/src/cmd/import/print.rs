@@ -95,7 +95,7 @@ fn count_in(plan: &ImportPlan, suite: &SuiteName) -> PackageCount {
     PackageCount::of(packages.map(|package| &package.key))
 }
 
-/// Prints the suites of a plan, and what was found.
+/// Prints the suites of a plan, for people, and notes what was found.
 pub(super) fn print(plan: &ImportPlan, limit: RowLimit, output: &Output) {
     let date = clock::minute;
     let rows: Vec<[String; 6]> = plan
@@ -113,7 +113,9 @@ pub(super) fn print(plan: &ImportPlan, limit: RowLimit, output: &Output) {
         })
         .collect();
     let head = ["SUITE", "WAS", "COMPONENTS", "ARCHITECTURES", "FILES", "DATE"].map(Column::words);
-    output.table(&head, &rows, limit);
+    if !output.is_json() {
+        output.table(&head, &rows, limit);
+    }
     for finding in &plan.findings {
         output.note(&format!("note: {}", finding.line()));
     }
