@@ -3,6 +3,7 @@
 mod directory;
 pub(crate) mod failure;
 mod fetching;
+mod fields;
 mod new_store;
 mod notices;
 mod plan;
@@ -23,7 +24,7 @@ use repo_store::operations::import::{AddError, AddReport, ArchiveOptions, Archiv
 use repo_store::{RepositoryName, RepositorySettings};
 
 use self::failure::ImportFailure;
-use self::fetching::Spool;
+use self::fetching::{FileChoices, Spool};
 use self::plan::ImportPlan;
 use self::print::ImportJson;
 use self::tree::TreeRequest;
@@ -70,6 +71,10 @@ struct TreeArguments {
     /// Leave out packages whose files are not there, and list them
     #[arg(long)]
     allow_missing: bool,
+    /// Share files of a directory with the old archive by hard links instead of copying them; nothing may write to them any more. They are made
+    /// read-only. A file of another user, of another file system, or that others may write to is copied
+    #[arg(long)]
+    link: bool,
     /// The secret key that signed it, so that clients need no other: what `gpg --export-secret-keys` writes
     #[arg(long, value_name = "FILE")]
     key: Option<Utf8PathBuf>,
@@ -259,8 +264,12 @@ fn import_tree(
         return Ok(Outcome::Refused);
     };
     let commit = report.committed.commit;
-    document(&plan, commit);
     let repository = session.repository(arguments.repository.as_str())?;
+    if let Some(found) = fields::changed_fields(&plan, &session.store, repository)? {
+        output.note(&format!("note: {}", found.line()));
+        plan.findings.push(found);
+    }
+    document(&plan, commit);
     let packages = PackageCount::of(report.added.iter().map(|added| &added.key));
     let done = match commit {
         Some(_) => format!("imported {packages} to {}", repository.name),
@@ -410,12 +419,13 @@ fn carry_out(
     let (places, packages): (Vec<usize>, Vec<ArchivePackage>) = digests
         .filter_map(|(place, package)| {
             let sha256 = package.file.expected.sha256()?;
-            Some((place, package.at(Utf8PathBuf::from(package.file.path.as_str()), sha256)))
+            Some((place, package.at(Utf8PathBuf::from(package.file.path.as_str()), sha256, false)))
         })
         .unzip();
     let known = places.into_iter().zip(store.has_packages(&packages)?);
     let known: BTreeSet<usize> = known.filter(|(_, is_known)| *is_known).map(|(place, _)| place).collect();
-    let packages = spool.fetch(plan, archive, &known, arguments.allow_missing)?;
+    let choices = FileChoices { allow_missing: arguments.allow_missing, link: arguments.link };
+    let packages = spool.fetch(plan, archive, &known, choices)?;
     if refuse(plan, limit, output) {
         output.note("nothing was imported; what arrived is kept, and the same command goes on from there");
         return Ok(None);

@@ -483,17 +483,19 @@ fn run(archive: &Archive, words: &[&str]) {
 }
 
 /// Moves in what another program published into the tree, and compares what a client sees.
-fn compare(archive: &Archive, suites: &[(&str, &str)], packages: &[&str]) {
-    let Some(apt) = archive.client(suites) else { return };
+fn compare(archive: &Archive, suites: &[(&str, &str)], packages: &[&str]) -> Option<Output> {
+    let apt = archive.client(suites)?;
     let _ = apt.update().succeeds();
     let seen = || packages.iter().map(|name| apt.versions(name)).collect::<Vec<_>>();
     let before = (apt.policies(), seen());
-    let _ = archive.move_in(&[]).succeeds();
+    let imported = archive.move_in(&["--link"]).succeeds();
     lead(&archive.environment.path("address"), &archive.environment.public("prod"));
     let output = apt.update().succeeds();
     assert!(!output.text().contains("\nW: ") && !output.text().contains("\nN: "), "{output}");
     assert_eq!((apt.policies(), seen()), before);
     let _ = archive.verify(&[]).succeeds();
+    let _ = archive.environment.run(&["fsck"]).succeeds();
+    Some(imported)
 }
 
 #[test]
@@ -505,10 +507,11 @@ fn what_reprepro_published_moves_in() {
     let environment = &archive.environment;
     run(&archive, &["gpg", "--batch", "--quiet", "--import", "old.secret"]);
     let conf = "Origin: Reprepro\nLabel: in house\nSuite: stable\nCodename: bookworm\nArchitectures: amd64 source\n\
-                Components: main contrib\nSignWith: yes\nDebIndices: Packages Release . .gz .xz\n\n\
+                Components: main contrib\nSignWith: yes\nDebIndices: Packages Release . .gz .xz\nDebOverride: override\n\n\
                 Origin: Reprepro\nCodename: sid\nNotAutomatic: yes\nArchitectures: amd64\nComponents: main\nSignWith: yes\n";
     fs::create_dir(archive.tree.join("conf")).unwrap();
     let _ = environment.write("old/conf/distributions", conf);
+    let _ = environment.write("old/conf/override", "hello Section net\n");
     for (suite, component, name, version) in [
         ("bookworm", "main", "hello", "1.0"),
         ("bookworm", "contrib", "extra", "1:1.0"),
@@ -518,7 +521,11 @@ fn what_reprepro_published_moves_in() {
         let words = ["reprepro", "-b", "old", "-C", component, "includedeb", suite, file.as_str()];
         run(&archive, &words);
     }
-    compare(&archive, &[("bookworm", "main contrib"), ("sid", "main")], &["hello", "extra"]);
+    let suites = [("bookworm", "main contrib"), ("sid", "main")];
+    let Some(imported) = compare(&archive, &suites, &["hello", "extra"]) else { return };
+    let overridden =
+        "note: 1 field of stanzas differ, as the packages have them: hello 1.0 amd64 section: net -> misc";
+    assert!(imported.stderr.contains(overridden), "{imported}");
 }
 
 #[test]
@@ -542,5 +549,5 @@ fn what_aptly_published_moves_in() {
     }
     fs::remove_dir(&archive.tree).unwrap();
     symlink(root.join("public"), &archive.tree).unwrap();
-    compare(&archive, &[("bookworm", "main"), ("sid", "main")], &["hello"]);
+    let _ = compare(&archive, &[("bookworm", "main"), ("sid", "main")], &["hello"]);
 }

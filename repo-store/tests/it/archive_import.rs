@@ -3,8 +3,10 @@
 use camino::Utf8PathBuf;
 use deb_parse::checksum::{HashKinds, Hasher, Sha256};
 use deb_parse::{Architecture, Component, PackageName, Version};
-use repo_store::error::{Error, ImportError};
+use repo_store::Error;
+use repo_store::error::ImportError;
 use repo_store::history::{ArchiveOrigin, Operation};
+use repo_store::maintenance::fsck::FsckOptions;
 use repo_store::model::record::{Build, RecordKey};
 use repo_store::operations::import::{AddError, AddReport, ArchiveOptions, ArchivePackage};
 
@@ -27,6 +29,7 @@ fn listed(file: Utf8PathBuf, version: &str, component: &str, suites: &[&str]) ->
         component: Component::parse(component).unwrap(),
         suites: suites.iter().map(|name| suite(name)).collect(),
         file,
+        links: false,
         listed_in: "Packages".to_owned(),
     }
 }
@@ -96,4 +99,32 @@ fn a_file_that_is_not_the_listed_one_keeps_all_out() {
         let head = fixture.store.head(&fixture.preprod.name).unwrap();
         assert!(head.is_none_or(|head| head.commit().sequence == 0));
     }
+}
+
+#[test]
+fn a_file_that_only_its_owner_writes_to_is_shared_when_that_is_asked_for() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let fixture = Fixture::new();
+    let mut packages = Vec::new();
+    for (version, mode, is_shared) in [("1.0", 0o644, true), ("2.0", 0o666, false)] {
+        let file = fixture.package("hello", version, "amd64", version);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let package = ArchivePackage { links: true, ..listed(file, version, "main", &["bookworm"]) };
+        packages.push((package, is_shared));
+    }
+    let all: Vec<ArchivePackage> = packages.iter().map(|(package, _)| package.clone()).collect();
+    let _ = import(&fixture, &all).unwrap();
+    // Where the file system clones files there is no need to share one.
+    let clone = all[0].file.with_extension("clone");
+    let clones =
+        std::process::Command::new("cp").arg("--reflink=always").args([&all[0].file, &clone]).output();
+    let clones = clones.unwrap().status.success();
+    for (package, is_shared) in &packages {
+        let found = package.file.metadata().unwrap();
+        assert_eq!(found.nlink() > 1, *is_shared && !clones, "{}", package.file);
+        assert!(found.nlink() == 1 || found.mode() & 0o777 == 0o444, "{}", package.file);
+    }
+    let report = fixture.store.fsck(&FsckOptions::default(), &context(1)).unwrap();
+    assert!(report.is_clean(), "{report:?}");
 }

@@ -113,5 +113,6 @@ fn read_file(
         listed_in: directory.to_string(),
         // Nobody was given links to files of a directory that is not published.
         new_path: None,
+        stanza: Vec::new(),
     })
 }

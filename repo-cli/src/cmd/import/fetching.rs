@@ -73,10 +73,19 @@ fn keep_good<T>(
 }
 
 /// Returns a package whose file lies in a directory of this machine; `None` when its SHA-256 is not known before it is read.
-fn local_package(package: &PlannedPackage, archive: &Archive<'_>) -> Option<ArchivePackage> {
+fn local_package(package: &PlannedPackage, archive: &Archive<'_>, link: bool) -> Option<ArchivePackage> {
     let url = archive.address(package.file.path.as_str()).url;
     let sha256 = package.file.expected.sha256()?;
-    url.scheme().is_local().then(|| package.at(Utf8PathBuf::from(url.path()), sha256))
+    url.scheme().is_local().then(|| package.at(Utf8PathBuf::from(url.path()), sha256, link))
+}
+
+/// What a person decides about files.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FileChoices {
+    /// Packages whose files are not there are left out.
+    pub(super) allow_missing: bool,
+    /// Files of this machine are linked and not copied.
+    pub(super) link: bool,
 }
 
 /// The directory in which files arrive.
@@ -101,16 +110,16 @@ impl Spool {
         plan: &mut ImportPlan,
         archive: &Archive<'_>,
         known: &BTreeSet<usize>,
-        allow_missing: bool,
+        choices: FileChoices,
     ) -> Result<Vec<ArchivePackage>, Failure> {
         let failed: Mutex<Option<io::Error>> = Mutex::new(None);
         let jobs: Vec<(usize, &PlannedPackage)> = plan.packages.iter().enumerate().collect();
         let results = parallel_map(&jobs, CONNECTIONS, |(place, package)| {
-            if let Some(local) = local_package(package, archive) {
+            if let Some(local) = local_package(package, archive, choices.link) {
                 return Ok(local);
             }
             if let Some(sha256) = package.file.expected.sha256().filter(|_| known.contains(place)) {
-                return Ok(package.at(Utf8PathBuf::from(package.file.path.as_str()), sha256));
+                return Ok(package.at(Utf8PathBuf::from(package.file.path.as_str()), sha256, false));
             }
             self.fetch_package(package, archive).inspect_err(|error| {
                 if let Problem::Write(error) = &error.problem
@@ -123,7 +132,7 @@ impl Spool {
         if let Some(error) = failed.into_inner().unwrap_or_default() {
             return Err(Failure::io("keep what arrives in", &self.directory)(error));
         }
-        Ok(keep_good(plan, results, allow_missing))
+        Ok(keep_good(plan, results, choices.allow_missing))
     }
 
     /// Fetches all files of a package into one directory.
@@ -143,7 +152,8 @@ impl Spool {
             fetch_file(file, archive, &directory)?;
         }
         let sha256 = fetch_file(&package.file, archive, &directory)?;
-        Ok(package.at(directory.join(base_name(&package.file)), sha256))
+        // Nobody else has what arrived.
+        Ok(package.at(directory.join(base_name(&package.file)), sha256, true))
     }
 
     /// Removes what arrived, once all of it is in the store.

@@ -79,17 +79,20 @@ pub(super) struct PlannedPackage {
     pub(super) listed_in: String,
     /// Where its file will lie, if that can be told.
     pub(super) new_path: Option<String>,
+    /// Its stanza in an index of packages; empty where there is none.
+    pub(super) stanza: Vec<u8>,
 }
 
 impl PlannedPackage {
-    /// Returns the package as the store takes it, with its file at hand.
-    pub(super) fn at(&self, file: Utf8PathBuf, sha256: Sha256) -> ArchivePackage {
+    /// Returns the package as the store takes it, with its file at hand, to which the store may give another name of its own with `links`.
+    pub(super) fn at(&self, file: Utf8PathBuf, sha256: Sha256, links: bool) -> ArchivePackage {
         ArchivePackage {
             key: self.key.clone(),
             sha256,
             component: self.component.clone(),
             suites: self.suites.clone(),
             file,
+            links,
             listed_in: self.listed_in.clone(),
         }
     }
@@ -243,6 +246,7 @@ mod tests {
             others: Vec::new(),
             listed_in: format!("{suite}/{component}"),
             new_path: None,
+            stanza: Vec::new(),
         }
     }
 

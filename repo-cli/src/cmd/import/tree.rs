@@ -308,7 +308,7 @@ fn read_index(
 fn package_of(package: Package, place: &IndexPlace, suite: &PlannedSuite, listed_in: &str) -> PlannedPackage {
     let paragraph = deb822::paragraphs(&package.stanza).next();
     let source = paragraph.and_then(|paragraph| PackagesStanza::new(paragraph).source().ok());
-    let Package { name, version, architecture, file, .. } = package;
+    let Package { name, version, architecture, file, stanza, .. } = package;
     let kind = match file.path.as_str().ends_with(".udeb") {
         true => PackageKind::Udeb,
         false => PackageKind::Deb,
@@ -324,6 +324,7 @@ fn package_of(package: Package, place: &IndexPlace, suite: &PlannedSuite, listed
         others: Vec::new(),
         listed_in: listed_in.to_owned(),
         new_path: new_path.map(|path| path.to_string()),
+        stanza,
     }
 }
 
@@ -355,6 +356,7 @@ fn source_of(
         others: files,
         listed_in: listed_in.to_owned(),
         new_path,
+        stanza: Vec::new(),
     })
 }
 

@@ -38,6 +38,9 @@ pub struct ArchivePackage {
     pub suites: Vec<SuiteName>,
     /// Where its file lies; the other files of a source package lie beside it. It is not looked at where the store has the package.
     pub file: Utf8PathBuf,
+    /// Whether the store may keep the files by giving them other names (hard links): those that it shares with nobody who writes to them. They
+    /// are made read-only. A file of another user, or that others may write to, is copied all the same.
+    pub links: bool,
     /// The index that lists it, for messages.
     pub listed_in: String,
 }
@@ -92,7 +95,14 @@ pub(crate) fn import_archive(
             ..AddOptions::default()
         };
         let origin = Origin::paths(false);
-        let request = Request { options: &own, origin, keeps: true, phase: &phase, known: &known_packages };
+        let request = Request {
+            options: &own,
+            origin,
+            keeps: true,
+            links: package.links,
+            phase: &phase,
+            known: &known_packages,
+        };
         let mut candidates = read_argument(store, repository, &package.file, &request, context)?;
         let candidate = candidates.pop().filter(|_| candidates.is_empty());
         candidate.map(|candidate| check(package, candidate)).transpose()

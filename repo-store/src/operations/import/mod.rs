@@ -186,7 +186,7 @@ fn read_all<'a>(
     let Files { paths, total } = files;
     let phase = context.progress.begin(Phase::Reading, *total);
     let known = KnownPackages::default();
-    let request = Request { options, origin, keeps, phase: &phase, known: &known };
+    let request = Request { options, origin, keeps, links: false, phase: &phase, known: &known };
     let read = parallel_map(paths, context.threads, |file| {
         phase.check()?;
         read_argument(store, repository, file, &request, context)
@@ -397,6 +397,8 @@ struct Request<'a> {
     origin: Origin<'a>,
     /// Whether what is read is to be kept; otherwise nothing is written.
     keeps: bool,
+    /// Whether the store may keep a file by giving it another name.
+    links: bool,
     phase: &'a Running<'a>,
     known: &'a KnownPackages,
 }
