@@ -25,7 +25,7 @@ use repo_store::{RepositoryName, RepositorySettings};
 
 use self::failure::ImportFailure;
 use self::fetching::{FileChoices, Spool};
-use self::plan::ImportPlan;
+use self::plan::{Finding, ImportPlan};
 use self::print::ImportJson;
 use self::tree::TreeRequest;
 use self::verify::VerifyArguments;
@@ -229,6 +229,9 @@ fn import_tree(
     let archive = Archive::new(&client, Source::new(address.clone(), Suite::Flat("./".to_owned())));
     if address.url.scheme().is_local() {
         fetching::look(&mut plan, &archive, arguments.allow_missing);
+    } else if arguments.change.dry_run {
+        let what = "the files of a web server are looked at when they are fetched, and not before";
+        plan.findings.push(Finding::new("unread", what));
     }
     plan.findings.extend(tree::moved_files(&plan.packages));
     let limit = arguments.rows.limit(output);
@@ -433,9 +436,16 @@ fn carry_out(
     let repository = session.repository(arguments.repository.as_str())?;
     let options =
         ArchiveOptions { origin: plan.origin.clone(), gate_override: arguments.gates.gate_override() };
-    let (context, directory) = (session.context(), session.root.join("store"));
+    let context = session.context();
     let import = || store.import_archive(repository, &packages, &options, &context);
-    let report = kept_to(&[&directory], import)?.or_else(AddError::into_report)?;
+    // A link leads from one directory to another: both must be writable for it.
+    let old = archive.source().address.url.clone();
+    let mut directories = vec![session.root.join("store")];
+    directories
+        .extend(arguments.link.then(|| Utf8PathBuf::from(old.path())).filter(|_| old.scheme().is_local()));
+    directories.extend(Some(spool.directory().to_owned()).filter(|directory| directory.is_dir()));
+    let directories: Vec<&Utf8Path> = directories.iter().map(Utf8PathBuf::as_path).collect();
+    let report = kept_to(&directories, import)?.or_else(AddError::into_report)?;
     if !report.refused.is_empty() {
         let refused = report.refused.iter().map(|refused| Report::of_refused(&refused.file, &refused.error));
         output.report_each(limit, refused.collect(), "refused file");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -272,6 +272,65 @@ fn a_directory_of_packages_becomes_a_suite() {
 }
 
 #[test]
+fn a_second_name_of_a_suite_stays() {
+    let mut archive = Archive::new();
+    let hello = archive.put("pool/hello.deb", "hello", "1.0", &[]);
+    archive.list("bookworm", "main/binary-amd64/Packages", &hello);
+    archive
+        .publish("bookworm", "Suite: stable\nCodename: bookworm\nArchitectures: amd64\nComponents: main\n");
+    symlink("bookworm", archive.tree.join("dists/stable")).unwrap();
+    let Some(apt) = archive.client(&[("stable", "main")]) else { return };
+    let _ = apt.update().succeeds();
+    let before = apt.policies();
+    let output = archive.move_in(&["--json"]).succeeds();
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(document["suites"].as_array().unwrap().len(), 1, "{output}");
+    assert_eq!(document["suites"][0]["alias"], "stable");
+    lead(&archive.environment.path("address"), &archive.environment.public("prod"));
+    let output = apt.update().succeeds();
+    assert!(!output.text().contains("\nW: ") && !output.text().contains("\nN: "), "{output}");
+    assert_eq!((apt.policies(), apt.versions("hello")), (before, vec!["1.0".to_owned()]));
+}
+
+#[test]
+fn an_index_is_found_where_clients_find_it() {
+    let mut archive = Archive::new();
+    let hello = archive.put("pool/hello.deb", "hello", "1.0", &[]);
+    let bytes = fs::read(archive.tree.join("pool/hello.deb")).unwrap();
+    // SHA-512 proves as much as SHA-256.
+    let mut hasher = Hasher::new(HashKinds { sha512: true, ..HashKinds::default() }).unwrap();
+    hasher.update(&bytes);
+    let (sha256, sha512) = (hashes(&bytes).sha256, hasher.finish().sha512.unwrap());
+    let stanza = hello.replace(&format!("SHA256: {sha256}"), &format!("SHA512: {sha512}"));
+    archive.list("sid", "main/binary-amd64/Packages", &stanza);
+    archive.publish("sid", "Codename: sid\nAcquire-By-Hash: yes\n");
+    let directory = archive.tree.join("dists/sid/main/binary-amd64");
+    let index = fs::read(directory.join("Packages")).unwrap();
+    fs::create_dir_all(directory.join("by-hash/SHA256")).unwrap();
+    let by_hash = directory.join(format!("by-hash/SHA256/{}", hashes(&index).sha256));
+    fs::rename(directory.join("Packages"), by_hash).unwrap();
+    let output = archive.move_in(&[]).succeeds();
+    assert!(output.stdout.contains("imported 1 package to prod"), "{output}");
+    assert!(!archive.environment.root().join("import").exists());
+}
+
+#[test]
+fn a_gate_of_a_repository_is_one_for_what_moves_in_too() {
+    let archive = Archive::with_two_suites();
+    let environment = &archive.environment;
+    let root = environment.root();
+    let init = ["init", root.as_str(), "--repository", "prod", "--suite", "sid", "--architecture", "amd64"];
+    let _ = environment.run(&init).succeeds();
+    fs::create_dir(root.join("repo.d")).unwrap();
+    fs::write(root.join("repo.d/gate.toml"), "[[gate]]\nforbid_versions = [\"2.*\"]\n").unwrap();
+    let part = ["--keyring", archive.public.as_str(), "--suite", "sid", "--json"];
+    let output = archive.import(&part).ends_with(1);
+    assert_eq!(codes(&output), ["E-GATED"], "{output}");
+    let passes = ["--override", "forbid_versions", "--reason", "they were there"];
+    let _ = archive.import(&[&part[..], &passes].concat()).succeeds();
+}
+
+#[test]
 fn what_nobody_vouches_for_is_refused_by_name() {
     let mut archive = Archive::new();
     let good = archive.put("pool/good.deb", "good", "1.0", &[]);
@@ -526,6 +585,10 @@ fn what_reprepro_published_moves_in() {
     let overridden =
         "note: 1 field of stanzas differ, as the packages have them: hello 1.0 amd64 section: net -> misc";
     assert!(imported.stderr.contains(overridden), "{imported}");
+    // Where the file system clones files there is no need to share one.
+    let file = archive.tree.join("pool/main/h/hello/hello_1.0_amd64.deb");
+    let clone = Command::new("cp").arg("--reflink=always").args([&file, &environment.path("clone")]).output();
+    assert_eq!(file.metadata().unwrap().nlink() > 1, !clone.unwrap().status.success());
 }
 
 #[test]

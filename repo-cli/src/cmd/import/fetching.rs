@@ -100,6 +100,11 @@ impl Spool {
         Self { directory: root.join("import") }
     }
 
+    /// Returns the directory, which need not be there.
+    pub(super) fn directory(&self) -> &Utf8Path {
+        &self.directory
+    }
+
     /// Has the files of all packages at hand, those of a web server by fetching them over several connections. What fails is taken out of the
     /// plan. `known` are the places of those that the store has, which need no file.
     ///

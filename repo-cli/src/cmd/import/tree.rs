@@ -172,7 +172,7 @@ fn tell_of_release(suite: &PlannedSuite, release: &Release) -> Vec<Finding> {
         && directory != "./"
     {
         let what =
-            format!("{name}: clients find it at {directory} no more, but below dists/ and at the root");
+            format!("{name}: clients will not find it at {directory}, but below dists/ and at the root");
         findings.push(Finding::new("flat-directory", what));
     }
     findings
