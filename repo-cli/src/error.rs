@@ -79,7 +79,7 @@ pub(crate) enum Failure {
     Front(#[from] FrontError),
     /// What keeps an archive from being imported.
     #[error(transparent)]
-    Import(#[from] ImportFailure),
+    Import(Box<ImportFailure>),
     /// A change of the configuration.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -514,6 +514,12 @@ impl Report {
 }
 
 const USAGE: &str = "E-USAGE";
+
+impl From<ImportFailure> for Failure {
+    fn from(failure: ImportFailure) -> Self {
+        Self::Import(Box::new(failure))
+    }
+}
 
 impl Failure {
     pub(crate) fn io(verb: &'static str, path: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Self {

@@ -8,6 +8,7 @@ mod new_store;
 mod notices;
 mod plan;
 pub(crate) mod print;
+mod reprepro;
 mod tree;
 pub(crate) mod verify;
 
@@ -54,6 +55,11 @@ enum ImportCommand {
     /// Where there is no store yet, it is made, so that the key, Origin, Label, Suite and Codename are those that clients know before anything
     /// is published. Everything comes in by one commit, or nothing does. Only what a signed Release vouches for is taken.
     Tree(Box<TreeArguments>),
+    /// Import what reprepro published, and list what of its configuration has no counterpart
+    ///
+    /// The suites are those of conf/distributions, and they are read where clients find them, as by `import tree`. What was never published, the log file and
+    /// older versions in the pool are not imported.
+    Reprepro(Box<RepreproArguments>),
     /// Compare what clients saw of an imported archive with what they see of the repository (exit status 3 when something differs)
     ///
     /// Every package of every suite and component counts, with its version, its architecture and its SHA-256. A difference is also what was added or
@@ -63,6 +69,25 @@ enum ImportCommand {
 
 #[derive(Clone, Debug, clap::Args)]
 struct TreeArguments {
+    /// The root of the archive: the URL of a web server, or a directory
+    #[arg(value_name = "URL|DIR")]
+    place: String,
+    #[command(flatten)]
+    how: MoveInArguments,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct RepreproArguments {
+    /// The directory conf of reprepro
+    #[arg(value_name = "CONFDIR")]
+    conf: Utf8PathBuf,
+    #[command(flatten)]
+    how: MoveInArguments,
+}
+
+/// How an archive moves in, whatever published it.
+#[derive(Clone, Debug, clap::Args)]
+struct MoveInArguments {
     #[command(flatten)]
     source: SourceArguments,
     /// The repository that the packages go to
@@ -92,9 +117,6 @@ struct TreeArguments {
 /// What is read of which archive.
 #[derive(Clone, Debug, clap::Args)]
 struct SourceArguments {
-    /// The root of the archive: the URL of a web server, or a directory
-    #[arg(value_name = "URL|DIR")]
-    place: String,
     /// Only this suite, or a flat directory such as ./; may be given several times [default: all of a directory; a web server lists none, so
     /// there it is needed unless the archive is flat]
     #[arg(long = "suite", value_name = "SUITE")]
@@ -126,7 +148,8 @@ impl ImportArguments {
     /// Returns whether the verb writes to a store.
     pub(crate) fn writes(&self) -> bool {
         match &self.command {
-            ImportCommand::Tree(arguments) => !arguments.change.dry_run,
+            ImportCommand::Tree(arguments) => !arguments.how.change.dry_run,
+            ImportCommand::Reprepro(arguments) => !arguments.how.change.dry_run,
             ImportCommand::Verify(_) => false,
         }
     }
@@ -139,7 +162,20 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     match &arguments.command {
-        ImportCommand::Tree(arguments) => import_tree(arguments, global, session, output),
+        ImportCommand::Tree(arguments) => {
+            move_in((&arguments.place, Vec::new()), &arguments.how, global, session, output)
+        }
+        ImportCommand::Reprepro(arguments) => {
+            let found = reprepro::read(&arguments.conf)?;
+            let mut how = arguments.how.clone();
+            if how.source.suites.is_empty() {
+                how.source.suites = found.suites;
+            }
+            if how.source.suites.is_empty() {
+                return Err(ImportFailure::NothingPublished { place: found.tree.to_string() }.into());
+            }
+            move_in((found.tree.as_str(), found.findings), &how, global, session, output)
+        }
         ImportCommand::Verify(arguments) => verify::run(arguments, &session()?, output),
     }
 }
@@ -210,20 +246,22 @@ impl SourceArguments {
     }
 }
 
-impl TreeArguments {
+impl MoveInArguments {
     fn key(&self) -> Option<KeyFile> {
         self.key.as_ref().map(|key| KeyFile::new(key.clone(), self.passphrase_file.clone()))
     }
 }
 
-fn import_tree(
-    arguments: &TreeArguments,
+/// Imports the archive at an address. `findings` are those of its configuration.
+fn move_in(
+    (archive_place, findings): (&str, Vec<Finding>),
+    arguments: &MoveInArguments,
     global: &Global,
     session: &dyn Fn() -> Result<Session, Failure>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let (root, is_new) = place(global)?;
-    let address = address(&arguments.source.place)?;
+    let address = address(archive_place)?;
     let client = arguments.source.client(&address)?;
     let mut plan = arguments.source.read((&address, &client), arguments.key.as_ref(), output)?;
     let archive = Archive::new(&client, Source::new(address.clone(), Suite::Flat("./".to_owned())));
@@ -234,9 +272,10 @@ fn import_tree(
         plan.findings.push(Finding::new("unread", what));
     }
     plan.findings.extend(tree::moved_files(&plan.packages));
+    plan.findings.extend(findings);
     let limit = arguments.rows.limit(output);
     let target = if is_new {
-        Target::New(plan_store(arguments, &root, &mut plan)?)
+        Target::New(plan_store(arguments, &root, &mut plan)?.map(Box::new))
     } else {
         let session = session()?;
         look_at_repository(arguments, &session, &mut plan)?;
@@ -285,7 +324,7 @@ fn import_tree(
 /// Where the packages go.
 enum Target<'a> {
     /// To a store that is to be made; `None` when nothing can be made of what was read.
-    New(Option<StorePlan<'a>>),
+    New(Option<Box<StorePlan<'a>>>),
     /// To one that is there.
     Existing(Box<Session>),
 }
@@ -294,7 +333,7 @@ impl Target<'_> {
     /// Makes the store, if need be, and takes the key.
     fn open(
         self,
-        arguments: &TreeArguments,
+        arguments: &MoveInArguments,
         session: &dyn Fn() -> Result<Session, Failure>,
         output: &Output,
     ) -> Result<Session, Failure> {
@@ -326,7 +365,7 @@ fn place(global: &Global) -> Result<(Utf8PathBuf, bool), Failure> {
 
 /// Plans the store that is made, and finds what clients would notice of it.
 fn plan_store<'a>(
-    arguments: &TreeArguments,
+    arguments: &MoveInArguments,
     root: &'a Utf8Path,
     plan: &mut ImportPlan,
 ) -> Result<Option<StorePlan<'a>>, Failure> {
@@ -353,7 +392,7 @@ fn plan_store<'a>(
 
 /// Finds what a repository that is there lacks, and what clients would notice of it.
 fn look_at_repository(
-    arguments: &TreeArguments,
+    arguments: &MoveInArguments,
     session: &Session,
     plan: &mut ImportPlan,
 ) -> Result<(), Failure> {
@@ -409,7 +448,7 @@ fn refuse(plan: &mut ImportPlan, limit: RowLimit, output: &Output) -> bool {
 
 /// Brings the files, and imports the packages in one commit. Returns nothing when something was refused, which was said then.
 fn carry_out(
-    arguments: &TreeArguments,
+    arguments: &MoveInArguments,
     session: &Session,
     plan: &mut ImportPlan,
     archive: &Archive<'_>,

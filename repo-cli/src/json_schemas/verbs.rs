@@ -19,7 +19,7 @@ pub(super) fn document_of(verb: &str) -> Forms {
             .or::<quickstart::QuickstartPlanJson<'_>>()
             .or::<add::AddJson<'_>>(),
         "init" => forms.or::<init::NewStoreJson<'_>>().or::<init::StorePlanJson<'_>>(),
-        "import tree" => forms.or::<import::print::ImportJson<'_>>(),
+        "import tree" | "import reprepro" => forms.or::<import::print::ImportJson<'_>>(),
         "import verify" => forms.or::<import::verify::VerifiedImportJson<'_>>(),
         "add" | "incoming" => forms.or::<add::AddJson<'_>>(),
         "list" => forms.or::<list::ListJson>(),

@@ -493,9 +493,10 @@ fn answer(mut stream: TcpStream, tree: &Utf8Path, state: &Mutex<State>) -> Optio
         return stream.write_all(head("404 Not Found", 0).as_bytes()).ok();
     };
     let mut sent = bytes.len();
-    if let Some((end, times)) = state.cut.as_mut().filter(|(end, times)| path.ends_with(&*end) && *times > 0)
+    if let Some((end, times)) = &mut state.cut
+        && path.ends_with(end.as_str())
+        && *times > 0
     {
-        let _ = end;
         *times -= 1;
         sent /= 2;
     }
@@ -585,6 +586,27 @@ fn what_reprepro_published_moves_in() {
     let overridden =
         "note: 1 field of stanzas differ, as the packages have them: hello 1.0 amd64 section: net -> misc";
     assert!(imported.stderr.contains(overridden), "{imported}");
+    let conf = archive.tree.join("conf");
+    let other = environment.path("other");
+    let arguments = [
+        "--root",
+        other.as_str(),
+        "import",
+        "reprepro",
+        conf.as_str(),
+        "--repository",
+        "prod",
+        "--json",
+        "--key",
+        archive.secret.as_str(),
+    ];
+    let output = environment.run(&arguments).succeeds();
+    let found = checks(&output);
+    assert!(
+        found.contains(&"no-counterpart".to_owned()) && found.contains(&"setting".to_owned()),
+        "{output}"
+    );
+    assert!(other.join("public/prod/dists/sid/InRelease").is_file());
     // Where the file system clones files there is no need to share one.
     let file = archive.tree.join("pool/main/h/hello/hello_1.0_amd64.deb");
     let clone = Command::new("cp").arg("--reflink=always").args([&file, &environment.path("clone")]).output();

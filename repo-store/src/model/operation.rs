@@ -197,13 +197,7 @@ impl Operation {
                     Self::Release { from, packages }
                 }
             }
-            "import" => {
-                // An address is one word.
-                let rest = rest.strip_prefix("from ")?;
-                let (from, packages) =
-                    rest.split_once(": ").or_else(|| Some((rest.strip_suffix(':')?, "")))?;
-                Self::Import { from: ArchiveOrigin::parse(from)?, packages: PackageSummary::parse(packages)? }
-            }
+            "import" => read_import(rest)?,
             "remove" => Self::Remove(PackageSummary::parse(rest)?),
             "bring" => {
                 let packages = rest.strip_prefix("back")?;
@@ -281,6 +275,13 @@ impl Operation {
             _ => &[],
         }
     }
+}
+
+/// Reads what is written of an import behind its first word. An address is one word.
+fn read_import(rest: &str) -> Option<Operation> {
+    let rest = rest.strip_prefix("from ")?;
+    let (from, packages) = rest.split_once(": ").or_else(|| Some((rest.strip_suffix(':')?, "")))?;
+    Some(Operation::Import { from: ArchiveOrigin::parse(from)?, packages: PackageSummary::parse(packages)? })
 }
 
 /// Reads what [`in_a_row`] writes.

@@ -72,6 +72,12 @@ pub(crate) enum ImportFailure {
         /// The directory or the flat archive.
         place: String,
     },
+    /// No suite of a configuration was published.
+    #[error("no suite is published in {place}")]
+    NothingPublished {
+        /// Where the archive would be.
+        place: String,
+    },
     /// A repository that is there lacks a suite, an architecture or a component.
     #[error("{suite} of the repository has no {what}")]
     Lacks {
@@ -92,7 +98,10 @@ impl ImportFailure {
             Self::TwoContents { .. } | Self::TwoDigests { .. } => "E-IMPORT-CONFLICT",
             Self::Missing { .. } => "E-IMPORT-MISSING",
             Self::File(_) | Self::NotAPackage { .. } => "E-IMPORT-FILE",
-            Self::SuiteName { .. } | Self::NoSuiteName { .. } | Self::Lacks { .. } => "E-IMPORT-SUITE",
+            Self::SuiteName { .. }
+            | Self::NoSuiteName { .. }
+            | Self::NothingPublished { .. }
+            | Self::Lacks { .. } => "E-IMPORT-SUITE",
         }
     }
 
@@ -117,6 +126,7 @@ impl ImportFailure {
             Self::Missing { .. } => "put the file back, or leave it out with --allow-missing",
             Self::SuiteName { .. } => "import the other suites by naming them with --suite",
             Self::NoSuiteName { .. } => "name the suite with --as",
+            Self::NothingPublished { .. } => "publish it there first, or look at outdir in conf/options",
             Self::Lacks { .. } => "change repo.toml first: repo-cli config set",
             Self::Index(_) | Self::File(_) | Self::NotAPackage { .. } => return None,
         };

@@ -1,4 +1,4 @@
-//! What `import tree` prints.
+//! What `import tree` and `import reprepro` print.
 
 use deb_parse::{Architecture, Component, SuiteName};
 use repo_store::RepositoryName;
@@ -11,7 +11,7 @@ use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output, RowLimit, joined};
 use crate::package_count::PackageCount;
 
-/// The document of `import tree`.
+/// The document of `import tree` and `import reprepro`.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ImportJson<'a> {

@@ -21,6 +21,9 @@ use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct VerifyArguments {
+    /// The root of the old archive: the URL of a web server, or a directory
+    #[arg(value_name = "URL|DIR")]
+    place: String,
     #[command(flatten)]
     source: SourceArguments,
     /// The repository that took over from it
@@ -77,7 +80,7 @@ pub(super) fn run(
 ) -> Result<Outcome, Failure> {
     let source = &arguments.source;
     let repository = &session.repository(arguments.repository.as_str())?.name;
-    let before_address = address(&source.place)?;
+    let before_address = address(&arguments.place)?;
     let client = source.client(&before_address)?;
     let mut before = source.read((&before_address, &client), None, output)?;
     let public = session.store.public(repository);
