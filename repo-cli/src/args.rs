@@ -449,6 +449,7 @@ impl Command {
     fn named_repositories(&self) -> Vec<&str> {
         match self {
             Self::Add(arguments) => vec![arguments.repository()],
+            Self::Import(arguments) => arguments.repository().into_iter().collect(),
             Self::Incoming(arguments) => arguments.repository().into_iter().collect(),
             Self::Remove(arguments) => vec![arguments.repository()],
             Self::Rollback(arguments) => vec![arguments.repository()],

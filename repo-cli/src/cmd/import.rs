@@ -145,6 +145,15 @@ struct SourceArguments {
 }
 
 impl ImportArguments {
+    /// Returns the repository that it changes; `None` when it changes none.
+    pub(crate) fn repository(&self) -> Option<&str> {
+        match &self.command {
+            ImportCommand::Tree(arguments) => Some(arguments.how.repository.as_str()),
+            ImportCommand::Reprepro(arguments) => Some(arguments.how.repository.as_str()),
+            ImportCommand::Verify(_) => None,
+        }
+    }
+
     /// Returns whether the verb writes to a store.
     pub(crate) fn writes(&self) -> bool {
         match &self.command {
