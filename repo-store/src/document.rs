@@ -35,10 +35,12 @@ pub(crate) enum Area {
     Approvals,
     /// The last freeze of each repository.
     Freezes,
+    /// The statements about promotions into each repository.
+    Attestations,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Histories,
         Self::Keyrings,
         Self::Upkeep,
@@ -48,6 +50,7 @@ impl Area {
         Self::Machines,
         Self::Approvals,
         Self::Freezes,
+        Self::Attestations,
     ];
 
     /// Returns its name in a storage.
@@ -62,6 +65,7 @@ impl Area {
             Self::Machines => "machines",
             Self::Approvals => "approvals",
             Self::Freezes => "freezes",
+            Self::Attestations => "attestations",
         }
     }
 
@@ -80,7 +84,8 @@ impl Area {
             | Self::Tokens
             | Self::Machines
             | Self::Approvals
-            | Self::Freezes => true,
+            | Self::Freezes
+            | Self::Attestations => true,
             Self::Upkeep | Self::Hooks | Self::Intents => false,
         }
     }
@@ -94,7 +99,8 @@ impl Area {
             | Self::Tokens
             | Self::Intents
             | Self::Approvals
-            | Self::Freezes => true,
+            | Self::Freezes
+            | Self::Attestations => true,
             // Machines that go on reading are seen again within a day.
             Self::Upkeep | Self::Hooks | Self::Machines => false,
         }

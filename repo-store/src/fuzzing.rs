@@ -8,6 +8,7 @@ use crate::access::tokens::Tokens;
 use crate::document::{self, Document};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::intent::Intent;
 use crate::maintenance::hook_spool::HookSpool;
 use crate::maintenance::upkeep::Upkeep;
@@ -163,13 +164,14 @@ pub fn machines(bytes: &[u8]) -> Option<Vec<u8>> {
 type Rewrite = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// The readers of the kinds of documents that have no reader here of their own.
-pub const DOCUMENTS: [Rewrite; 6] = [
+pub const DOCUMENTS: [Rewrite; 7] = [
     rewritten::<KeyringVersions>,
     rewritten::<Intent>,
     rewritten::<Upkeep>,
     rewritten::<HookSpool>,
     rewritten::<Approvals>,
     rewritten::<LastFreeze>,
+    rewritten::<PromotionAttestations>,
 ];
 
 fn rewritten<D: Document>(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -61,6 +61,8 @@ pub struct Transaction<'a> {
     narrowed: BTreeMap<HoldKey, [BTreeSet<SuiteName>; 2]>,
     /// What is held afterwards, whatever is taken out or comes back.
     replaced_holds: Option<Holds>,
+    /// The rules of gates that are asked of what comes in.
+    gates_asked: BTreeSet<GateRule>,
     /// The rules of gates that do not count for something that comes in.
     gate_override: Option<GateOverride>,
     /// The freeze of the repository, for what meets its gates.
@@ -239,6 +241,7 @@ impl<'a> Transaction<'a> {
             lifted: Vec::new(),
             narrowed: BTreeMap::new(),
             replaced_holds: None,
+            gates_asked: BTreeSet::new(),
             gate_override: None,
             freeze: None,
             approved: Vec::new(),
@@ -492,6 +495,7 @@ impl<'a> Transaction<'a> {
         self.lifted.clear();
         self.narrowed.clear();
         self.replaced_holds = None;
+        self.gates_asked.clear();
         self.gate_override = None;
         self.approved.clear();
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
@@ -637,6 +641,11 @@ impl<'a> Transaction<'a> {
         )
     }
 
+    /// Records which rules of gates what comes in was asked for. Those that do not count for some of it are [noted](Self::note_override) too.
+    pub(crate) fn note_gates(&mut self, rules: impl IntoIterator<Item = GateRule>) {
+        self.gates_asked.extend(rules);
+    }
+
     /// Records which gate rules were overridden.
     pub(crate) fn note_override(&mut self, rules: &BTreeSet<GateRule>, reason: &str) {
         if !rules.is_empty() {
@@ -778,6 +787,11 @@ impl<'a> Transaction<'a> {
             actor: context.actor.clone(),
             operation,
             holds: holds.write(&objects)?,
+            gates_met: self
+                .gates_asked
+                .into_iter()
+                .filter(|rule| self.gate_override.as_ref().is_none_or(|given| !given.rules.contains(rule)))
+                .collect(),
             gate_override: self.gate_override,
             approved: self.approved,
             together: BTreeMap::new(),

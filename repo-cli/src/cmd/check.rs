@@ -1,5 +1,7 @@
 //! `check`: which packages of a repository cannot be installed, and why.
 
+pub(crate) mod attestations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::str::FromStr as _;
@@ -42,6 +44,12 @@ pub(crate) struct CheckArguments {
     /// Let older versions meet dependencies too; apt considers only the newest of each package
     #[arg(long)]
     all_versions: bool,
+    /// Check in place of that whether each promotion into the repository has a signed statement that tells what the history tells
+    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions"])]
+    attestations: bool,
+    /// The public keys that may have signed the statements [default: the keys of the repository, also those that sign no more]
+    #[arg(long, value_name = "FILE", requires = "attestations")]
+    keyring: Option<Utf8PathBuf>,
     #[command(flatten)]
     rows: RowArguments,
 }
@@ -120,6 +128,10 @@ pub(crate) fn run(
     let state = &arguments.state;
     let (repository, head) = state.resolve(session)?;
     state.check_suites(repository, head.as_ref(), &arguments.suites)?;
+    if arguments.attestations {
+        let keyring = (arguments.keyring.as_deref(), arguments.rows);
+        return attestations::run(&repository.name, keyring, session, output);
+    }
     arguments.base_files.iter().try_for_each(|path| check_file(path))?;
     let mut base = Base { files: &arguments.base_files, states: Vec::new() };
     for spec in &arguments.base_states {

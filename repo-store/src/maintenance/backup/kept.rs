@@ -14,6 +14,7 @@ use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::intent::Intent;
 use crate::maintenance::backup::{FORMAT, LOG};
 use crate::maintenance::fsck::head;
@@ -111,6 +112,9 @@ fn is_sound(path: &Utf8Path, bytes: &[u8]) -> bool {
         }
         Some(Area::Approvals) => {
             document::parse::<Approvals>(bytes).is_some_and(|approvals| !approvals.is_empty())
+        }
+        Some(Area::Attestations) => {
+            document::parse::<PromotionAttestations>(bytes).is_some_and(|known| !known.is_empty())
         }
         Some(Area::Freezes) => document::parse::<LastFreeze>(bytes).is_some_and(|last| last.0.is_some()),
         Some(Area::Hooks) => document::parse::<HookSpool>(bytes).is_some(),

@@ -255,6 +255,8 @@ impl PromotionPlan {
             let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
             transaction.note_override(&rules.collect(), &given.reason);
         }
+        let asked = self.request.gates.iter().filter(|gate| gate.is_for(Some(&self.from)));
+        transaction.note_gates(asked.flat_map(Gate::rules));
         transaction.note_approvals(&self.approvals);
         // Last: what was withdrawn from the source meanwhile must not be promoted.
         if store.head(&self.from)?.map(|head| head.id()) != self.source {
