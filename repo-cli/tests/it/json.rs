@@ -561,6 +561,10 @@ fn every_verb_fails_with_one_document() {
             );
         }
         configure(&environment, "");
+        // These make a store where there is none.
+        if ["import tree", "import reprepro"].contains(&verb.as_str()) {
+            continue;
+        }
         arguments.extend(words(&["--root", &format!("gone{HOSTILE}")]));
         let error = &document(&finish(&environment, &arguments).ends_with(1))["error"];
         assert_eq!(error["code"], "E-NO-ROOT");
