@@ -53,9 +53,9 @@ pub struct Release {
     /// The name of the repository. Clients refuse a later change of this field, so choose it once.
     pub label: Option<String>,
     /// The name that may pass to another release, such as `stable`. Clients accept either this or the codename below `dists/`.
-    pub suite: SuiteName,
-    /// The name that stays. Clients refuse a later change of this field.
-    pub codename: SuiteName,
+    pub suite: Option<SuiteName>,
+    /// The name that stays. Clients refuse a later change of this field; an archive that never had one goes on without.
+    pub codename: Option<SuiteName>,
     /// The version of the distribution, such as `12`.
     pub version: Option<String>,
     /// Where clients find changelogs: an address with `@CHANGEPATH@` in it.
@@ -93,8 +93,8 @@ impl Release {
         Self {
             origin: None,
             label: None,
-            codename: suite.clone(),
-            suite,
+            codename: Some(suite.clone()),
+            suite: Some(suite),
             version: None,
             changelogs: None,
             date,
@@ -150,9 +150,9 @@ impl Release {
         let yes = |condition: bool| condition.then(|| "yes".to_owned());
         field("Origin", self.origin.clone())?;
         field("Label", self.label.clone())?;
-        field("Suite", Some(self.suite.to_string()))?;
+        field("Suite", self.suite.as_ref().map(SuiteName::to_string))?;
         field("Version", self.version.clone())?;
-        field("Codename", Some(self.codename.to_string()))?;
+        field("Codename", self.codename.as_ref().map(SuiteName::to_string))?;
         field("Changelogs", self.changelogs.clone())?;
         field("Date", Some(date(self.date)))?;
         field("Valid-Until", self.valid_until.map(date))?;

@@ -43,13 +43,17 @@ pub struct ReleaseSignatures<'a> {
 /// ```
 ///
 /// # Errors
-/// [`Error::Write`] names the file; what was there before it is complete, and the suite can be written again.
+/// [`Error::ReleaseField`] for a Release with neither Suite nor Codename. [`Error::Write`] names the file; what was there before it is complete, and the suite can be written again.
 pub fn write_tree(
     root: &Path,
     suite: &RenderedSuite,
     signatures: Option<ReleaseSignatures<'_>>,
 ) -> Result<(), Error> {
-    let directory = RelPath::suite_directory(&suite.release().suite);
+    // Clients of a Release without a Suite find it by its codename.
+    let names = suite.release();
+    let name = names.suite.as_ref().or(names.codename.as_ref());
+    let nameless = || Error::ReleaseField { field: "Suite", value: String::new() };
+    let directory = RelPath::suite_directory(name.ok_or_else(nameless)?);
     for (path, bytes) in suite.files() {
         let path = directory.join(path.as_str())?;
         if suite.release().acquire_by_hash {

@@ -44,8 +44,8 @@ pub(crate) fn color_choice(arguments: impl IntoIterator<Item = OsString>) -> Col
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, or `status`,\n\
-                  `doctor` or `key check` something that needs a person, 130 interrupted."
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` or `import verify` found differences,\n\
+                  or `status`, `doctor` or `key check` something that needs a person, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -320,6 +320,8 @@ pub(crate) enum Command {
     /// It needs no store. It looks at the Release and its signatures as apt 2 and apt 3 judge them, at dates, at every index under each of its names, at
     /// package files, and at what a web server does with conditional requests, ranges and caches. Each finding has what clients print, and how to mend it.
     Doctor(cmd::doctor::DoctorArguments),
+    /// Import another repository
+    Import(cmd::import::ImportArguments),
     /// Check that everything in the store is what was written
     Fsck(cmd::fsck::FsckArguments),
     /// Copy what cannot be made again to another directory, while the store is in use
@@ -385,6 +387,7 @@ impl Command {
     pub(crate) fn writes(&self) -> bool {
         match self {
             Self::Add(arguments) => arguments.writes(),
+            Self::Import(arguments) => arguments.writes(),
             Self::Incoming(arguments) => arguments.writes(),
             Self::Promote(arguments) => arguments.writes(),
             Self::Release(arguments) => arguments.writes(),
@@ -446,6 +449,7 @@ impl Command {
     fn named_repositories(&self) -> Vec<&str> {
         match self {
             Self::Add(arguments) => vec![arguments.repository()],
+            Self::Import(arguments) => arguments.repository().into_iter().collect(),
             Self::Incoming(arguments) => arguments.repository().into_iter().collect(),
             Self::Remove(arguments) => vec![arguments.repository()],
             Self::Rollback(arguments) => vec![arguments.repository()],
@@ -509,7 +513,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 26] = [
+    const READING: [&str; 27] = [
         "access list",
         "approvals",
         "check",
@@ -523,6 +527,7 @@ mod tests {
         "history",
         "holds",
         "hooks list",
+        "import verify",
         "key check",
         "key export",
         "key list",

@@ -25,6 +25,7 @@ use repo_store::storage::StorageError;
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
+use crate::cmd::import::failure::ImportFailure;
 use crate::front::FrontError;
 use crate::output::joined;
 use crate::package_names::Meant;
@@ -39,7 +40,7 @@ pub(crate) enum Outcome {
     Refused,
     /// A monitoring system is told that nothing is known: status 2, as it expects of a plugin.
     Critical,
-    /// Something was found, differences by `diff` or what needs a person by `status` and `key check`: status 3.
+    /// Something was found, differences by `diff` and `import verify` or what needs a person by `status` and `key check`: status 3.
     Different,
 }
 
@@ -76,6 +77,9 @@ pub(crate) enum Failure {
     /// What cannot be said to a web server in front.
     #[error(transparent)]
     Front(#[from] FrontError),
+    /// What keeps an archive from being imported.
+    #[error(transparent)]
+    Import(Box<ImportFailure>),
     /// A change of the configuration.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -511,6 +515,12 @@ impl Report {
 
 const USAGE: &str = "E-USAGE";
 
+impl From<ImportFailure> for Failure {
+    fn from(failure: ImportFailure) -> Self {
+        Self::Import(Box::new(failure))
+    }
+}
+
 impl Failure {
     pub(crate) fn io(verb: &'static str, path: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_string();
@@ -567,6 +577,7 @@ impl Failure {
             Self::Store(error) => error.code(),
             Self::Key(error) => error.code(),
             Self::Config(error) => error.code(),
+            Self::Import(error) => error.code(),
             Self::Edit(error) => error.code(),
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } | Self::PinnedTwice { .. } => "E-ARGUMENT",

@@ -32,6 +32,7 @@ mod package_readers;
 mod passphrase;
 mod planned;
 mod progress;
+mod published_archive;
 mod remote;
 mod revision_spec;
 mod schedule;

@@ -15,7 +15,7 @@ use deb_parse::deb::tarball::Tarball;
 use deb_parse::deb::{Options, Package};
 use deb_sandbox::{Confinement, Fault, Program, ReadError, Readers};
 use repo_store::Store;
-use repo_store::package_reader::{PackageError, PackageReader};
+use repo_store::package_reader::{InThisProcess, PackageError, PackageReader};
 
 use crate::error::chain;
 use crate::output::Output;
@@ -43,6 +43,14 @@ pub(crate) fn confine(store: Store, limits: Limits) -> Store {
     match readers {
         Some(readers) => store.with_package_reader(Arc::new(Confined(readers))),
         None => store,
+    }
+}
+
+/// Returns what reads packages within these limits, apart from any store.
+pub(crate) fn reader(limits: &Limits) -> Arc<dyn PackageReader> {
+    match readers(limits) {
+        Some(readers) => Arc::new(Confined(readers)),
+        None => Arc::new(InThisProcess),
     }
 }
 

@@ -696,7 +696,7 @@ pub(crate) fn context(actor: String, output: &Output) -> Context {
 }
 
 /// Returns how many processors this process may use. To find that out means to read several files.
-fn processors() -> NonZeroUsize {
+pub(crate) fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 

@@ -13,6 +13,7 @@ use crate::file::{self, All, File, OnUnknownRelease, RepositoryTable, SuiteTable
 use crate::network::Network;
 use crate::place;
 use crate::regular_file;
+use crate::release_names::release_names;
 use crate::texts::{self, Reading, Source};
 use crate::url::Url;
 use crate::value::{FromText, Line, Listen, Text, plain};
@@ -423,6 +424,7 @@ impl Config {
         }
         settings.only_routed = table.only_routed;
         settings.alias = table.alias.as_ref().map(|Text(alias)| alias.clone());
+        settings.names = release_names(table);
         settings.version = text_of(table.version.as_ref());
         settings.changelogs = text_of(table.changelogs.as_ref());
         settings.description = text_of(table.description.as_ref());
@@ -467,11 +469,8 @@ impl Config {
         }
         self.compress(&mut settings);
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
-        settings.pdiffs_from = self
-            .file
-            .pdiffs_from
-            .as_ref()
-            .map_or(RepositorySettings::DEFAULT_PDIFFS_FROM, |Text(size)| size.0);
+        let pdiffs_from = self.file.pdiffs_from.as_ref().map(|Text(size)| size.0);
+        settings.pdiffs_from = pdiffs_from.unwrap_or(RepositorySettings::DEFAULT_PDIFFS_FROM);
         settings.keep_past = self.grace();
         settings.flat = table.flat.as_ref().map(|Text(flat)| flat.clone());
         settings.routing = self.routing(&settings, found);

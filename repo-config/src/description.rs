@@ -22,7 +22,7 @@ use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::schedule::{BackupTime, Recurrence};
 use crate::url::Url;
-use crate::value::{HistoryLength, Line, Listen, Size, Text};
+use crate::value::{HistoryLength, Line, Listen, OrNone, Size, Text};
 use crate::ways_in::Condition;
 
 /// A setting in a table.
@@ -203,6 +203,8 @@ kinds! {
     Text<AccessLog>: Kind::Text("`journald`, `stderr`, `json`, `combined:FILE` or `json:FILE`");
     Text<MetricsAddress>: Kind::Text("address and port");
     Text<Line>: Kind::Text("line of text");
+    Text<OrNone<Line>>: Kind::Text("line of text");
+    Text<OrNone<SuiteName>>: Kind::Text("suite");
     Text<Listen>: Kind::Text("address and port");
     Text<Network>: Kind::Text("network or address");
     Text<RepositoryName>: Kind::Text("repository");

@@ -24,7 +24,7 @@ use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::schedule::{BackupTime, Recurrence};
 use crate::url::Url;
-use crate::value::{FromText as _, HistoryLength, Line, Listen, Size, Text};
+use crate::value::{FromText as _, HistoryLength, Line, Listen, OrNone, Size, Text};
 use crate::ways_in::{self, Condition};
 
 /// Defines a table of the configuration: each setting with its meaning, its type, its default and an example, which are TOML. A default that
@@ -401,6 +401,14 @@ table! {
         only_routed: bool ["false"] "true";
         /// Second name, which may lead to another suite later.
         alias: Option<Text<SuiteName>> [""] "\"stable\"";
+        /// `Suite` in Release, if it is neither the alias nor the name of the suite; an empty text leaves it out.
+        suite: Option<Text<OrNone<SuiteName>>> ["(its alias, or its name)"] "\"stable\"";
+        /// `Codename` in Release, which clients do not let change; an empty text leaves it out.
+        codename: Option<Text<OrNone<SuiteName>>> ["(its name)"] "\"bookworm\"";
+        /// Who publishes this suite, if not `origin` of the store. Clients refuse a later change; an empty text leaves it out.
+        origin: Option<Text<OrNone<Line>>> ["^origin"] "\"Example Ltd\"";
+        /// Its name for clients, if not `label` of the repository. They refuse a later change; an empty text leaves it out.
+        label: Option<Text<OrNone<Line>>> ["(`label` of the repository)"] "\"Example stable\"";
         /// Version of the release, for clients.
         version: Option<Text<Line>> [""] "\"12\"";
         /// Address of changelogs, for `apt changelog`.

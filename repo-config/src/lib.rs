@@ -85,6 +85,7 @@ mod ownership;
 mod passphrase;
 mod place;
 mod regular_file;
+mod release_names;
 mod reserved;
 mod restrictions;
 mod routing;

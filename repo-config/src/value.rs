@@ -128,6 +128,16 @@ impl fmt::Display for Line {
     }
 }
 
+/// A value, or none where the text is empty: a field of Release files that may be left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OrNone<T>(pub(crate) Option<T>);
+
+impl<T: FromText> FromText for OrNone<T> {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        if text.is_empty() { Ok(Self(None)) } else { T::from_text(text).map(Some).map(Self) }
+    }
+}
+
 /// Where to listen: a host or address, and a port; perhaps over TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {

@@ -12,6 +12,7 @@ use repo_store::storage::StorageError;
 use repo_store::{RepositoryName, RepositorySettings, Store, SuiteSettings};
 use serde::Serialize;
 
+use super::key::KeyFile;
 use crate::args::{Global, argument};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
@@ -165,14 +166,38 @@ struct NewSuiteJson<'a> {
     suite: Text<&'a SuiteName>,
 }
 
+/// The key that signs what a new store publishes.
+pub(crate) enum NewStoreKey {
+    /// A new one of this name.
+    Generate(UserId),
+    /// That of what was published elsewhere before.
+    Import(KeyFile),
+}
+
+impl NewStoreKey {
+    /// Makes a key that is named after who publishes.
+    pub(crate) fn generate(origin: &Line) -> Result<Self, Failure> {
+        Ok(Self::Generate(key_name(origin)?))
+    }
+}
+
+impl std::fmt::Display for NewStoreKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Generate(name) => write!(f, "make a signing key: {name}"),
+            Self::Import(file) => write!(f, "take over the signing key of {file}"),
+        }
+    }
+}
+
 /// A store that is to be made.
 pub(crate) struct StorePlan<'a> {
     root: &'a Utf8Path,
-    layout: &'a LayoutArguments,
+    accepts_clock: bool,
     template: Template,
     /// What `repo.toml` will say.
     pub(crate) config: Config,
-    key: UserId,
+    key: NewStoreKey,
 }
 
 impl<'a> StorePlan<'a> {
@@ -183,18 +208,29 @@ impl<'a> StorePlan<'a> {
         layout: &'a LayoutArguments,
         unknown_release: OnUnknownRelease,
     ) -> Result<Self, Failure> {
+        let accepts_clock = layout.accept.contains(&Hazard::Clock);
+        let key = NewStoreKey::generate(&layout.origin)?;
+        Self::of_template(root, template(layout, unknown_release), key, accepts_clock)
+    }
+
+    /// The same of a configuration. A clock that is behind what was done before is accepted when that is asked for.
+    pub(crate) fn of_template(
+        root: &'a Utf8Path,
+        template: Template,
+        key: NewStoreKey,
+        accepts_clock: bool,
+    ) -> Result<Self, Failure> {
         check_is_new(root)?;
-        if let Some(name) = layout.repositories.iter().find(|name| RESERVED.contains(&name.as_str())) {
+        if let Some(name) = template.repositories.iter().find(|name| RESERVED.contains(&name.as_str())) {
             return Err(EditError::Reserved { name: name.clone() }.into());
         }
-        let template = template(layout, unknown_release);
         let config = template.check(root)?;
-        Ok(Self { root, layout, template, config, key: key_name(&layout.origin)? })
+        Ok(Self { root, accepts_clock, template, config, key })
     }
 
     /// Makes the store, its key and its configuration.
     pub(crate) fn make(self, output: &Output) -> Result<(), Failure> {
-        let Self { root, layout, template, key, .. } = self;
+        let Self { root, accepts_clock, template, key, .. } = self;
         let begun = BegunStore::new(root)?;
         check_is_new(root)?;
         let store = match Store::create(root) {
@@ -203,22 +239,27 @@ impl<'a> StorePlan<'a> {
             result => result?,
         };
         let (keys, now) = (KeyDirectory::new(root), crate::clock::now());
-        if !layout.accept.contains(&Hazard::Clock) {
+        if !accepts_clock {
             clock::check_for_key(&store, &keys, now)?;
         }
-        let key = keys.generate(&NewKey::named(key), now.into())?;
+        let (fingerprint, made) = match key {
+            NewStoreKey::Generate(name) => {
+                (keys.generate(&NewKey::named(name), now.into())?.fingerprint(), "made a")
+            }
+            NewStoreKey::Import(file) => (file.take(&keys, now, false)?.0, "took over the"),
+        };
         // Last: a directory with a repo.toml is a store that was made to the end.
         let path = template.save_new(root)?;
         begun.complete();
         output.say(&format!("made a store in {root}: configure it in {path}"));
-        output.say(&format!("made a signing key: {}", key.fingerprint()));
+        output.say(&format!("{made} signing key: {fingerprint}"));
         Ok(())
     }
 
     /// Prints what would be made.
     pub(crate) fn say(&self, output: &Output) {
         output.say(&format!("would make a store in {}: {}", self.root, begun::missing(self.root).join(", ")));
-        output.say(&format!("would make a signing key: {}", self.key));
+        output.say(&format!("would {}", self.key));
         for repository in self.config.repositories() {
             let suites = repository.suites.iter();
             let suites = suites.map(|suite| format!("{} ({})", suite.name, joined(&suite.architectures)));
@@ -232,7 +273,10 @@ impl<'a> StorePlan<'a> {
         StorePlanJson {
             dry_run: true,
             files: begun::missing(self.root),
-            key: self.key.to_string(),
+            key: match &self.key {
+                NewStoreKey::Generate(name) => name.to_string(),
+                NewStoreKey::Import(file) => file.to_string(),
+            },
             repositories: self.config.repositories().map(NewRepositoryJson::new).collect(),
             root: self.root,
         }

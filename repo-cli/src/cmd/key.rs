@@ -15,6 +15,7 @@ use repo_config::keys::NewKey;
 use serde::Serialize;
 
 use self::certify::CertifyArguments;
+pub(crate) use self::change::KeyFile;
 use self::change::{Expiry, ExtendArguments, ImportArguments, RevokeArguments};
 use self::rotate::{RetireArguments, RotateArguments};
 use crate::clock::{self, Hazard};

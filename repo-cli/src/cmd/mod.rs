@@ -19,6 +19,7 @@ pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod hold;
 pub(crate) mod hooks;
+pub(crate) mod import;
 pub(crate) mod incoming;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -136,6 +137,7 @@ fn carry_out(
         Command::Quickstart(arguments) => quickstart::run(&arguments, global, output),
         Command::Init(arguments) => init::run(&arguments, global, output),
         Command::Add(arguments) => add::run(&arguments, &session()?, output),
+        Command::Import(arguments) => import::run(&arguments, global, &session, output),
         Command::Incoming(arguments) => incoming::run(&arguments, &session, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
         Command::Versions(arguments) => versions::run(&arguments, &session()?, output),

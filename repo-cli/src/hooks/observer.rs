@@ -306,7 +306,7 @@ fn operation_of(command: &Command) -> Option<HookOperation> {
         Command::Fsck(_) => return Some(HookOperation::Fsck),
         Command::Backup(arguments) => return arguments.writes().then_some(HookOperation::Backup),
         Command::Incoming(arguments) if !arguments.ends() => return None,
-        Command::Add(_) | Command::Incoming(_) => HookOperation::Add,
+        Command::Add(_) | Command::Import(_) | Command::Incoming(_) => HookOperation::Add,
         Command::Promote(_) | Command::Release(_) => HookOperation::Promote,
         Command::Remove(arguments) if arguments.undoes() => HookOperation::Undo,
         Command::Remove(_) => HookOperation::Remove,
@@ -322,7 +322,7 @@ fn operation_of(command: &Command) -> Option<HookOperation> {
 
 fn operation_of_entry(operation: &Operation) -> Option<HookOperation> {
     match operation {
-        Operation::Add(_) => Some(HookOperation::Add),
+        Operation::Add(_) | Operation::Import { .. } => Some(HookOperation::Add),
         Operation::Promote { .. } | Operation::Release { .. } => Some(HookOperation::Promote),
         Operation::Remove(_) => Some(HookOperation::Remove),
         Operation::UndoRemoval(_) | Operation::Undo { .. } => Some(HookOperation::Undo),

@@ -3,7 +3,7 @@
 use super::Forms;
 use crate::cmd::{
     access, add, approve, backup, check, client_config, completions, config, configured, diff, doctor,
-    freeze, fsck, gc, history, hold, hooks, init, key, list, machines, pipeline, promote, publish,
+    freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline, promote, publish,
     quickstart, reissue, release, remove, repository, restore, retention, rollback, search, serve, show,
     sign, status, store, suite, tag, undo, versions,
 };
@@ -19,6 +19,8 @@ pub(super) fn document_of(verb: &str) -> Forms {
             .or::<quickstart::QuickstartPlanJson<'_>>()
             .or::<add::AddJson<'_>>(),
         "init" => forms.or::<init::NewStoreJson<'_>>().or::<init::StorePlanJson<'_>>(),
+        "import tree" | "import reprepro" => forms.or::<import::print::ImportJson<'_>>(),
+        "import verify" => forms.or::<import::verify::VerifiedImportJson<'_>>(),
         "add" | "incoming" => forms.or::<add::AddJson<'_>>(),
         "list" => forms.or::<list::ListJson>(),
         "versions" => forms.or::<versions::VersionsJson<'_>>(),

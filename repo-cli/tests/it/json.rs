@@ -100,6 +100,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
     let broken = package::with_control(&format!("Package: x{HOSTILE}\nVersion: {HOSTILE}\n"));
     let broken = environment.write(&format!("files/broken{HOSTILE}.deb"), broken);
     let good = environment.package("plain", "1.0", "all");
+    let public = environment.public("preprod");
     let drop = environment.path("drop");
     fs::create_dir_all(&drop).unwrap();
     let fill = || {
@@ -344,6 +345,31 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         }
         "hooks test" => vec![case(0, &["hooks", "test", "true"]), case(1, &["hooks", "test", &hostile_name])],
         "hooks retry" => vec![case(0, &["hooks", "retry"]), case(1, &["hooks", "retry", &hostile_name])],
+        "import tree" => vec![
+            case(
+                0,
+                &["import", "tree", public.as_str(), "--repository", "prod", "--allow-unsigned", "--dry-run"],
+            ),
+            case(1, &["import", "tree", &hostile_name, "--repository", "prod", "--allow-unsigned"]),
+        ],
+        "import reprepro" => {
+            let conf = environment.path("conf");
+            fs::create_dir_all(&conf).unwrap();
+            fs::write(conf.join("options"), format!("outdir {public}\n")).unwrap();
+            fs::write(conf.join("distributions"), format!("Codename: bookworm\nUpdate: {ALLOWED}\n"))
+                .unwrap();
+            let arguments = |conf: &str| {
+                let before =
+                    ["import", "reprepro", conf, "--repository", "prod", "--allow-unsigned", "--dry-run"];
+                words(&before)
+            };
+            vec![(arguments(conf.as_str()), 0), (arguments(&hostile_name), 1)]
+        }
+        "import verify" => vec![
+            case(0, &["import", "verify", public.as_str(), "--repository", "preprod", "--allow-unsigned"]),
+            case(3, &["import", "verify", public.as_str(), "--repository", "prod", "--allow-unsigned"]),
+            case(1, &["import", "verify", &hostile_name, "--repository", "prod", "--allow-unsigned"]),
+        ],
         "doctor" => vec![
             case(3, &["doctor", environment.public("preprod").as_str(), "--suite", "nowhere"]),
             case(1, &["doctor", &hostile_name]),
@@ -535,6 +561,10 @@ fn every_verb_fails_with_one_document() {
             );
         }
         configure(&environment, "");
+        // These make a store where there is none.
+        if ["import tree", "import reprepro"].contains(&verb.as_str()) {
+            continue;
+        }
         arguments.extend(words(&["--root", &format!("gone{HOSTILE}")]));
         let error = &document(&finish(&environment, &arguments).ends_with(1))["error"];
         assert_eq!(error["code"], "E-NO-ROOT");

@@ -39,6 +39,7 @@ mod good_backups;
 mod holding;
 mod hooks;
 mod http;
+mod importing;
 mod incoming;
 mod indices;
 mod integrity;

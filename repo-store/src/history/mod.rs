@@ -29,6 +29,7 @@ pub use tags::Tag;
 pub use verification::{CommitSignature, HistoryVerification, VerifiedCommit};
 
 pub use crate::context::{ActorSigner, ActorVerifier};
+pub use crate::model::archive_origin::ArchiveOrigin;
 pub use crate::model::commit::Commit;
 pub use crate::model::envelope::{Envelope, EnvelopeError};
 pub use crate::model::log_entry::LogEntry;

@@ -4,6 +4,7 @@
 //! text that they are. A [`Revision`](crate::Revision) gives its [`Snapshot`]s and [`record::Record`]s.
 
 pub(crate) mod approval;
+pub(crate) mod archive_origin;
 pub(crate) mod attestation;
 pub(crate) mod candidates;
 pub(crate) mod chunk;

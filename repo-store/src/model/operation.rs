@@ -4,6 +4,7 @@ use std::fmt;
 
 use deb_parse::SuiteName;
 
+use crate::model::archive_origin::ArchiveOrigin;
 use crate::model::commit::one_line;
 use crate::model::name::{HolderName, RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
@@ -29,6 +30,13 @@ pub enum Operation {
     Create,
     /// Packages were taken in.
     Add(PackageSummary),
+    /// Packages were taken over from an archive that somebody else published, or another program.
+    Import {
+        /// The archive.
+        from: ArchiveOrigin,
+        /// The packages.
+        packages: PackageSummary,
+    },
     /// Packages came from another repository.
     Promote {
         /// The other repository.
@@ -189,6 +197,7 @@ impl Operation {
                     Self::Release { from, packages }
                 }
             }
+            "import" => read_import(rest)?,
             "remove" => Self::Remove(PackageSummary::parse(rest)?),
             "bring" => {
                 let packages = rest.strip_prefix("back")?;
@@ -268,6 +277,13 @@ impl Operation {
     }
 }
 
+/// Reads what is written of an import behind its first word. An address is one word.
+fn read_import(rest: &str) -> Option<Operation> {
+    let rest = rest.strip_prefix("from ")?;
+    let (from, packages) = rest.split_once(": ").or_else(|| Some((rest.strip_suffix(':')?, "")))?;
+    Some(Operation::Import { from: ArchiveOrigin::parse(from)?, packages: PackageSummary::parse(packages)? })
+}
+
 /// Reads what [`in_a_row`] writes.
 fn parse_reissued(words: &str) -> Option<Vec<Reissued>> {
     words.split(", ").map(Reissued::parse).collect()
@@ -288,6 +304,7 @@ impl fmt::Display for Operation {
         match self {
             Self::Create => f.write_str("create"),
             Self::Add(packages) => with_packages(f, "add", packages),
+            Self::Import { from, packages } => with_packages(f, &format!("import from {from}:"), packages),
             Self::Promote { from, packages } => with_packages(f, &format!("promote from {from}:"), packages),
             Self::Release { from, packages } => with_packages(f, &format!("release from {from}:"), packages),
             Self::Remove(packages) => with_packages(f, "remove", packages),
@@ -367,6 +384,12 @@ mod tests {
             packages().prop_map(Operation::Add),
             (repository(), packages()).prop_map(|(from, packages)| Operation::Promote { from, packages }),
             (repository(), packages()).prop_map(|(from, packages)| Operation::Release { from, packages }),
+            ("[a-z]{3,5}://?[ -~]{1,20}", prop::option::of(0_i64..4_000_000_000), packages()).prop_map(
+                |(address, seconds, packages)| {
+                    let date = seconds.map(|seconds| jiff::Timestamp::from_second(seconds).unwrap());
+                    Operation::Import { from: ArchiveOrigin::new(&address, date), packages }
+                }
+            ),
             packages().prop_map(Operation::Remove),
             packages().prop_map(Operation::UndoRemoval),
             (suites, any::<u64>(), "[0-9a-f]{12}", prop::collection::vec(reissued(), 0..3)).prop_map(

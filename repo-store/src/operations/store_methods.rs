@@ -21,7 +21,9 @@ use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
 use crate::operations::approvals::{ApprovalPlan, Approvals};
 use crate::operations::details::SourceChange;
-use crate::operations::import::{AddError, AddOptions, AddReport, ImportPlan};
+use crate::operations::import::{
+    AddError, AddOptions, AddReport, ArchiveOptions, ArchivePackage, ImportPlan,
+};
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 use crate::operations::machine_states::MachineStanding;
@@ -132,6 +134,32 @@ impl Store {
         context: &Context,
     ) -> Result<ImportPlan, Error> {
         super::import::plan_import(self, repository, files, options, context)
+    }
+
+    /// Returns which of these packages the store has in the present state of any repository: the same file in the same component. Their files
+    /// need not be fetched to [import](Self::import_archive) them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn has_packages(&self, packages: &[ArchivePackage]) -> Result<Vec<bool>, Error> {
+        super::import::has_packages(self, packages)
+    }
+
+    /// Takes in the packages that another archive lists, in one commit: each goes to the suites and the component in which it stands there.
+    ///
+    /// Each file is read once, as [`add`](Self::add) reads it, and must be the one that is listed. One that the store [has](Self::has_packages)
+    /// is not read again. Nothing is taken in if any package is refused.
+    ///
+    /// # Errors
+    /// Those of [`add`](Self::add).
+    pub fn import_archive(
+        &self,
+        repository: &RepositorySettings,
+        packages: &[ArchivePackage],
+        options: &ArchiveOptions,
+        context: &Context,
+    ) -> Result<AddReport, AddError> {
+        super::import::import_archive(self, repository, packages, options, context)
     }
 
     /// Takes the finished packages and uploads out of a drop folder and adds them to a repository.

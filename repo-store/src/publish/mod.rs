@@ -636,9 +636,11 @@ fn expires_soon(before: &PublishedSuite, repository: &RepositorySettings, now: T
 /// What a suite's Release file says besides its content.
 fn release_of(repository: &RepositorySettings, suite: &SuiteSettings, date: Timestamp) -> Release {
     let mut release = Release::new(suite.name.clone(), date);
-    release.origin.clone_from(&repository.origin);
-    release.label.clone_from(&repository.label);
-    release.suite = suite.alias.as_ref().unwrap_or(&suite.name).clone();
+    let names = &suite.names;
+    release.origin = names.origin.or(repository.origin.as_ref()).cloned();
+    release.label = names.label.or(repository.label.as_ref()).cloned();
+    release.suite = names.suite.or(Some(suite.alias.as_ref().unwrap_or(&suite.name))).cloned();
+    release.codename = names.codename.or(Some(&suite.name)).cloned();
     release.version.clone_from(&suite.version);
     release.changelogs.clone_from(&suite.changelogs);
     release.description.clone_from(&suite.description);
@@ -745,8 +747,8 @@ fn component_releases(
         }
         let release = ComponentRelease {
             suite: &suite.name,
-            origin: repository.origin.as_deref(),
-            label: repository.label.as_deref(),
+            origin: suite.names.origin.or(repository.origin.as_ref()).map(String::as_str),
+            label: suite.names.label.or(repository.label.as_ref()).map(String::as_str),
             component,
             architecture: architecture.as_ref(),
         };

@@ -7,6 +7,7 @@ pub mod gate;
 pub(crate) mod markers;
 pub(crate) mod release_mark;
 pub(crate) mod release_name;
+pub(crate) mod release_names;
 pub(crate) mod repository;
 pub(crate) mod route;
 pub(crate) mod uploaders;
@@ -14,6 +15,7 @@ mod validate;
 
 pub use markers::Markers;
 pub use release_name::{Distribution, ReleaseName};
+pub use release_names::{ReleaseField, ReleaseNames};
 pub use repository::{ArchitectureAll, RoutingRule, UnknownRelease};
 pub(crate) use repository::{RepositorySettings, SuiteSettings};
 pub use route::{Route, route};

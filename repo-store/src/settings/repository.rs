@@ -13,6 +13,7 @@ use crate::model::index_kind::IndexKind;
 use crate::model::name::RepositoryName;
 use crate::settings::gate::Gate;
 use crate::settings::markers::Markers;
+use crate::settings::release_names::ReleaseNames;
 use crate::settings::uploaders::Uploaders;
 
 /// How a repository is set up: what the administrator decided, as values.
@@ -116,6 +117,8 @@ pub struct SuiteSettings {
     pub translations: bool,
     /// A second name by which clients may know it, such as `stable`: `Suite` in Release, while its own name is the `Codename`.
     pub alias: Option<SuiteName>,
+    /// The names in its Release file, where they are not those of the repository.
+    pub names: ReleaseNames,
     /// The version of the distribution, such as `12`.
     pub version: Option<String>,
     /// Where clients find changelogs: an address with `@CHANGEPATH@` in it.
@@ -203,6 +206,7 @@ impl SuiteSettings {
             only_routed: false,
             translations: false,
             alias: None,
+            names: ReleaseNames::default(),
             version: None,
             changelogs: None,
             description: None,

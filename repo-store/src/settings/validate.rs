@@ -137,12 +137,14 @@ impl SuiteSettings {
         let repeated = architecture.into_iter().chain(component);
         mistakes.extend(repeated.map(|name| SettingsError::Repeated { suite: suite(), name }));
         let texts = [
-            ("version", &self.version),
-            ("changelogs", &self.changelogs),
-            ("description", &self.description),
+            ("origin", self.names.origin.value()),
+            ("label", self.names.label.value()),
+            ("version", self.version.as_ref()),
+            ("changelogs", self.changelogs.as_ref()),
+            ("description", self.description.as_ref()),
         ];
-        let wrong = |(field, text): &(&'static str, &Option<String>)| {
-            validate_line(field, Some(&self.name), text.as_deref()).err()
+        let wrong = |(field, text): &(&'static str, Option<&String>)| {
+            validate_line(field, Some(&self.name), text.map(String::as_str)).err()
         };
         mistakes.extend(texts.iter().filter_map(wrong));
         mistakes

@@ -23,6 +23,17 @@ pub trait Staged: Write + Send {
         Ok(None)
     }
 
+    /// Makes the file another name of one that is there (a hard link), which nobody but its owner can write to, and returns it opened for
+    /// reading. It is made read-only, and counts as new. `None` where the store cannot do that, or the file is on another file system, belongs
+    /// to another user or may be written to by others: then the bytes have to be written. Nothing may be written before or after.
+    ///
+    /// # Errors
+    /// When the file was linked and cannot be opened or made read-only.
+    fn link_from(&mut self, original: &File) -> Result<Option<File>, StorageError> {
+        let _ = original;
+        Ok(None)
+    }
+
     /// Ends writing and lets go of what that needed, so that many files can wait to be kept.
     ///
     /// # Errors

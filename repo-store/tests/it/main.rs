@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
 
 mod adding;
+mod archive_import;
 mod backup;
 mod clocks;
 mod details;

@@ -6,7 +6,7 @@ use apt_sign::{Certificate, Fingerprint, RevocationReason};
 use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use repo_config::FromText as _;
-use repo_config::keys::KeyError;
+use repo_config::keys::{KeyDirectory, KeyError};
 use repo_store::RepositorySettings;
 use serde::Serialize;
 
@@ -18,14 +18,76 @@ use crate::output::Output;
 use crate::passphrase;
 use crate::session::{Publishing, Session};
 
+/// A file with a secret key.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct ImportArguments {
+pub(crate) struct KeyFile {
     /// A file with one secret key: one of keys/, or what `gpg --export-secret-keys` writes, armored or binary
     #[arg(value_name = "FILE")]
     file: Utf8PathBuf,
     /// The file whose first line is the passphrase of the key
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<Utf8PathBuf>,
+}
+
+impl std::fmt::Display for KeyFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.file)
+    }
+}
+
+impl KeyFile {
+    /// Names a file.
+    pub(crate) fn new(file: Utf8PathBuf, passphrase_file: Option<Utf8PathBuf>) -> Self {
+        Self { file, passphrase_file }
+    }
+
+    /// Takes the key into a directory of keys, or finds out with `dry_run` whether it could. Returns its fingerprint, and whether it is new
+    /// there.
+    pub(crate) fn take(
+        &self,
+        keys: &KeyDirectory,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<(Fingerprint, bool), Failure> {
+        let Self { file, passphrase_file } = self;
+        let bytes = std::fs::read(file).map_err(Failure::io("read", file))?;
+        let failed = |path: &Utf8PathBuf| {
+            let place = path.to_string();
+            move |source| apt_sign::Error::Passphrase { place, source }
+        };
+        let now = SystemTime::from(now);
+        let import = |passphrase: Option<&str>| match dry_run {
+            true => keys.plan_import(&bytes, passphrase, now),
+            false => keys.import(&bytes, passphrase, now),
+        };
+        let imported = match passphrase_file {
+            Some(path) => {
+                let passphrase = passphrase::read(path).map_err(failed(path))?;
+                import(Some(&passphrase))
+            }
+            None => match import(None) {
+                // Another tool protected it, perhaps with the passphrase of our keys; or a person knows it.
+                Err(KeyError::Key(error @ apt_sign::Error::Locked { .. })) => match keys.passphrase()? {
+                    Some(passphrase) => import(Some(&passphrase)),
+                    None => Err(error.into()),
+                },
+                imported => imported,
+            },
+        };
+        let (key, is_new) = imported.map_err(|error| match error {
+            KeyError::Key(source @ apt_sign::Error::Malformed { .. }) => {
+                KeyError::BadKey { path: file.clone(), source }
+            }
+            error => error,
+        })?;
+        Ok((key.fingerprint(), is_new))
+    }
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ImportArguments {
+    #[command(flatten)]
+    file: KeyFile,
     /// Show what would be done and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -175,40 +237,8 @@ pub(super) fn import(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let ImportArguments { file, passphrase_file, dry_run } = arguments;
-    let bytes = std::fs::read(file).map_err(Failure::io("read", file))?;
-    let failed = |path: &Utf8PathBuf| {
-        let place = path.to_string();
-        move |source| apt_sign::Error::Passphrase { place, source }
-    };
-    let now = SystemTime::from(session.context().now);
-    let import = |passphrase: Option<&str>| match dry_run {
-        true => session.keys().plan_import(&bytes, passphrase, now),
-        false => session.keys().import(&bytes, passphrase, now),
-    };
-    let imported = match passphrase_file {
-        Some(path) => {
-            let passphrase = passphrase::read(path).map_err(failed(path))?;
-            import(Some(&passphrase))
-        }
-        None => match import(None) {
-            // Another tool protected it, perhaps with the passphrase of our keys; or a person knows it.
-            Err(KeyError::Key(error @ apt_sign::Error::Locked { .. })) => {
-                match session.keys().passphrase()? {
-                    Some(passphrase) => import(Some(&passphrase)),
-                    None => Err(error.into()),
-                }
-            }
-            imported => imported,
-        },
-    };
-    let (key, is_new) = imported.map_err(|error| match error {
-        KeyError::Key(source @ apt_sign::Error::Malformed { .. }) => {
-            KeyError::BadKey { path: file.clone(), source }
-        }
-        error => error,
-    })?;
-    let fingerprint = key.fingerprint();
+    let ImportArguments { file: KeyFile { passphrase_file, .. }, dry_run } = arguments;
+    let (fingerprint, is_new) = arguments.file.take(session.keys(), session.context().now, *dry_run)?;
     let document = ImportedKeyJson { dry_run: *dry_run, fingerprint: Text(&fingerprint), new: is_new };
     output.result(&document, || output.line(&fingerprint.to_string()));
     if is_new && passphrase_file.is_some() && session.keys().passphrase()?.is_none() {

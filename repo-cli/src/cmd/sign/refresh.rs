@@ -43,10 +43,9 @@ pub(super) fn run(
                 }
             }
         }
-        let suites = due.iter().map(|suite| DueJson {
-            suite: suite.directory.clone(),
-            valid_until: Time(suite.valid_until),
-        });
+        let suites = due
+            .iter()
+            .map(|suite| DueJson { suite: suite.directory.clone(), valid_until: Time(suite.valid_until) });
         refreshed.push(RefreshedRepositoryJson {
             due: suites.collect(),
             publication: publication.map(Text),

@@ -188,6 +188,41 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E-IN-USE", "another process is writing to the store", "try again when the other command has finished"),
     (
+        "E-IMPORT-CONFLICT",
+        "one version of a package, or one file, has two contents in an archive",
+        "import one of them into another repository with `--suite` or `--component`, or remove it in the archive",
+    ),
+    (
+        "E-IMPORT-FILE",
+        "a file of an archive cannot be fetched, or is not the one that is listed",
+        "put the right file there and import once more; what arrived is kept",
+    ),
+    (
+        "E-IMPORT-INDEX",
+        "an index of an archive cannot be fetched, or is not the one that its Release lists",
+        "publish the suite there once more, or wait until its mirror is complete",
+    ),
+    (
+        "E-IMPORT-MISSING",
+        "an archive lists a file that is not there",
+        "put the file back, or leave the package out with `--allow-missing`",
+    ),
+    (
+        "E-IMPORT-RELEASE",
+        "the Release of an archive is missing, or does not count",
+        "look at what the message says of the signature, the keys or the dates; `--keyring`, `--allow-unsigned` and `--allow-expired` decide what counts",
+    ),
+    (
+        "E-IMPORT-STANZA",
+        "a stanza of an index cannot be used",
+        "correct or remove the package in the archive and publish the suite there once more",
+    ),
+    (
+        "E-IMPORT-SUITE",
+        "the packages of an archive have no suite here to go to",
+        "name a suite with `--suite` or `--as`, or add the suite, component or architecture to `repo.toml`",
+    ),
+    (
         "E-INCOMPLETE-UPLOAD",
         "a file of an upload or source package is missing",
         "put the file beside the list; only what the repository has already may be left out",

@@ -155,9 +155,10 @@ impl Recorded {
     }
 }
 
-/// Describes an operation without naming other repositories, which may be closed to the reader of the page.
+/// Describes an operation without naming other repositories or archives, which may be closed to the reader of the page.
 fn what_was_done(operation: &Operation) -> String {
     match operation {
+        Operation::Import { packages, .. } => format!("import {packages}"),
         Operation::Promote { packages, .. } => format!("promote {packages}"),
         Operation::Release { packages, .. } => format!("release {packages}"),
         Operation::Undo { number, commit, .. } => format!("undo {number} ({commit})"),

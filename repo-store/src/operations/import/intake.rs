@@ -45,7 +45,7 @@ impl KnownPackages {
 }
 
 /// The snapshots of all suites of all repositories, each once.
-fn snapshots(store: &Store) -> Vec<Snapshot> {
+pub(super) fn snapshots(store: &Store) -> Vec<Snapshot> {
     let mut ids = std::collections::BTreeSet::new();
     for repository in store.repositories().unwrap_or_default() {
         if let Ok(Some(head)) = store.head(&repository) {
@@ -105,8 +105,12 @@ impl<'f, 's> Intake<'f, 's> {
         (path, file, size): (&Utf8Path, &'f File, u64),
     ) -> Result<Self, Error> {
         let mut input = Input::File(file);
+        let linked = if request.links { Self::link(store, file)? } else { None };
         let copy = if !request.keeps {
             Copy::None
+        } else if let Some((own, staged)) = linked {
+            input = Input::Clone(own);
+            Copy::Cloned(staged)
         } else if size <= SMALL {
             Copy::Memory(Vec::with_capacity(usize::try_from(size).unwrap_or(0)))
         } else if request.known.has(store, path, size) {
@@ -122,6 +126,17 @@ impl<'f, 's> Intake<'f, 's> {
             }
         };
         Ok(Self::new(store, request, input, copy))
+    }
+
+    /// Makes the store's file a clone of a file, or another name of it; `None` where neither can be done.
+    #[expect(clippy::type_complexity, reason = "a file and what keeps it")]
+    fn link(store: &'s Store, file: &File) -> Result<Option<(File, Box<dyn Staged + 's>)>, Error> {
+        let mut staged = store.storage().objects().stage()?;
+        let own = match staged.clone_from(file)? {
+            Some(clone) => Some(clone),
+            None => staged.link_from(file)?,
+        };
+        Ok(own.map(|own| (own, staged)))
     }
 
     /// Begins to read what a reader gives, to keep it.

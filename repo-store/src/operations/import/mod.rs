@@ -4,6 +4,7 @@
 //! refused are in [`AddReport::refused`].
 
 mod add_error;
+mod archive;
 mod attest;
 mod intake;
 mod listed;
@@ -52,6 +53,8 @@ use crate::store::Store;
 use crate::transaction::{Committed, Inserted, Transaction};
 
 pub use add_error::{AddError, RefusedFiles};
+pub use archive::{ArchiveOptions, ArchivePackage};
+pub(crate) use archive::{has_packages, import_archive};
 use listed::{Checksums, List, listed_hashes};
 pub(crate) use options::AddOptions;
 pub(crate) use origin::{DropFolder, Origin};
@@ -183,7 +186,7 @@ fn read_all<'a>(
     let Files { paths, total } = files;
     let phase = context.progress.begin(Phase::Reading, *total);
     let known = KnownPackages::default();
-    let request = Request { options, origin, keeps, phase: &phase, known: &known };
+    let request = Request { options, origin, keeps, links: false, phase: &phase, known: &known };
     let read = parallel_map(paths, context.threads, |file| {
         phase.check()?;
         read_argument(store, repository, file, &request, context)
@@ -214,6 +217,18 @@ fn add_read(
     (options, plan): (&AddOptions, Option<&ImportPlan>),
     context: &Context,
 ) -> Result<AddReport, Error> {
+    add_as(store, repository, read, (options, plan), context, Operation::Add)
+}
+
+/// The same, which the history calls as `operation` says.
+fn add_as(
+    store: &Store,
+    repository: &RepositorySettings,
+    read: ReadFiles<'_>,
+    (options, plan): (&AddOptions, Option<&ImportPlan>),
+    context: &Context,
+    operation: impl Fn(PackageSummary) -> Operation,
+) -> Result<AddReport, Error> {
     let change = |transaction: &mut Transaction<'_>| {
         let outcome = read.insert(transaction, (store, repository), options, context)?;
         if let Some(plan) = plan {
@@ -231,7 +246,7 @@ fn add_read(
         } else {
             transaction.clear();
         }
-        Ok((Operation::Add(summary(&outcome)), outcome))
+        Ok((operation(summary(&outcome)), outcome))
     };
     let (committed, outcome) = store.transact_in(repository, context, change)?;
     Ok(read.report(outcome, committed))
@@ -382,6 +397,8 @@ struct Request<'a> {
     origin: Origin<'a>,
     /// Whether what is read is to be kept; otherwise nothing is written.
     keeps: bool,
+    /// Whether the store may keep a file by giving it another name.
+    links: bool,
     phase: &'a Running<'a>,
     known: &'a KnownPackages,
 }

@@ -32,7 +32,7 @@ pub(crate) fn add_reader(
     }
     let phase = context.progress.begin(Phase::Reading, Amount::items(1));
     let known = KnownPackages::default();
-    let request = Request { options, origin, keeps: true, phase: &phase, known: &known };
+    let request = Request { options, origin, keeps: true, links: false, phase: &phase, known: &known };
     let intake = Intake::begin_reader(store, &request, input);
     let mut candidates = vec![(0, take_package(repository, &path, intake, None, &request, |_| Ok(()))?)];
     attest::attest(store, &options.attestations, (&mut candidates, true), &request)?;

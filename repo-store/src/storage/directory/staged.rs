@@ -3,12 +3,19 @@
 use std::collections::btree_map;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{AtFlags, CWD};
 
 use crate::storage::directory::Directory;
 use crate::storage::object_store::Staged;
+use crate::storage::permissions::mode;
 use crate::storage::{Key, StorageError, faults, files};
+
+/// Rights of the group and of everybody.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 pub(super) struct StagedFile<'a> {
     pub(super) storage: &'a Directory,
@@ -37,6 +44,33 @@ impl Staged for StagedFile<'_> {
         if clone.is_err() {
             return Ok(None);
         }
+        files::open(&self.path).map(Some).map_err(StorageError::io("open", &self.path))
+    }
+
+    fn link_from(&mut self, original: &File) -> Result<Option<File>, StorageError> {
+        let Some(own) = &self.file else { return Ok(None) };
+        let look = |file: &File| file.metadata().map_err(StorageError::io("look at", &self.path));
+        let (own, found) = (look(own)?, look(original)?);
+        if !found.is_file() || found.uid() != own.uid() || found.mode() & WRITABLE_BY_OTHERS != 0 {
+            return Ok(None);
+        }
+        let linked = self.storage.writing()?.next_path();
+        // The very file that was opened, whatever lies at its path by now.
+        let opened = format!("/proc/self/fd/{}", original.as_raw_fd());
+        let link = || {
+            faults::before("link", &linked)?;
+            Ok(rustix::fs::linkat(CWD, &opened, CWD, linked.as_str(), AtFlags::SYMLINK_FOLLOW)?)
+        };
+        let done: std::io::Result<()> = link();
+        if done.is_err() {
+            return Ok(None);
+        }
+        let empty = std::mem::replace(&mut self.path, linked);
+        files::remove_if_present(&empty)?;
+        let read_only = rustix::fs::Mode::from_raw_mode(mode::IMMUTABLE);
+        rustix::fs::fchmod(original, read_only)
+            .map_err(|error| StorageError::io("set the mode of", &self.path)(error.into()))?;
+        let _ = files::touch(&self.path)?;
         files::open(&self.path).map(Some).map_err(StorageError::io("open", &self.path))
     }
 
