@@ -12,11 +12,11 @@ use super::target::PublicationTarget;
 use super::{PublishOptions, known_keys, layout};
 use crate::context::Context;
 use crate::error::{Error, PublishError};
-use crate::history::promotion_attestations::{KeptEnvelope, PromotionAttestations};
 use crate::history::promotion_statement::{is_promotion, promotion_statement};
 use crate::history::revision::Revision;
 use crate::model::envelope::Envelope;
 use crate::model::id::{BlobId, CommitId};
+use crate::publish::promotion_attestations::{KeptEnvelope, PromotionAttestations};
 use crate::storage::StorageError;
 use crate::store::Store;
 

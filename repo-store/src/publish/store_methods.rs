@@ -1,13 +1,16 @@
 //! What [`Store`] offers to publish a repository. Each method calls the file that is about it.
 
-use apt_sign::Signer;
+use apt_sign::{Keyring, Signer};
 use deb_parse::SuiteName;
 use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::history::revision::Revision;
+use crate::model::envelope::Envelope;
 use crate::model::name::{RepositoryName, TagName};
 use crate::publish::export::{Exported, UnsignedRelease};
+use crate::publish::promotion_attestations::AttestationReport;
 use crate::publish::refresh::DueSuite;
 use crate::publish::shown::CurrentPublication;
 use crate::publish::{LastPublication, PublicationPlan, PublishOptions, PublishReport};
@@ -15,6 +18,28 @@ use crate::settings::RepositorySettings;
 use crate::store::Store;
 
 impl Store {
+    /// Returns the statement about the promotion that made a state, as it was signed and published; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the list of statements cannot be read.
+    pub fn promotion_attestation(&self, state: &Revision<'_>) -> Result<Option<Envelope>, Error> {
+        super::promotion_attestations::promotion_attestation(self, state)
+    }
+
+    /// Compares the statements about promotions into a repository with its history: each must be signed by a key of the keyring, and tell what
+    /// the history tells, to the byte. `now` decides which algorithms are good enough.
+    ///
+    /// # Errors
+    /// When the history or the list of statements cannot be read.
+    pub fn check_attestations(
+        &self,
+        repository: &RepositoryName,
+        keyring: &Keyring,
+        now: Timestamp,
+    ) -> Result<AttestationReport, Error> {
+        super::promotion_attestations::check_attestations(self, repository, keyring, now)
+    }
+
     /// Shows clients the current state of a repository.
     ///
     /// When this returns, the publication is durable. When clients see that state already, nothing is written. Several may call

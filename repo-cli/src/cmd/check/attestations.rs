@@ -5,8 +5,8 @@ use std::fs;
 use apt_sign::{Certificate, Keyring};
 use camino::Utf8Path;
 use repo_store::RepositoryName;
-use repo_store::history::{AttestationFault, AttestationFinding, AttestationReport};
 use repo_store::model::CommitId;
+use repo_store::publish::{AttestationFault, AttestationFinding, AttestationReport};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};

@@ -12,7 +12,6 @@ use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::last_shown::noted_repositories;
-use crate::history::promotion_attestations::PromotionAttestations;
 use crate::history::tags::tag_key;
 use crate::intent::Intent;
 use crate::maintenance::hook_spool::HookSpool;
@@ -26,6 +25,7 @@ use crate::model::publication_id::PublicationId;
 use crate::operations::approvals::Approvals;
 use crate::operations::freezes::LastFreeze;
 use crate::publish::layout;
+use crate::publish::promotion_attestations::PromotionAttestations;
 use crate::storage::{Storage, StorageError, files, log};
 use crate::store::Store;
 
