@@ -51,6 +51,7 @@
 extern crate self as repo_config;
 
 mod armor_checksum;
+mod base;
 mod compress;
 mod config;
 mod damaged_files;
@@ -85,6 +86,7 @@ mod ownership;
 mod passphrase;
 mod place;
 mod regular_file;
+mod reliance;
 mod reserved;
 mod restrictions;
 mod routing;

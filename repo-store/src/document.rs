@@ -35,10 +35,12 @@ pub(crate) enum Area {
     Approvals,
     /// The last freeze of each repository.
     Freezes,
+    /// What clients have besides the repositories.
+    Bases,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Histories,
         Self::Keyrings,
         Self::Upkeep,
@@ -48,6 +50,7 @@ impl Area {
         Self::Machines,
         Self::Approvals,
         Self::Freezes,
+        Self::Bases,
     ];
 
     /// Returns its name in a storage.
@@ -62,6 +65,7 @@ impl Area {
             Self::Machines => "machines",
             Self::Approvals => "approvals",
             Self::Freezes => "freezes",
+            Self::Bases => "bases",
         }
     }
 
@@ -81,7 +85,7 @@ impl Area {
             | Self::Machines
             | Self::Approvals
             | Self::Freezes => true,
-            Self::Upkeep | Self::Hooks | Self::Intents => false,
+            Self::Upkeep | Self::Hooks | Self::Intents | Self::Bases => false,
         }
     }
 
@@ -94,7 +98,8 @@ impl Area {
             | Self::Tokens
             | Self::Intents
             | Self::Approvals
-            | Self::Freezes => true,
+            | Self::Freezes
+            | Self::Bases => true,
             // Machines that go on reading are seen again within a day.
             Self::Upkeep | Self::Hooks | Self::Machines => false,
         }

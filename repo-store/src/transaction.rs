@@ -2,6 +2,8 @@
 //!
 //! [`Store::transact`](crate::Store::transact) hands a [`Transaction`] to a closure; what the closure puts in and takes out becomes one commit.
 
+pub(crate) mod suite_changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -748,7 +750,8 @@ impl<'a> Transaction<'a> {
         }
         for (suite, edits) in self.edits {
             let start = after.get(&suite).copied();
-            let alike = done.iter().find(|(other, their, _)| *other == start && same_edits(their, &edits));
+            let alike =
+                done.iter().find(|(other, their, _)| *other == start && edit::are_same(their, &edits));
             let id = if let Some((_, _, id)) = alike {
                 *id
             } else {
@@ -785,16 +788,4 @@ impl<'a> Transaction<'a> {
             signature: None,
         }))
     }
-}
-
-fn same_edits(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Edit>) -> bool {
-    first.len() == second.len()
-        && first.iter().zip(second).all(|((key, edit), (other_key, other))| {
-            key == other_key
-                && match (edit, other) {
-                    (Edit::Insert(a), Edit::Insert(b)) => Arc::ptr_eq(a, b) || a == b,
-                    (Edit::Remove, Edit::Remove) => true,
-                    _ => false,
-                }
-        })
 }

@@ -92,6 +92,7 @@ pub(super) fn document_of(verb: &str) -> Forms {
         "hooks list" => forms.or::<hooks::HooksJson<'_>>(),
         "hooks test" => forms.or::<hooks::TestedHookJson<'_>>(),
         "hooks retry" => forms.or::<hooks::RetriedHooksJson>(),
+        "base list" | "base update" => forms.or::<base::BasesJson>(),
         "doctor" => forms.or::<doctor::finding::DoctorJson<'_>>(),
         "status" => forms.or::<status::StatusJson<'_>>(),
         "config check" => forms.or::<config::CheckedConfigurationJson<'_>>(),

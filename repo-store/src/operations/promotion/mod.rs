@@ -2,6 +2,7 @@
 
 mod siblings;
 pub(crate) mod together;
+mod uninstallable;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
+use crate::operations::installability::InstallableGate;
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::progress::{Amount, Phase};
@@ -115,6 +117,8 @@ struct Request {
     gates: Vec<Gate>,
     /// The freezes of the target that come back.
     weekly: Vec<WeeklyFreeze>,
+    /// What asks whether packages can be installed.
+    installable: Option<InstallableGate>,
 }
 
 /// A suite that two repositories have.
@@ -277,7 +281,7 @@ impl PromotionPlan {
         to: &RepositoryName,
         request: &Request,
     ) -> Result<Self, Error> {
-        let Request { options, common, lacking, suites: _, gates: _, weekly: _ } = request;
+        let Request { options, common, lacking, .. } = request;
         let (source, target) = (store.head(from)?, store.head(to)?);
         let mut plan = Self {
             from: from.clone(),
@@ -348,7 +352,13 @@ impl PromotionPlan {
             plan.leave_out_held(target)?;
         }
         plan.leave_out_gated(store, target.as_ref())?;
-        plan.leave_out_torn(&source, target.as_ref())?;
+        // Each may take out what the other one needs.
+        loop {
+            plan.leave_out_torn(&source, target.as_ref())?;
+            if !plan.leave_out_uninstallable(store, &source, target.as_ref())? {
+                break;
+            }
+        }
         // Where everything is asked for, what stays behind is there or held.
         if !options.everything {
             plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), target.as_ref())?;
@@ -502,7 +512,8 @@ pub(crate) fn plan_promotion(
     let is_asked = |gate: &&Gate| gate.is_for(Some(&from.name));
     let gates = to.gates.iter().filter(is_asked).cloned().collect();
     let weekly = to.freezes.clone();
-    let request = Request { options: options.clone(), common, lacking, suites, gates, weekly };
+    let installable = InstallableGate::of_arrivals(to, Some(&from.name));
+    let request = Request { options: options.clone(), common, lacking, suites, gates, weekly, installable };
     PromotionPlan::make(store, &from.name, &to.name, &request)
 }
 
