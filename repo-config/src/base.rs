@@ -104,6 +104,11 @@ mod tests {
             "suite = 'a'\nsource = '/x'\nmax_age = 'soon'",
         ]
         .map(|base| of(&format!("[[base]]\n{base}")).unwrap_err().to_string());
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @"
+        /r/repo.toml:6:9: base rule 1: no suite named `c`
+        /r/repo.toml:7:10: base rule 1: no suite named `c`
+        /r/repo.toml:5:1: base: missing field `source`
+        /r/repo.toml:8:11: base.max_age: invalid duration `soon`; use for example 14d or 36h
+        ");
     }
 }

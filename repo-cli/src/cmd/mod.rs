@@ -11,6 +11,7 @@ pub(crate) mod client_config;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod configured;
+mod dependencies;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod freeze;

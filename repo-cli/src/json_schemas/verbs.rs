@@ -2,7 +2,7 @@
 
 use super::Forms;
 use crate::cmd::{
-    access, add, approve, backup, check, client_config, completions, config, configured, diff, doctor,
+    access, add, approve, backup, base, check, client_config, completions, config, configured, diff, doctor,
     freeze, fsck, gc, history, hold, hooks, init, key, list, machines, pipeline, promote, publish,
     quickstart, reissue, release, remove, repository, restore, retention, rollback, search, serve, show,
     sign, status, store, suite, tag, undo, versions,

@@ -23,37 +23,19 @@ use crate::store::Store;
 use crate::transaction::Transaction;
 use crate::transaction::suite_changes::SuiteChange;
 
-/// The gate of a repository that asks whether packages can be installed, with what it has to know.
+/// A repository with what its clients have besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InstallableGate {
-    /// The number of the gate in the configuration.
-    number: usize,
+pub(crate) struct Surroundings {
     repository: RepositoryName,
     /// The architectures of each suite.
     suites: BTreeMap<SuiteName, Vec<Architecture>>,
     bases: Vec<Base>,
 }
 
-impl InstallableGate {
-    /// Returns the gate of a repository for any change, if there is one.
-    pub(crate) fn of(settings: &RepositorySettings) -> Option<Self> {
-        Self::among(settings, &settings.gates)
-    }
-
-    /// Returns the gate for what comes from that repository, or for what is added.
-    pub(crate) fn of_arrivals(settings: &RepositorySettings, from: Option<&RepositoryName>) -> Option<Self> {
-        Self::among(settings, settings.gates.iter().filter(|gate| gate.is_for(from)))
-    }
-
-    fn among<'g>(settings: &RepositorySettings, gates: impl IntoIterator<Item = &'g Gate>) -> Option<Self> {
-        let number = gates.into_iter().find(|gate| gate.installable)?.number;
+impl Surroundings {
+    pub(crate) fn of(settings: &RepositorySettings) -> Self {
         let suites = settings.suites.iter().map(|suite| (suite.name.clone(), suite.architectures.clone()));
-        let (repository, bases) = (settings.name.clone(), settings.bases.clone());
-        Some(Self { number, repository, suites: suites.collect(), bases })
-    }
-
-    pub(crate) fn violation(&self, reason: String) -> GateViolation {
-        GateViolation { gate: Some(self.number), rule: GateRule::Installable, reason }
+        Self { repository: settings.name.clone(), suites: suites.collect(), bases: settings.bases.clone() }
     }
 
     /// Prepares to judge a change of one suite. `elsewhere` are packages that are not in question and that reasons may name.
@@ -80,6 +62,35 @@ impl InstallableGate {
         let faults = bases.iter().filter_map(|base| Some(base.in_words(base.fault(now)?)));
         Ok(faults.map(|words| format!("{words}; update it with `repo-cli base update`")).collect())
     }
+}
+
+/// The gate of a repository that asks whether packages can be installed, with what it has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InstallableGate {
+    /// The number of the gate in the configuration.
+    number: usize,
+    pub(crate) surroundings: Surroundings,
+}
+
+impl InstallableGate {
+    /// Returns the gate of a repository for any change, if there is one.
+    pub(crate) fn of(settings: &RepositorySettings) -> Option<Self> {
+        Self::among(settings, &settings.gates)
+    }
+
+    /// Returns the gate for what comes from that repository, or for what is added.
+    pub(crate) fn of_arrivals(settings: &RepositorySettings, from: Option<&RepositoryName>) -> Option<Self> {
+        Self::among(settings, settings.gates.iter().filter(|gate| gate.is_for(from)))
+    }
+
+    fn among<'g>(settings: &RepositorySettings, gates: impl IntoIterator<Item = &'g Gate>) -> Option<Self> {
+        let number = gates.into_iter().find(|gate| gate.installable)?.number;
+        Some(Self { number, surroundings: Surroundings::of(settings) })
+    }
+
+    pub(crate) fn violation(&self, reason: String) -> GateViolation {
+        GateViolation { gate: Some(self.number), rule: GateRule::Installable, reason }
+    }
 
     /// Returns what of all that a change brings makes something worse, with the reasons.
     pub(crate) fn blamed(
@@ -91,11 +102,11 @@ impl InstallableGate {
         let mut blamed: BTreeMap<RecordKey, BTreeSet<String>> = BTreeMap::new();
         for (suite, change) in changes.iter().filter(|(_, change)| judgement::concerns_machines(change)) {
             let coming: Vec<&Arc<Record>> = change.added.iter().collect();
-            let faults = self.base_faults(store, suite, now)?;
+            let faults = self.surroundings.base_faults(store, suite, now)?;
             let found = if faults.is_empty() {
                 let keys = coming.iter().map(|record| record.key().clone()).collect();
-                let judgement = self.judgement(store, suite, change, None)?;
-                blame(&judgement.regressions(&keys), &coming, &self.repository)
+                let judgement = self.surroundings.judgement(store, suite, change, None)?;
+                blame(&judgement.regressions(&keys), &coming, &self.surroundings.repository)
             } else {
                 let of_machines = coming.iter().filter(|record| record.is_for_machines());
                 of_machines.map(|record| (record.key().clone(), faults.iter().cloned().collect())).collect()
@@ -119,11 +130,13 @@ impl InstallableGate {
             if !judgement::concerns_machines(change) {
                 continue;
             }
-            let faults = self.base_faults(store, suite, now)?;
+            let faults = self.surroundings.base_faults(store, suite, now)?;
             if faults.is_empty() {
                 let all = change.added.iter().map(|record| record.key().clone()).collect();
-                let judgement = self.judgement(store, suite, change, None)?;
-                reasons.extend(judgement.regressions(&all).iter().map(|one| one.in_words(&self.repository)));
+                let judgement = self.surroundings.judgement(store, suite, change, None)?;
+                reasons.extend(
+                    judgement.regressions(&all).iter().map(|one| one.in_words(&self.surroundings.repository)),
+                );
             }
             reasons.extend(faults);
         }
@@ -190,6 +203,6 @@ impl InstallableGuard {
             transaction.note_override(&BTreeSet::from([GateRule::Installable]), &given.reason);
             return Ok(());
         }
-        Err(RuleError::Uninstallable { repository: gate.repository.clone(), violations }.into())
+        Err(RuleError::Uninstallable { repository: gate.surroundings.repository.clone(), violations }.into())
     }
 }

@@ -1,5 +1,6 @@
 //! Taking packages from one repository to another.
 
+mod dependencies;
 mod siblings;
 pub(crate) mod together;
 mod uninstallable;
@@ -29,7 +30,7 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
-use crate::operations::installability::InstallableGate;
+use crate::operations::installability::{InstallableGate, Surroundings};
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::progress::{Amount, Phase};
@@ -51,6 +52,8 @@ pub struct PromoteOptions {
     /// [`suites`](Self::suites) they are: routing sends some to a suite of their own. A selector that matches no package then means the
     /// source of that name, whether or not the source package is there.
     pub whole_source: bool,
+    /// With each package what it needs so that everything can be installed, and nothing of it that can be left out.
+    pub with_dependencies: bool,
     /// Also what is [held](crate::model::Hold) out of the other repository, which ends its hold.
     pub despite_hold: bool,
     /// Rules of gates that do not count, and why.
@@ -100,6 +103,12 @@ pub struct PromotionPlan {
     approvals: Vec<Approval>,
     #[serde(skip)]
     siblings: Vec<Arc<Record>>,
+    /// What comes along, and why.
+    #[serde(skip)]
+    dependencies: Vec<(Arc<Record>, String)>,
+    /// What would have to come along, where a gate asks that everything can be installed.
+    #[serde(skip)]
+    proposed: Vec<Arc<Record>>,
     #[serde(skip)]
     request: Request,
 }
@@ -119,6 +128,8 @@ struct Request {
     weekly: Vec<WeeklyFreeze>,
     /// What asks whether packages can be installed.
     installable: Option<InstallableGate>,
+    /// What clients of the target have besides.
+    surroundings: Surroundings,
 }
 
 /// A suite that two repositories have.
@@ -203,6 +214,19 @@ impl PromotionPlan {
     #[must_use]
     pub fn siblings(&self) -> &[Arc<Record>] {
         &self.siblings
+    }
+
+    /// Returns what comes [along](PromoteOptions::with_dependencies) unless something keeps it out, each with the reason in words.
+    #[must_use]
+    pub fn dependencies(&self) -> &[(Arc<Record>, String)] {
+        &self.dependencies
+    }
+
+    /// Returns what would have to come along so that the gate `installable` lets in what it does not let in alone; empty when no such set
+    /// was found.
+    #[must_use]
+    pub fn proposed(&self) -> &[Arc<Record>] {
+        &self.proposed
     }
 
     /// Returns whether a record was asked for by its name or by that of its source. A pattern and
@@ -297,6 +321,8 @@ impl PromotionPlan {
             overridden: Vec::new(),
             approvals: Vec::new(),
             siblings: Vec::new(),
+            dependencies: Vec::new(),
+            proposed: Vec::new(),
             request: request.clone(),
         };
         let Some(source) = source else {
@@ -347,6 +373,9 @@ impl PromotionPlan {
             chosen.retain(|_, record| !own.contains(record.blob()));
             let missing = missing(store, chosen, &there, difference.as_ref())?;
             plan.changes.insert(suite.clone(), missing);
+        }
+        if options.with_dependencies {
+            plan.add_dependencies(store, &request.surroundings, &source, target.as_ref())?;
         }
         if let Some(target) = target.as_ref().filter(|_| !options.despite_hold) {
             plan.leave_out_held(target)?;
@@ -513,7 +542,8 @@ pub(crate) fn plan_promotion(
     let gates = to.gates.iter().filter(is_asked).cloned().collect();
     let weekly = to.freezes.clone();
     let installable = InstallableGate::of_arrivals(to, Some(&from.name));
-    let request = Request { options: options.clone(), common, lacking, suites, gates, weekly, installable };
+    let (options, surroundings) = (options.clone(), Surroundings::of(to));
+    let request = Request { options, common, lacking, suites, gates, weekly, installable, surroundings };
     PromotionPlan::make(store, &from.name, &to.name, &request)
 }
 

@@ -7,6 +7,7 @@ use deb_parse::SuiteName;
 use jiff::Timestamp;
 
 use super::PromotionPlan;
+use super::dependencies::needed;
 use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::gate_rule::{GateRule, GateViolation};
@@ -32,20 +33,25 @@ impl PromotionPlan {
             options.gate_override.as_ref().is_some_and(|given| given.lifts(GateRule::Installable));
         // Without a time nothing has any age.
         let now = options.now.unwrap_or(Timestamp::MIN);
-        let mut blamed = Blamed::new();
+        let (mut blamed, mut proposed) = (Blamed::new(), Vec::new());
         for (suite, records) in self.changes.as_map().clone() {
             if !records.iter().any(|record| record.is_for_machines()) {
                 continue;
             }
             let before = target.map_or_else(|| Ok(Vec::new()), |target| target.records(&suite))?;
             let change = SuiteChange { before, added: records, removed: Vec::new() };
-            let found = self.blamed_in(store, (&gate, &suite, &change), source, (now, is_lifted))?;
+            let found =
+                self.blamed_in(store, (&gate, &suite, &change), source, (now, is_lifted, &mut proposed))?;
             if !is_lifted {
                 self.changes.retain_in(&suite, |record| !found.contains_key(record.key()));
             }
             for (key, reasons) in found {
                 blamed.entry(key).or_default().extend(reasons);
             }
+        }
+        if !is_lifted {
+            proposed.retain(|record| !self.proposed.contains(record));
+            self.proposed.extend(proposed);
         }
         self.tell(&gate, &blamed, is_lifted, source)?;
         Ok(!blamed.is_empty() && !is_lifted)
@@ -57,18 +63,21 @@ impl PromotionPlan {
         store: &Store,
         (gate, suite, change): (&InstallableGate, &SuiteName, &SuiteChange),
         source: &Revision<'_>,
-        (now, is_lifted): (Timestamp, bool),
+        (now, is_lifted, proposed): (Timestamp, bool, &mut Vec<Arc<Record>>),
     ) -> Result<Blamed, Error> {
         let mut blamed = Blamed::new();
-        let faults = gate.base_faults(store, suite, now)?;
+        let faults = gate.surroundings.base_faults(store, suite, now)?;
         if !faults.is_empty() {
             let coming = change.added.iter().filter(|record| record.is_for_machines());
             blamed.extend(coming.map(|record| (record.key().clone(), faults.iter().cloned().collect())));
             return Ok(blamed);
         }
         let there = source.records(suite)?;
-        let judgement = gate.judgement(store, suite, change, Some((&self.from, &there)))?;
+        let judgement = gate.surroundings.judgement(store, suite, change, Some((&self.from, &there)))?;
         let mut coming: Vec<&Arc<Record>> = change.added.iter().collect();
+        let all: BTreeSet<RecordKey> = coming.iter().map(|record| record.key().clone()).collect();
+        let needed = needed(&judgement, &self.repository, all, &there).unwrap_or_default();
+        proposed.extend(needed.into_iter().map(|(record, _)| record));
         loop {
             let keys = coming.iter().map(|record| record.key().clone()).collect();
             let found = blame(&judgement.regressions(&keys), &coming, &self.repository);
