@@ -143,7 +143,19 @@ fn only_what_got_worse_is_found_against_another_state_and_junit_names_it() {
     needs_libfoo(&environment);
     insta::assert_snapshot!(
         environment.run(&["check", "preprod", "--against", "preprod@-1", "--format", "junit"]).ends_with(3),
-        @r#""#
+        @r#"
+    status: 3
+    ---- stdout
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites>
+      <testsuite name="preprod bookworm amd64" tests="2" failures="1">
+        <testcase classname="preprod bookworm amd64" name="0 packages can be installed"/>
+        <testcase classname="preprod bookworm amd64" name="hello 2.10">
+          <failure message="hello 2.10 needs libfoo (&gt;= 2), which nothing provides"/>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    "#
     );
     let library = environment.build("libfoo", "2.1", "amd64", |builder| builder);
     let _ = environment.run(&["add", "preprod", library.as_str()]).succeeds();

@@ -28,10 +28,10 @@ fn file(environment: &Environment, (name, version, fields): (&str, &str, &str)) 
 /// A store whose clients have these packages besides, and that has the gate.
 fn store_with_base(packages: &str) -> Environment {
     let environment = store();
-    let base = environment.write("files/Packages", packages);
+    environment.write("store/base.Packages", packages);
     configure(
         &environment,
-        &format!("{GATE}[[base]]\nsuite = \"bookworm\"\nsource = \"{base}\"\nmax_age = \"7d\"\n"),
+        &format!("{GATE}[[base]]\nsuite = \"bookworm\"\nsource = \"base.Packages\"\nmax_age = \"7d\"\n"),
     );
     let _ = environment.run(&["base", "update"]).succeeds();
     environment
@@ -62,14 +62,26 @@ fn a_promotion_that_lacks_something_is_refused_in_words_and_goes_through_by_some
         "preprod",
         &[("hello", "2.10", "Depends: libfoo (>= 2), libc6"), ("libfoo", "2.0", "Depends: libc6")],
     );
-    insta::assert_snapshot!(promote(&environment, &["hello"]), @"");
-    insta::assert_snapshot!(promote(&environment, &["hello", "--dry-run"]).stdout, @"");
+    insta::assert_snapshot!(promote(&environment, &["hello"]), @"
+    status: 1
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  RESULT   RULE         REASON
+    hello    2.10     amd64         refused  installable  hello 2.10 needs libfoo (>= 2), which only preprod has; prod has 1.9
+    ---- stderr
+    error: prod does not take hello 2.10 amd64: hello 2.10 needs libfoo (>= 2), which only preprod has; prod has 1.9 (installable)
+    hint: to let it in all the same, give --override installable --reason TEXT
+    hello 2.10 and libfoo 2.0 must go together: promote all of them, or give --with-dependencies
+    ");
+    insta::assert_snapshot!(promote(&environment, &["hello", "--dry-run"]).stdout, @"
+    PACKAGE  VERSION  ARCHITECTURE  RESULT   RULE         REASON
+    hello    2.10     amd64         refused  installable  hello 2.10 needs libfoo (>= 2), which only preprod has; prod has 1.9
+    ");
     let lifted = promote(&environment, &["hello", "--override", "installable", "--reason", "libfoo follows"])
         .succeeds();
     assert!(lifted.stdout.contains("overridden"), "{lifted}");
     let history = environment.run(&["history", "prod", "--json"]).succeeds().stdout;
     let history: Value = serde_json::from_str(&history).unwrap();
-    assert_eq!(history["commits"][0]["override"]["rules"][0], "installable");
+    assert_eq!(history["history"][0]["override"], "installable: libfoo follows");
     // What is broken already is not made worse by the rest.
     add(&environment, "preprod", &[("other", "1.0", "Depends: libc6")]);
     let _ = promote(&environment, &["other"]).succeeds();
@@ -94,7 +106,10 @@ fn both_together_come_in_and_the_rest_of_a_pattern_is_skipped() {
     assert!(promoted.stdout.contains("promoted 2 packages"), "{promoted}");
     let mut reasons = reasons(&environment, &["*"]);
     reasons.sort();
-    insta::assert_snapshot!(reasons.join("\n"), @"");
+    insta::assert_snapshot!(reasons.join("\n"), @"
+    needs-stray 1.0 needs stray; stray 1.0 needs nowhere, which nothing provides
+    stray 1.0 needs nowhere, which nothing provides
+    ");
 }
 
 #[test]
@@ -113,19 +128,19 @@ fn what_is_there_already_is_not_broken_by_what_comes() {
             ("fan", "1.0", "Depends: enemy, hello"),
         ],
     );
-    insta::assert_snapshot!(reasons(&environment, &["hello"]).join("\n"), @"");
-    insta::assert_snapshot!(reasons(&environment, &["libbar"]).join("\n"), @"");
-    insta::assert_snapshot!(reasons(&environment, &["enemy", "fan"]).join("\n"), @"");
+    insta::assert_snapshot!(reasons(&environment, &["hello"]).join("\n"), @"helper 1.0 needs hello (<< 2), which nothing provides; hello 2.0 is there; hello 1.0 would do, but is not the newest");
+    insta::assert_snapshot!(reasons(&environment, &["libbar"]).join("\n"), @"tool 1 of base.Packages cannot be installed: tool 1 needs libbar (<< 2), which nothing provides; libbar 2.0 is there; libbar 1 would do, but is not the newest");
+    insta::assert_snapshot!(reasons(&environment, &["enemy", "fan"]).join("\n"), @"fan 1.0 needs enemy; fan 1.0 needs hello; enemy 1.0 conflicts with hello 1.0");
     let _ = promote(&environment, &["enemy"]).succeeds();
 }
 
 #[test]
 fn a_base_that_is_missing_or_too_old_vouches_for_nothing() {
     let environment = store();
-    let base = environment.write("files/Packages", "Package: libc6\nVersion: 2.36\nArchitecture: amd64\n");
+    environment.write("store/base.Packages", "Package: libc6\nVersion: 2.36\nArchitecture: amd64\n");
     configure(
         &environment,
-        &format!("{GATE}[[base]]\nsuite = \"bookworm\"\nsource = \"{base}\"\nmax_age = \"7d\"\n"),
+        &format!("{GATE}[[base]]\nsuite = \"bookworm\"\nsource = \"base.Packages\"\nmax_age = \"7d\"\n"),
     );
     add(&environment, "preprod", &[("hello", "1.0", "")]);
     let refused = promote(&environment, &["hello"]).ends_with(1);
@@ -150,7 +165,12 @@ fn nothing_is_taken_away_that_others_need() {
     let environment = store_with_base("");
     add(&environment, "prod", &[("libfoo", "1.0", "")]);
     add(&environment, "prod", &[("hello", "1.0", "Depends: libfoo"), ("alone", "1.0", "")]);
-    insta::assert_snapshot!(environment.run(&["remove", "prod", "libfoo", "--yes"]), @"");
+    insta::assert_snapshot!(environment.run(&["remove", "prod", "libfoo", "--yes"]), @"
+    status: 1
+    ---- stderr
+    error: the change would leave what cannot be installed from prod: hello 1.0 needs libfoo, which only the present state has (installable)
+    hint: to do it all the same, give --override installable --reason TEXT
+    ");
     let dry = environment.run(&["remove", "prod", "libfoo", "--yes", "--dry-run"]).ends_with(1);
     assert!(dry.stderr.contains("hello 1.0 needs libfoo"), "{dry}");
     let _ = environment.run(&["remove", "prod", "alone", "--yes"]).succeeds();
@@ -209,7 +229,7 @@ fn what_is_added_and_dropped_meets_the_gate() {
     std::fs::create_dir(&folder).unwrap();
     let other = file(&environment, ("other", "1.0", "Depends: missing"));
     std::fs::copy(other, folder.join("other_1.0_amd64.deb")).unwrap();
-    let dropped = environment.run(&["incoming", "prod", folder.as_str()]);
+    let dropped = environment.run(&["incoming", "prod", folder.as_str(), "--once"]);
     assert!(dropped.stderr.contains("other 1.0 needs missing"), "{dropped}");
 }
 
@@ -228,8 +248,26 @@ fn what_is_needed_comes_along_and_nothing_else() {
             ("bystander", "1.0", ""),
         ],
     );
-    insta::assert_snapshot!(promote(&environment, &["hello"]).ends_with(1).stderr, @"");
-    insta::assert_snapshot!(promote(&environment, &["hello", "--with-dependencies"]).succeeds(), @"");
+    insta::assert_snapshot!(promote(&environment, &["hello"]).ends_with(1).stderr, @"
+    error: prod does not take hello 2.0 amd64: app 1.0 needs hello (<< 2), which nothing provides; hello 2.0 is there; hello 1.0 would do, but is not the newest (installable); hello 2.0 needs libfoo (>= 2), which only preprod has (installable)
+    hint: to let it in all the same, give --override installable --reason TEXT
+    app 2.0, hello 2.0, libdeep 1.0 and libfoo 2.0 must go together: promote all of them, or give --with-dependencies
+    ");
+    insta::assert_snapshot!(promote(&environment, &["hello", "--with-dependencies"]).succeeds(), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    app      1.0 -> 2.0  amd64         bookworm  upgrade
+    hello    1.0 -> 2.0  amd64         bookworm  upgrade
+    libdeep  1.0         amd64         bookworm  add
+    libfoo   2.0         amd64         bookworm  add
+    ALONG    VERSION  ARCHITECTURE  WHY
+    app      2.0      amd64         app 1.0 needs hello (<< 2), which nothing provides; hello 2.0 is there; hello 1.0 would do, but is not the newest
+    libdeep  1.0      amd64         app 2.0 needs hello (>= 2); hello 2.0 needs libfoo (>= 2); libfoo 2.0 needs libdeep, which only preprod has
+    libfoo   2.0      amd64         hello 2.0 needs libfoo (>= 2), which only preprod has
+    promoted 4 packages from preprod to prod (commit 2), published <PUBLICATION>
+    undo with: repo-cli undo prod
+    ");
     let _ = environment.run(&["check", "prod"]).succeeds();
     let listed = environment.run(&["list", "prod"]).succeeds().stdout;
     assert!(!listed.contains("bystander"), "{listed}");

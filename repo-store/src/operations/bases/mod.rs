@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! <seen to be up to date> <date or -> <valid until or -> <form or -> TAB <suite> TAB <source> TAB <archive> TAB <last modified> TAB <origin>
-//!     TAB <label> TAB <suite> TAB <codename> {TAB <architecture> <packages> <index>}
+//!     TAB <label> TAB <suite> TAB <codename> TAB <keys> {TAB <architecture> <packages> <index>}
 //! ```
 //!
 //! A text that is not there is empty. The form is `inline` or `detached`; the architecture is `*` where one list is for all.
@@ -64,6 +64,8 @@ pub struct KeptRelease {
     pub suite: Option<String>,
     /// Its field `Codename`.
     pub codename: Option<String>,
+    /// The keys that it was verified by; nothing of one that is trusted without.
+    pub keys: Option<String>,
 }
 
 /// The packages that an archive has for one kind of machine.
@@ -86,7 +88,7 @@ impl KeptArchive {
     }
 
     fn parse(parts: &[&str]) -> Option<Self> {
-        let [times, name, last_modified, origin, label, suite, codename, indices @ ..] = parts else {
+        let [times, name, last_modified, origin, label, suite, codename, keys, indices @ ..] = parts else {
             return None;
         };
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -104,6 +106,7 @@ impl KeptArchive {
                 label: text(label),
                 suite: text(suite),
                 codename: text(codename),
+                keys: text(keys),
             }),
         };
         let indices = indices.iter().map(|index| KeptIndex::parse(index)).collect::<Option<_>>()?;
@@ -112,13 +115,13 @@ impl KeptArchive {
 
     /// Returns the times, the name and what follows it.
     fn parts(&self) -> [String; 3] {
-        let (mut times, mut texts) = (format!("{} - - -", self.seen), [const { None }; 5]);
+        let (mut times, mut texts) = (format!("{} - - -", self.seen), [const { None }; 6]);
         if let Some(release) = &self.release {
             let valid = release.valid_until.map_or_else(|| "-".to_owned(), |until| until.to_string());
             let form = if release.is_inline { "inline" } else { "detached" };
             times = format!("{} {} {valid} {form}", self.seen, release.date);
-            let KeptRelease { last_modified, origin, label, suite, codename, .. } = release;
-            texts = [last_modified, origin, label, suite, codename].map(Option::as_ref);
+            let KeptRelease { last_modified, origin, label, suite, codename, keys, .. } = release;
+            texts = [last_modified, origin, label, suite, codename, keys].map(Option::as_ref);
         }
         let texts = texts.map(|text| text.map(|text| one_line(text)).unwrap_or_default());
         let mut rest = texts.join("\t");
@@ -282,6 +285,7 @@ mod tests {
             label: None,
             suite: Some("stable".to_owned()),
             codename: Some("bookworm".to_owned()),
+            keys: Some("AB,CD".to_owned()),
         };
         let index = |architecture: Option<&str>| KeptIndex {
             architecture: architecture.map(str::to_owned),

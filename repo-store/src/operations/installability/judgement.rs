@@ -228,3 +228,37 @@ impl Machine {
         !verdicts.iter().any(|verdict| matches!(verdict, Verdict::Broken(_)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use deb_parse::{PackageName, Version};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_decided_is_told_as_that() {
+        let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
+        let source = builder.add_source("prod");
+        let index = b"Package: aa\nVersion: 1\nArchitecture: all\n";
+        builder.read(source, &index[..]).unwrap();
+        let universe = builder.build();
+        let id = universe.packages_of(source).next().unwrap();
+        let key = RecordKey {
+            package: PackageName::parse("aa").unwrap(),
+            version: Version::parse("1").unwrap(),
+            architecture: Build::For(Architecture::all()),
+        };
+        let package = universe.label(id);
+        let machine = Machine { universe, going: Vec::new(), coming: BTreeMap::from([(key.clone(), id)]) };
+        // It never passes, whatever was there before.
+        let before = machine.without(HashSet::new());
+        let limits = Limits::default().with_total_steps(1);
+        let after = Checker::without(&machine.universe, View::Newest, limits, HashSet::new());
+        let finding = after.each([id]).findings.remove(0);
+        assert_eq!(finding.verdict, Verdict::NotDecided);
+        assert!(machine.is_worse(&finding, &before));
+        let prod = RepositoryName::parse("prod").unwrap();
+        let regression = Regression { package, reason: None, key: Some(key) };
+        insta::assert_snapshot!(regression.in_words(&prod), @"whether aa 1 can be installed is not decided: too many possibilities");
+    }
+}

@@ -148,8 +148,14 @@ impl Reading<'_> {
             return Err("it lists no package for any architecture of the suite".to_owned());
         }
         let is_unchanged = self.before.is_some_and(|before| before.indices == indices);
-        let archive = KeptArchive::new(self.name, now, Some(kept(&release)), indices);
+        let archive = KeptArchive::new(self.name, now, Some(self.kept(&release)), indices);
         Ok(Fetched { archive, is_unchanged, refused })
+    }
+
+    fn kept(&self, release: &Release) -> KeptRelease {
+        let Seen { date, valid_until, origin, label, suite, codename, form, last_modified } = release.seen();
+        let (is_inline, keys) = (form == Some(ReleaseForm::Inline), self.key_names());
+        KeptRelease { date, valid_until, is_inline, last_modified, origin, label, suite, codename, keys }
     }
 
     /// Returns the architectures whose packages are asked for; a flat archive has one list for all.
@@ -162,7 +168,13 @@ impl Reading<'_> {
         self.entry.options.architectures.of(&usual).into_iter().map(Some).collect()
     }
 
-    /// Returns what was seen of the last Release. If it was read for other architectures, it is asked for again whole.
+    /// Returns the fingerprints of the keys that vouch for the archive.
+    fn key_names(&self) -> Option<String> {
+        let names = self.keys?.certificates().iter().map(|key| key.fingerprint().to_string());
+        Some(names.collect::<Vec<_>>().join(","))
+    }
+
+    /// Returns what was seen of the last Release. If it was read for other architectures or by other keys, it is asked for again whole.
     fn seen(&self, wanted: &[Option<String>]) -> Option<Seen> {
         let before = self.before?;
         let release = before.release.as_ref()?;
@@ -177,7 +189,10 @@ impl Reading<'_> {
             suite: release.suite.clone(),
             codename: release.codename.clone(),
             form: Some(if release.is_inline { ReleaseForm::Inline } else { ReleaseForm::Detached }),
-            last_modified: release.last_modified.clone().filter(|_| has_all),
+            last_modified: release
+                .last_modified
+                .clone()
+                .filter(|_| has_all && release.keys == self.key_names()),
         })
     }
 }
@@ -194,10 +209,4 @@ fn paths(components: &[String], architecture: Option<&str>, release: &Release) -
         names.iter().flatten().map(|name| format!("{component}/binary-{name}/Packages")).collect()
     };
     components.iter().flat_map(of).collect()
-}
-
-fn kept(release: &Release) -> KeptRelease {
-    let Seen { date, valid_until, origin, label, suite, codename, form, last_modified } = release.seen();
-    let is_inline = form == Some(ReleaseForm::Inline);
-    KeptRelease { date, valid_until, is_inline, last_modified, origin, label, suite, codename }
 }
