@@ -10,7 +10,6 @@ mod columns;
 mod confinement;
 #[cfg(test)]
 mod documents;
-mod envelope;
 mod error;
 mod examples;
 mod fetch;

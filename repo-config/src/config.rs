@@ -210,7 +210,7 @@ impl Config {
     }
 
     /// Returns the settings of every configured repository, in the order of their names.
-    pub fn repositories(&self) -> impl Iterator<Item = &RepositorySettings> + Clone {
+    pub fn repositories(&self) -> impl Iterator<Item = &RepositorySettings> {
         self.repositories.values()
     }
 

@@ -37,10 +37,12 @@ pub(crate) enum Area {
     Freezes,
     /// What clients have besides the repositories.
     Bases,
+    /// The statements about promotions into each repository.
+    Attestations,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Histories,
         Self::Keyrings,
         Self::Upkeep,
@@ -51,6 +53,7 @@ impl Area {
         Self::Approvals,
         Self::Freezes,
         Self::Bases,
+        Self::Attestations,
     ];
 
     /// Returns its name in a storage.
@@ -66,6 +69,7 @@ impl Area {
             Self::Approvals => "approvals",
             Self::Freezes => "freezes",
             Self::Bases => "bases",
+            Self::Attestations => "attestations",
         }
     }
 
@@ -84,7 +88,8 @@ impl Area {
             | Self::Tokens
             | Self::Machines
             | Self::Approvals
-            | Self::Freezes => true,
+            | Self::Freezes
+            | Self::Attestations => true,
             Self::Upkeep | Self::Hooks | Self::Intents | Self::Bases => false,
         }
     }
@@ -99,7 +104,8 @@ impl Area {
             | Self::Intents
             | Self::Approvals
             | Self::Freezes
-            | Self::Bases => true,
+            | Self::Bases
+            | Self::Attestations => true,
             // Machines that go on reading are seen again within a day.
             Self::Upkeep | Self::Hooks | Self::Machines => false,
         }

@@ -8,6 +8,7 @@ use crate::access::tokens::Tokens;
 use crate::document::{self, Document};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::intent::Intent;
 use crate::maintenance::hook_spool::HookSpool;
 use crate::maintenance::upkeep::Upkeep;
@@ -164,7 +165,7 @@ pub fn machines(bytes: &[u8]) -> Option<Vec<u8>> {
 type Rewrite = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// The readers of the kinds of documents that have no reader here of their own.
-pub const DOCUMENTS: [Rewrite; 7] = [
+pub const DOCUMENTS: [Rewrite; 8] = [
     rewritten::<KeyringVersions>,
     rewritten::<Intent>,
     rewritten::<Upkeep>,
@@ -172,6 +173,7 @@ pub const DOCUMENTS: [Rewrite; 7] = [
     rewritten::<Approvals>,
     rewritten::<LastFreeze>,
     rewritten::<KeptBases>,
+    rewritten::<PromotionAttestations>,
 ];
 
 fn rewritten<D: Document>(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -221,6 +221,7 @@ pub(crate) fn taking_back(store: &Store, id: CommitId, done: &Commit) -> Result<
         },
         holds: before.holds,
         together: BTreeMap::new(),
+        gates_met: Vec::new(),
         gate_override: None,
         approved: Vec::new(),
         suites,

@@ -2,6 +2,7 @@
 //!
 //! [`Store::transact`](crate::Store::transact) hands a [`Transaction`] to a closure; what the closure puts in and takes out becomes one commit.
 
+mod files;
 pub(crate) mod suite_changes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,14 +29,14 @@ use crate::model::log_entry::LogEntry;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
-use crate::model::record::{Record, RecordFile, RecordKey};
+use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::progress::Phase;
 use crate::settings::RepositorySettings;
 use crate::settings::gate::{self, Arrival, Gate};
 use crate::storage::format::Format;
 use crate::storage::{self, Swap};
-use crate::store::{InPool, Store};
+use crate::store::Store;
 
 /// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
 ///
@@ -63,6 +64,8 @@ pub struct Transaction<'a> {
     narrowed: BTreeMap<HoldKey, [BTreeSet<SuiteName>; 2]>,
     /// What is held afterwards, whatever is taken out or comes back.
     replaced_holds: Option<Holds>,
+    /// The rules of gates that are asked of what comes in.
+    gates_asked: BTreeSet<GateRule>,
     /// The rules of gates that do not count for something that comes in.
     gate_override: Option<GateOverride>,
     /// The freeze of the repository, for what meets its gates.
@@ -241,6 +244,7 @@ impl<'a> Transaction<'a> {
             lifted: Vec::new(),
             narrowed: BTreeMap::new(),
             replaced_holds: None,
+            gates_asked: BTreeSet::new(),
             gate_override: None,
             freeze: None,
             approved: Vec::new(),
@@ -494,6 +498,7 @@ impl<'a> Transaction<'a> {
         self.lifted.clear();
         self.narrowed.clear();
         self.replaced_holds = None;
+        self.gates_asked.clear();
         self.gate_override = None;
         self.approved.clear();
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
@@ -533,63 +538,6 @@ impl<'a> Transaction<'a> {
         }
         let (key, repository) = (Box::new(record.key().clone()), self.repository.clone());
         Err(Error::Change(ChangeError::ReservedName { key, repository }))
-    }
-
-    /// That no file of a record would have to lie where another does.
-    fn check_files(&mut self, suites: &BTreeSet<SuiteName>, record: &Record) -> Result<(), Error> {
-        let (key, files) = (record.key(), record.files()?);
-        if key.architecture.is_source() {
-            for suite in suites {
-                self.check_paths(suite, key, &files)?;
-            }
-        }
-        // What no pool can hold is published nowhere.
-        let in_pool = if record.check_paths().is_ok() { files.as_slice() } else { &[] };
-        for RecordFile { blob, path, .. } in in_pool {
-            if self.store.found_in_pool(&self.repository, path.as_path(), *blob)? == InPool::Another {
-                let place = if files.len() == 1 { String::new() } else { format!(" as {path}") };
-                let place = format!(" (no longer in a suite, but still in the pool{place})");
-                return Err(self.conflict(key, place));
-            }
-        }
-        Ok(())
-    }
-
-    /// Versions of a source package share their upstream tarballs: those of one name must be one file.
-    fn check_paths(&mut self, suite: &SuiteName, key: &RecordKey, files: &[RecordFile]) -> Result<(), Error> {
-        let edits = self.edits.get(suite);
-        let mut others: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
-        if let Some(snapshot) = self.snapshots.get(suite) {
-            for record in self.lookup.versions(snapshot, &key.package)? {
-                if edits.is_none_or(|edits| !edits.contains_key(record.key())) {
-                    others.insert(record.key().clone(), record);
-                }
-            }
-        }
-        if let Some(edits) = edits {
-            let same = |(other, _): &(&RecordKey, &Edit)| other.package == key.package;
-            let (before, behind) = (edits.range(..key).rev(), edits.range(key..));
-            for (other, edit) in before.take_while(same).chain(behind.take_while(same)) {
-                if let Edit::Insert(record) = edit {
-                    others.insert(other.clone(), Arc::clone(record));
-                }
-            }
-        }
-        for other in others.values().filter(|other| other.key().architecture.is_source()) {
-            let theirs = other.files()?;
-            let taken = |file: &&RecordFile| {
-                theirs.iter().any(|their| their.path == file.path && their.blob != file.blob)
-            };
-            if let Some(file) = files.iter().find(taken) {
-                return Err(Error::Change(ChangeError::PathConflict {
-                    key: Box::new(key.clone()),
-                    path: file.path.clone(),
-                    other: Box::new(other.key().clone()),
-                    repository: self.repository.clone(),
-                }));
-            }
-        }
-        Ok(())
     }
 
     /// The record of a key in a suite, as the transaction would leave it.
@@ -637,6 +585,11 @@ impl<'a> Transaction<'a> {
             &Arrival { record, to: &self.repository, source: None, freeze: self.freeze.as_ref() },
             there,
         )
+    }
+
+    /// Records which rules of gates what comes in was asked for. Those that do not count for some of it are [noted](Self::note_override) too.
+    pub(crate) fn note_gates(&mut self, rules: impl IntoIterator<Item = GateRule>) {
+        self.gates_asked.extend(rules);
     }
 
     /// Records which gate rules were overridden.
@@ -781,6 +734,11 @@ impl<'a> Transaction<'a> {
             actor: context.actor.clone(),
             operation,
             holds: holds.write(&objects)?,
+            gates_met: self
+                .gates_asked
+                .into_iter()
+                .filter(|rule| self.gate_override.as_ref().is_none_or(|given| !given.rules.contains(rule)))
+                .collect(),
             gate_override: self.gate_override,
             approved: self.approved,
             together: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! `check`: which packages of a repository cannot be installed, and why.
 
+pub(crate) mod attestations;
 mod junit;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,12 @@ pub(crate) struct CheckArguments {
     /// Let older versions meet dependencies too; apt considers only the newest of each package
     #[arg(long)]
     all_versions: bool,
+    /// Check in place of that whether each promotion into the repository has a signed statement that tells what the history tells
+    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions"])]
+    attestations: bool,
+    /// The public keys that may have signed the statements [default: the keys of the repository, also those that sign no more]
+    #[arg(long, value_name = "FILE", requires = "attestations")]
+    keyring: Option<Utf8PathBuf>,
     #[command(flatten)]
     rows: RowArguments,
 }
@@ -166,6 +173,10 @@ pub(crate) fn run(
     let state = &arguments.state;
     let (repository, head) = state.resolve(session)?;
     state.check_suites(repository, head.as_ref(), &arguments.suites)?;
+    if arguments.attestations {
+        let keyring = (arguments.keyring.as_deref(), arguments.rows);
+        return attestations::run(&repository.name, keyring, session, output);
+    }
     arguments.base_files.iter().try_for_each(|path| check_file(path))?;
     let mut base = Base { files: &arguments.base_files, states: Vec::new(), configured: &[], session };
     if !arguments.no_base {
@@ -214,7 +225,7 @@ pub(crate) fn run(
         .for_each(|fault| output.warn("W-BASE", fault));
     match arguments.format {
         Some(Format::Junit) => {
-            junit::lines(&findings, &arguments.state.text).iter().for_each(|line| output.line(line))
+            junit::lines(&findings, &arguments.state.text).iter().for_each(|line| output.line(line));
         }
         None => print(&findings, view, arguments, output),
     }

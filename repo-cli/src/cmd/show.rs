@@ -2,7 +2,7 @@ use std::str::FromStr as _;
 
 use apt_index::index::Item as _;
 use deb_parse::{SuiteName, Version};
-use repo_store::history::{Operation, promotion_statement};
+use repo_store::history::{Envelope, Operation, promotion_statement};
 use repo_store::model::record::{Provenance, Record, RecordFile};
 use repo_store::model::{BlobId, CommitId};
 use repo_store::operations::reissue::Reissue;
@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::list::{self, Found, ListedJson, find};
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
-use crate::envelope::Envelope;
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Output, suite_list};
@@ -30,7 +29,8 @@ pub(crate) struct ShowArguments {
     /// 'hello (<< 2.10)' allows [default: the state, with all its packages]
     #[arg(value_name = "PACKAGE")]
     selector: Option<Selector>,
-    /// Print what the promotion that made the state did, as an in-toto statement in a DSSE envelope that the keys of the repository sign now
+    /// Print what the promotion that made the state did, as an in-toto statement in a DSSE envelope: as it was signed and published, or, where it
+    /// was not, signed now
     #[arg(long, conflicts_with = "selector")]
     attestations: bool,
     #[command(flatten)]
@@ -100,17 +100,15 @@ fn show_attestations(
     let Some(revision) = revision else {
         return Err(Failure::NoHistory { repository: repository.clone() });
     };
-    let statement = promotion_statement(revision)?;
-    let envelopes = statement
-        .iter()
-        .map(|statement| session.attest(repository, statement))
-        .collect::<Result<Vec<_>, _>>()?;
+    let envelope = match session.store.promotion_attestation(revision)? {
+        None => promotion_statement(revision)?
+            .map(|statement| session.attest(repository, &statement))
+            .transpose()?,
+        kept => kept,
+    };
+    let envelopes: Vec<Envelope> = envelope.into_iter().collect();
     output.result(&AttestationsJson { attestations: &envelopes }, || {
-        // An envelope has strings alone, which can always be written.
-        envelopes
-            .iter()
-            .filter_map(|envelope| serde_json::to_string(envelope).ok())
-            .for_each(|line| output.line(&line));
+        envelopes.iter().for_each(|envelope| output.line(envelope.to_line().trim_end()));
     });
     if envelopes.is_empty() {
         let sequence = revision.commit().sequence;
@@ -229,10 +227,36 @@ impl JsonDocument for ShownStateJson<'_> {}
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct AttestationsJson<'a> {
     /// An envelope of DSSE if the state was made by a promotion; empty if not
+    #[cfg_attr(test, schemars(with = "Vec<EnvelopeJson>"))]
     attestations: &'a [Envelope],
 }
 
 impl JsonDocument for AttestationsJson<'_> {}
+
+/// A statement with its signatures.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it describes what `Envelope` writes")]
+struct EnvelopeJson {
+    /// The statement (in-toto) in base64
+    payload: String,
+    /// The type of the statement
+    payload_type: String,
+    /// One entry, with the signatures of all keys
+    signatures: Vec<EnvelopeSignatureJson>,
+}
+
+/// The signatures of all keys.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it describes what `Envelope` writes")]
+struct EnvelopeSignatureJson {
+    /// The fingerprints of the keys, separated by blanks
+    keyid: String,
+    /// The armored OpenPGP message in base64
+    sig: String,
+}
 
 /// A file of a package.
 #[derive(Serialize)]

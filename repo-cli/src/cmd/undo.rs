@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     let plan = session.store.plan_undo(&repository.name);
     let gate_override = arguments.gates.gate_override();
     let plan = unless_begun(plan, &session.store, arguments.change)?
-        .meeting_gates(session.config.repositories(), gate_override.as_ref());
+        .meeting_gates(&session.config.repositories().collect::<Vec<_>>(), gate_override.as_ref());
     let mut parts = vec![(&plan, repository)];
     for other in plan.together() {
         if arguments.alone {

@@ -27,7 +27,7 @@ pub(super) fn document_of(verb: &str) -> Forms {
             .or::<show::ShownPackagesJson>()
             .or::<show::ShownStateJson<'_>>()
             .or::<show::AttestationsJson<'_>>(),
-        "check" => forms.or::<check::CheckJson<'_>>(),
+        "check" => forms.or::<check::CheckJson<'_>>().or::<check::attestations::AttestationCheckJson<'_>>(),
         "diff" => forms.or::<diff::DiffJson<'_>>().or::<diff::json::DetailedDiffJson<'_>>(),
         "pipeline" => forms.or::<pipeline::PipelineJson>(),
         "promote" => forms.or::<promote::PromotedJson<'_>>(),

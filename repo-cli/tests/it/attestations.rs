@@ -1,12 +1,16 @@
 //! Statements about promotions, verified by another implementation.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use insta::assert_snapshot;
 use serde_json::Value;
+use testkit::Environment;
 
-use crate::store;
+use crate::{configure, store};
 
 #[test]
 fn a_promotion_is_attested_in_an_envelope_that_gpgv_verifies() {
@@ -59,6 +63,125 @@ fn a_promotion_is_attested_in_an_envelope_that_gpgv_verifies() {
     };
     let _ = verify(&signed).succeeds();
     let _ = verify(&[&signed[..], b" "].concat()).ends_with(1);
+}
+
+/// The statements about promotions that clients of a repository find, by name.
+fn published(environment: &Environment, repository: &str) -> BTreeMap<String, String> {
+    let directory = environment.public(repository).join("attestations/promotions");
+    let Ok(entries) = fs::read_dir(&directory) else { return BTreeMap::new() };
+    let entries = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    entries.map(|name| (name.clone(), fs::read_to_string(directory.join(&name)).unwrap())).collect()
+}
+
+fn predicate(envelope: &str) -> Value {
+    let envelope: Value = serde_json::from_str(envelope).unwrap();
+    let statement = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
+    serde_json::from_slice::<Value>(&statement).unwrap()["predicate"].clone()
+}
+
+#[test]
+fn each_promotion_is_attested_beside_the_pool_and_checked_against_the_history() {
+    let environment = store();
+    let gate = "[[gate]]\nto = [\"prod\"]\nmax_size = \"1 MiB\"\nrequire_fields = [\"Maintainer\"]\nforbid_versions = [\"*~dev*\"]\n";
+    configure(&environment, gate);
+    environment.add("preprod", &["hello=1.0", "tool=2.0~dev1"]);
+    let promote = ["promote", "--from", "preprod", "--to", "prod"];
+    let with = |rest: &[&str]| environment.run(&[&promote[..], rest].concat()).succeeds();
+    let _ = with(&["hello"]);
+    let [(first, envelope)] =
+        published(&environment, "prod").into_iter().collect::<Vec<_>>().try_into().unwrap();
+    assert!(first.starts_with("1-") && first.ends_with(".dsse.json"), "{first}");
+    let gates = |envelope: &str| predicate(envelope)["gates"].to_string();
+    assert_eq!(gates(&envelope), r#"["forbid_versions","require_fields","max_size"]"#);
+    // What is shown is what was published, as often as it is asked for.
+    let shown = || environment.run(&["show", "prod@1", "--attestations"]).succeeds().stdout;
+    assert_eq!(shown(), envelope);
+    assert_eq!(shown(), envelope);
+
+    // A rule that does not count is not among those that were met.
+    let _ = with(&["tool", "--override", "forbid_versions", "--reason", "the fair begins today"]);
+    let all = published(&environment, "prod");
+    assert_eq!(all.get(&first), Some(&envelope));
+    let [second] = all.keys().filter(|name| name.starts_with("2-")).collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(gates(&all[second]), r#"["require_fields","max_size"]"#);
+    assert_eq!(predicate(&all[second])["override"]["reason"], "the fair begins today");
+    // Nothing else is attested.
+    let _ = environment.run(&["undo", "prod"]).succeeds();
+    assert_eq!(published(&environment, "prod"), all);
+    assert!(published(&environment, "preprod").is_empty());
+
+    let check = |rest: &[&str]| environment.run(&[&["check", "prod", "--attestations"][..], rest].concat());
+    assert_snapshot!(check(&[]).succeeds().stdout, @"prod: 2 promotions attested");
+    // Garbage collection and checks know them, and a file that is gone comes back.
+    let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
+    assert_eq!(published(&environment, "prod"), all);
+    let _ = environment.run(&["fsck"]).succeeds();
+    fs::remove_file(environment.public("prod").join("attestations/promotions").join(&first)).unwrap();
+    let found = environment.run(&["fsck"]).ends_with(1);
+    assert!(found.stdout.contains(&first), "{found}");
+    let _ = environment.run(&["fsck", "--repair"]).succeeds();
+    assert_eq!(published(&environment, "prod"), all);
+}
+
+#[test]
+fn statements_survive_new_keys_and_a_restore_and_one_that_was_forged_is_named() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let promote = ["promote", "--all", "--from", "preprod", "--to", "prod"];
+    let _ = environment.run(&promote).succeeds();
+    environment.add("preprod", &["hello=1.1"]);
+    let _ = environment.run(&[&promote[..], &["--no-publish"]].concat()).succeeds();
+    let check = |rest: &[&str]| environment.run(&[&["check", "prod", "--attestations"][..], rest].concat());
+    assert_snapshot!(check(&[]).succeeds().stdout, @"prod: 1 promotion attested, 1 not published yet");
+    let _ = environment.run(&["publish"]).succeeds();
+    assert_snapshot!(check(&[]).succeeds().stdout, @"prod: 2 promotions attested");
+    let all = published(&environment, "prod");
+
+    // By other keys than ours they prove nothing.
+    let other = environment.path("other");
+    let elsewhere = store();
+    fs::copy(elsewhere.public("prod").join("key.asc"), &other).unwrap();
+    let unknown = check(&["--keyring", other.as_str()]).ends_with(3);
+    assert!(unknown.stdout.contains("proves nothing"), "{unknown}");
+    let json: Value = serde_json::from_str(
+        &environment
+            .run(&["--json", "check", "prod", "--attestations", "--keyring", other.as_str()])
+            .ends_with(3)
+            .stdout,
+    )
+    .unwrap();
+    assert_eq!(json["findings"][0]["fault"], "signature");
+
+    // A backup has them.
+    let (backup, restored) = (environment.path("backup"), environment.path("restored"));
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let _ = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds();
+    let there = restored.join("public/prod/attestations/promotions");
+    for (name, text) in &all {
+        assert_eq!(&fs::read_to_string(there.join(name)).unwrap(), text);
+    }
+
+    // Who can write the store cannot make one that the keys did not sign.
+    let blob = |name: &str| {
+        let inode = fs::metadata(environment.public("prod").join("attestations/promotions").join(name))
+            .unwrap()
+            .ino();
+        let blobs = environment
+            .other(&["find", environment.root().join("store/blobs").as_str(), "-inum", &inode.to_string()])
+            .output()
+            .unwrap();
+        camino::Utf8PathBuf::from(String::from_utf8(blobs.stdout).unwrap().trim())
+    };
+    let [first, _] = all.keys().collect::<Vec<_>>().try_into().unwrap();
+    let path = blob(first);
+    let forged = all[first].replacen("\"payload\":\"", "\"payload\":\"IA", 1);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, forged).unwrap();
+    let found = check(&[]).ends_with(3);
+    assert!(
+        found.stdout.contains("its statement is lost or damaged") && found.stdout.contains("1 not proven"),
+        "{found}"
+    );
 }
 
 /// A statement about files with these digests.

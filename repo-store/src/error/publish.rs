@@ -71,6 +71,15 @@ pub enum PublishError {
         #[source]
         source: apt_sign::Error,
     },
+    /// The statement about a promotion could not be signed.
+    #[error("cannot sign the statement about the promotion that made state {sequence}")]
+    Attest {
+        /// The number of the state.
+        sequence: u64,
+        /// Why.
+        #[source]
+        source: apt_sign::Error,
+    },
     /// The metadata could not be signed.
     #[error("cannot sign the Release file of {suite}")]
     Sign {
@@ -94,6 +103,7 @@ impl PublishError {
             Self::EarlierState { .. } => "E-EARLIER-STATE",
             Self::Stale { .. } => "E-STALE-SIGNATURE",
             Self::PublicKeys { .. } => "E-PUBLIC-KEYS",
+            Self::Attest { .. } => "E-ATTEST",
             Self::Sign { .. } => "E-SIGN",
         }
     }

@@ -11,6 +11,7 @@ pub(crate) mod keyring_versions;
 pub(crate) mod last_shown;
 pub(crate) mod listing;
 pub(crate) mod lost;
+pub(crate) mod promotion_attestations;
 pub(crate) mod promotion_statement;
 pub(crate) mod revision;
 pub(crate) mod selector;
@@ -21,6 +22,7 @@ pub(crate) mod verification;
 pub use horizon::KeepHistory;
 pub use keyring_versions::KeyringVersion;
 pub use listing::{KeyInSuites, RecordInSuites};
+pub use promotion_attestations::{AttestationFault, AttestationFinding, AttestationReport};
 pub use promotion_statement::{PROMOTION_PREDICATE, promotion_statement};
 pub use selector::SelectorError;
 pub use tags::Tag;
@@ -28,6 +30,7 @@ pub use verification::{CommitSignature, HistoryVerification, VerifiedCommit};
 
 pub use crate::context::{ActorSigner, ActorVerifier};
 pub use crate::model::commit::Commit;
+pub use crate::model::envelope::{Envelope, EnvelopeError};
 pub use crate::model::log_entry::LogEntry;
 pub use crate::model::operation::{Operation, PackageSummary};
 

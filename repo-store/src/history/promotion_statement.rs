@@ -44,7 +44,9 @@ struct Predicate<'a> {
     commit: String,
     date: String,
     actor: &'a str,
-    /// The rules of gates that did not count. All others were met.
+    /// The rules of gates that all met which came in.
+    gates: Vec<&'static str>,
+    /// The rules of gates that did not count for some of it.
     r#override: Option<Override<'a>>,
     approvals: Vec<GivenApproval<'a>>,
 }
@@ -63,7 +65,12 @@ struct GivenApproval<'a> {
     packages: &'a [String],
 }
 
-/// Returns what the promotion that made a state did, as the text of an in-toto statement; `None` when the state was not made by a promotion, or
+/// Returns whether this brought content from another repository, which is attested.
+pub(crate) fn is_promotion(operation: &Operation) -> bool {
+    matches!(operation, Operation::Promote { .. } | Operation::Release { .. })
+}
+
+/// Returns what the promotion or release that made a state did, as the text of an in-toto statement; `None` when the state was made by something else, or
 /// the state before it is not kept any more. The same state always gives the same bytes.
 ///
 /// The subjects are the files that came in: of a source package its `.dsc`.
@@ -72,7 +79,9 @@ struct GivenApproval<'a> {
 /// When the store cannot be read.
 pub fn promotion_statement(revision: &Revision<'_>) -> Result<Option<String>, Error> {
     let commit = revision.commit();
-    let Operation::Promote { from, .. } = &commit.operation else { return Ok(None) };
+    let (Operation::Promote { from, .. } | Operation::Release { from, .. }) = &commit.operation else {
+        return Ok(None);
+    };
     if revision.is_cut_off()? {
         return Ok(None);
     }
@@ -118,6 +127,7 @@ fn predicate<'a>(
         commit: revision.id().to_string(),
         date: commit.date.to_string(),
         actor: &commit.actor,
+        gates: commit.gates_met.iter().map(|rule| rule.as_str()).collect(),
         r#override: given.map(|given| Override {
             rules: given.rules.iter().map(|rule| rule.as_str()).collect(),
             reason: &given.reason,

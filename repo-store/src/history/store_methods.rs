@@ -1,13 +1,16 @@
 //! What [`Store`] offers of the past of repositories. Each method calls the file that is about it.
 
+use apt_sign::Keyring;
 use jiff::Timestamp;
 
 use crate::context::ActorVerifier;
 use crate::error::Error;
 use crate::history::keyring_versions::KeyringVersion;
+use crate::history::promotion_attestations::AttestationReport;
 use crate::history::revision::Revision;
 use crate::history::tags::Tag;
 use crate::history::verification::HistoryVerification;
+use crate::model::envelope::Envelope;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
@@ -20,6 +23,28 @@ impl Store {
     /// When the list cannot be read.
     pub fn keyring_versions(&self, repository: &RepositoryName) -> Result<Vec<KeyringVersion>, Error> {
         super::keyring_versions::keyring_versions(self, repository)
+    }
+
+    /// Returns the statement about the promotion that made a state, as it was signed and published; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the list of statements cannot be read.
+    pub fn promotion_attestation(&self, state: &Revision<'_>) -> Result<Option<Envelope>, Error> {
+        super::promotion_attestations::promotion_attestation(self, state)
+    }
+
+    /// Compares the statements about promotions into a repository with its history: each must be signed by a key of the keyring, and tell what
+    /// the history tells, to the byte. `now` decides which algorithms are good enough.
+    ///
+    /// # Errors
+    /// When the history or the list of statements cannot be read.
+    pub fn check_attestations(
+        &self,
+        repository: &RepositoryName,
+        keyring: &Keyring,
+        now: Timestamp,
+    ) -> Result<AttestationReport, Error> {
+        super::promotion_attestations::check_attestations(self, repository, keyring, now)
     }
 
     /// The current state of a repository; `None` before its first commit.

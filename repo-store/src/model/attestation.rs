@@ -16,7 +16,7 @@ pub(crate) const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 const STATEMENTS: [&str; 2] = [STATEMENT, "https://in-toto.io/Statement/v0.1"];
 
 /// The type of what an envelope holds.
-const PAYLOAD: &str = "application/vnd.in-toto+json";
+pub(crate) const PAYLOAD: &str = "application/vnd.in-toto+json";
 
 /// A statement about packages.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::model::approval::Approved;
-use crate::model::gate_rule::GateOverride;
+use crate::model::gate_rule::{GateOverride, GateRule};
 use crate::model::id::{CommitId, HoldsId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
@@ -22,6 +22,7 @@ use crate::storage::StorageError;
 /// Actor: alice
 /// Operation: add hello 2.10-3 amd64
 /// Holds: <id>                  (absent when nothing is held)
+/// Gates: max_size approvals    (absent when no gate was asked, and in what earlier versions wrote)
 /// Override: minimum_age: why   (absent when every gate was met)
 /// Approved:                    (absent when no gate asked for approvals)
 ///  <when and by whom> <packages>
@@ -48,6 +49,9 @@ pub struct Commit {
     pub operation: Operation,
     /// What was taken out and is to stay out; `None` when there is nothing.
     pub holds: Option<HoldsId>,
+    /// The rules of gates that all met which was promoted or released, in their order. Empty when none was asked, when nothing was promoted, and
+    /// in commits of earlier versions.
+    pub gates_met: Vec<GateRule>,
     /// The rules of gates that did not count, and why; `None` when all were met.
     pub gate_override: Option<GateOverride>,
     /// Who had approved what came in, where a gate asked for that.
@@ -70,6 +74,7 @@ impl Commit {
             actor: context.actor.clone(),
             operation: Operation::Create,
             holds: None,
+            gates_met: Vec::new(),
             gate_override: None,
             approved: Vec::new(),
             together: BTreeMap::new(),
@@ -132,6 +137,10 @@ impl Commit {
         if let Some(holds) = &self.holds {
             let _ = writeln!(text, "Holds: {holds}");
         }
+        if !self.gates_met.is_empty() {
+            let rules: Vec<&str> = self.gates_met.iter().map(|rule| rule.as_str()).collect();
+            let _ = writeln!(text, "Gates: {}", rules.join(" "));
+        }
         if let Some(gate_override) = &self.gate_override {
             let _ = writeln!(text, "Override: {gate_override}");
         }
@@ -180,6 +189,13 @@ impl Commit {
             actor: paragraph.get_str("Actor")?.to_owned(),
             operation: Operation::parse(paragraph.get_str("Operation")?),
             holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
+            // A rule that a later version brings is passed over.
+            gates_met: paragraph
+                .get_str("Gates")
+                .unwrap_or_default()
+                .split_ascii_whitespace()
+                .filter_map(GateRule::from_name)
+                .collect(),
             gate_override: paragraph.get_str("Override").and_then(GateOverride::parse),
             approved: lines("Approved").map(Approved::parse).collect::<Option<_>>()?,
             together: together.collect::<Option<_>>()?,
@@ -207,7 +223,6 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::model::gate_rule::GateRule;
 
     #[test]
     fn a_commit_reads_back_as_it_was_written() {
@@ -218,6 +233,7 @@ mod tests {
             actor: "alice".to_owned(),
             operation: Operation::Other("init".to_owned()),
             holds: None,
+            gates_met: Vec::new(),
             gate_override: None,
             approved: Vec::new(),
             together: BTreeMap::new(),
@@ -227,6 +243,7 @@ mod tests {
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         commit.parent = Some(CommitId::of(b"x"));
         commit.holds = Some(HoldsId::of(b"z"));
+        commit.gates_met = vec![GateRule::Approvals, GateRule::Together];
         commit.gate_override =
             Some(GateOverride::new([GateRule::MaxSize, GateRule::MinimumAge], "urgent: yes\nSuites: x"));
         let line = "2026-03-01T07:00:00Z user 1000\tann\thello 1.0, lib 2.0";
@@ -251,6 +268,7 @@ mod tests {
         Actor: alice
         Operation: init
         Holds: 1104908ab930e671002c7cd7f3fc921570b1bf64ecfa12fe363585c630eaca6b
+        Gates: approvals together
         Override: minimum_age max_size: urgent: yes Suites: x
         Approved:
          2026-03-01T07:00:00Z user 1000 | ann | hello 1.0, lib 2.0
@@ -268,6 +286,7 @@ mod tests {
             actor: "eve\nSuites:\n x y".to_owned(),
             operation: Operation::Other("\u{1b}[2J\n\n".to_owned()),
             holds: None,
+            gates_met: Vec::new(),
             gate_override: None,
             approved: Vec::new(),
             together: BTreeMap::new(),

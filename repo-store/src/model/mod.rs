@@ -12,6 +12,7 @@ pub(crate) mod class;
 pub(crate) mod commit;
 pub(crate) mod difference;
 pub(crate) mod edit;
+pub(crate) mod envelope;
 pub(crate) mod freeze;
 pub(crate) mod gate_rule;
 pub(crate) mod hold;

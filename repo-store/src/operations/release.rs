@@ -291,6 +291,7 @@ impl ReleaseMove {
         let settings = self.settings(request);
         let known = settings.map(|one| one.suites.iter().map(|suite| suite.name.clone()).collect());
         let (removed, added) = (self.changes.removed(), self.changes.added());
+        let asked: Vec<GateRule> = self.gates(request).iter().flat_map(Gate::rules).collect();
         let change = move |transaction: &mut crate::transaction::Transaction<'_>| {
             check_base(transaction, &self.repository, self.base)?;
             // First what goes: a version of another content makes room for one of the same name.
@@ -300,6 +301,7 @@ impl ReleaseMove {
             for (suite, record) in added.iter() {
                 transaction.insert(suite, record)?;
             }
+            transaction.note_gates(asked.iter().copied());
             transaction.note_override(lifted, reason);
             transaction.note_approvals(approvals);
             // Last: what was withdrawn from the source meanwhile must not be released.

@@ -108,14 +108,14 @@ impl UndoPlan {
 
     /// Has the plan meet the gates `installable` of these settings, which are those of all its repositories, unless somebody decided that they do
     /// not count.
-    pub fn meeting_gates<'s>(
+    pub fn meeting_gates(
         mut self,
-        settings: impl Iterator<Item = &'s RepositorySettings> + Clone,
+        settings: &[&RepositorySettings],
         gate_override: Option<&GateOverride>,
     ) -> Self {
         let guard = |name: &RepositoryName| {
-            let own = settings.clone().find(|settings| settings.name == *name);
-            own.map(InstallableGuard::of).unwrap_or_default().despite(gate_override.cloned())
+            let own = settings.iter().find(|settings| settings.name == *name);
+            own.map(|own| InstallableGuard::of(own)).unwrap_or_default().despite(gate_override.cloned())
         };
         self.guard = guard(&self.repository);
         for plan in &mut self.together {

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 
 use super::place::Place;
+use crate::model::id::CommitId;
 use crate::model::name::TagName;
 use crate::model::publication_id::PublicationId;
 use crate::model::record::{ATTESTATIONS, BUILDINFO};
@@ -16,6 +17,8 @@ pub(crate) const DISTS: &str = "dists";
 pub(crate) use crate::store::POOL;
 /// The directories with files that records lead to. Only [`POOL`] is always there.
 pub(crate) const OF_RECORDS: [&str; 3] = [POOL, BUILDINFO, ATTESTATIONS];
+/// The directory with the statements about promotions. No source package has a prefix of that name.
+pub(crate) const PROMOTIONS: &str = "attestations/promotions";
 /// The directory with the publications.
 pub(crate) const PUBLICATIONS: &str = ".publications";
 /// The directory with an archive root for each publication and a link for each tag.
@@ -26,6 +29,11 @@ pub(crate) const BY_HASH: &str = ".by-hash";
 pub(crate) const INDICES: &str = ".by-hash/SHA256";
 /// The directory of the public keys in that of a publication.
 pub(crate) const KEYS: &str = "keys";
+
+/// Returns the path of the statement about the promotion that made a state.
+pub(crate) fn attestation(sequence: u64, commit: CommitId) -> Utf8PathBuf {
+    Utf8Path::new(PROMOTIONS).join(format!("{sequence}-{}.dsse.json", commit.short()))
+}
 
 /// Returns the path of an index file.
 pub(crate) fn index(digest: &Sha256) -> Utf8PathBuf {

@@ -20,6 +20,7 @@
 //! after going back, and an unchanged index costs a hard link.
 
 pub(crate) mod aside;
+mod attested;
 mod carried;
 mod contents;
 mod decision;
@@ -298,6 +299,7 @@ fn publish_to(
     let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
     let (hashed, checked) = (draft.hashed(), draft.checked());
     let (rendered, compressed) = (draft.rendered(), draft.compressed());
+    attested::attest((store, target), &ground, (signer, &options), context)?;
     // The last moment at which nothing is to be seen of it.
     context.progress.check(Phase::Rendering)?;
     draft.show(&publication, &signatures, &line)?;

@@ -130,6 +130,24 @@ pub(crate) fn judge(
 }
 
 impl Gate {
+    /// Returns the rules that it makes.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = GateRule> + use<> {
+        let made = [
+            (GateRule::MinimumAge, self.minimum_age.is_some()),
+            (GateRule::NeverBackwards, self.never_backwards),
+            (GateRule::ForbidVersions, !self.forbid_versions.is_empty()),
+            (GateRule::ForbidMaintainers, !self.forbid_maintainers.is_empty()),
+            (GateRule::RequireFields, !self.require_fields.is_empty()),
+            (GateRule::MaxSize, self.max_size.is_some()),
+            (GateRule::Approvals, self.approvals.is_some()),
+            (GateRule::Together, self.whole_sources),
+            (GateRule::Attested, self.attested_build),
+            (GateRule::Tagged, !self.tagged.is_empty()),
+            (GateRule::Installable, self.installable),
+        ];
+        made.into_iter().filter_map(|(rule, is_made)| is_made.then_some(rule))
+    }
+
     /// Returns whether it asks for a tag, and that one would do.
     pub(crate) fn asks_for_tag(&self, name: &TagName) -> bool {
         self.tagged.iter().any(|pattern| pattern.pattern.matches(name.as_str()))

@@ -113,6 +113,7 @@ impl World {
             operation: Operation::parse("release from beta: hello 2.0 amd64"),
             holds: None,
             together: together.clone(),
+            gates_met: Vec::new(),
             gate_override: None,
             approved: Vec::new(),
             suites: suites.suites.clone(),

@@ -590,6 +590,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "correct the settings that the message names",
     ),
     (
+        "E-ATTEST",
+        "the statement about a promotion could not be signed, and so it was not published",
+        "look at the keys with `repo-cli key list`, then run `repo-cli publish`",
+    ),
+    (
         "E-SIGN",
         "a Release file could not be signed",
         "look at the keys with `repo-cli key list`, then run `repo-cli publish`",

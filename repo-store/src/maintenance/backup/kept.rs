@@ -14,6 +14,7 @@ use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::intent::Intent;
 use crate::maintenance::backup::{FORMAT, LOG};
 use crate::maintenance::fsck::head;
@@ -112,6 +113,9 @@ fn is_sound(path: &Utf8Path, bytes: &[u8]) -> bool {
         }
         Some(Area::Approvals) => {
             document::parse::<Approvals>(bytes).is_some_and(|approvals| !approvals.is_empty())
+        }
+        Some(Area::Attestations) => {
+            document::parse::<PromotionAttestations>(bytes).is_some_and(|known| !known.is_empty())
         }
         Some(Area::Freezes) => document::parse::<LastFreeze>(bytes).is_some_and(|last| last.0.is_some()),
         Some(Area::Bases) => document::parse::<KeptBases>(bytes).is_some_and(|bases| !bases.is_empty()),

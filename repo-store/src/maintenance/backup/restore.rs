@@ -6,7 +6,9 @@ use super::configured::OutsideFile;
 use super::plan::Plan;
 use super::{FORMAT, INCOMPLETE, Target};
 use crate::context::Context;
+use crate::document::{self, Area};
 use crate::error::Error;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
@@ -84,6 +86,7 @@ pub(crate) fn restore(
         phase.advance(1, 0)?;
     }
     phase.finish();
+    attestations(&store, &target, &plan)?;
     for (repository, tag, commit) in plan.tags() {
         let shows = |(of, _, shown): &&(RepositoryName, PublicationId, Option<CommitId>)| {
             *of == repository && *shown == Some(commit)
@@ -138,6 +141,23 @@ fn root_links(
         let Source::Link { target: leads_to } = source else { continue };
         files::point(target.copy.place(public.join(path)), &leads_to, target.temporary())?;
         target.note(Some(public.clone()));
+    }
+    Ok(())
+}
+
+/// Links the statements about promotions to where they were published.
+fn attestations(store: &Store, target: &Target<'_>, plan: &Plan) -> Result<(), Error> {
+    for (path, bytes) in &plan.captured {
+        let is_list = Area::of(path) == Some(Area::Attestations);
+        let list = is_list.then(|| document::parse::<PromotionAttestations>(bytes)).flatten();
+        let Ok(repository) = RepositoryName::parse(path.file_name().unwrap_or_default()) else { continue };
+        for (file, kept) in list.iter().flat_map(PromotionAttestations::files) {
+            let Ok(blob) = store.blob_path(kept.blob) else { continue };
+            let path = Utf8Path::new("public").join(repository.as_str()).join(file);
+            target.parent(&path)?;
+            files::link(&blob, target.copy.at(&path))?;
+            target.note(target.to.join(&path).parent().map(Utf8Path::to_owned));
+        }
     }
     Ok(())
 }

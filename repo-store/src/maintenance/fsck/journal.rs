@@ -12,6 +12,7 @@ use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::last_shown::noted_repositories;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::history::tags::tag_key;
 use crate::intent::Intent;
 use crate::maintenance::hook_spool::HookSpool;
@@ -177,6 +178,9 @@ impl Journal {
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
             Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
             Area::Approvals => Kept::<Approvals>::load(storage, name).map(|approvals| approvals.is_empty()),
+            Area::Attestations => {
+                Kept::<PromotionAttestations>::load(storage, name).map(|known| known.is_empty())
+            }
             Area::Freezes => Kept::<LastFreeze>::load(storage, name).map(|last| last.0.is_none()),
             Area::Bases => Kept::<KeptBases>::load(storage, name).and_then(|bases| {
                 bases.check(store)?;

@@ -15,6 +15,7 @@ use super::report::{Affected, Problem, ProblemKind};
 use super::view::View;
 use super::{FsckOptions, KeysFound, SignedSuite};
 use crate::history::last_shown::last_shown;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::history::tags::tagged;
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::log_entry::LogEntry;
@@ -320,6 +321,11 @@ impl<'a> Published<'a> {
                     ..affected(self.repository, Some(suite))
                 }));
             }
+        }
+        // A list that cannot be read is named elsewhere.
+        let attestations = PromotionAttestations::load(self.store, self.repository).ok();
+        for (path, file) in attestations.iter().flat_map(|known| known.files()) {
+            wanted.insert(public.join(path), (file.blob, BTreeSet::from([affected(self.repository, None)])));
         }
         wanted
     }

@@ -25,6 +25,7 @@ use crate::document::{self, Area, Kept};
 use crate::error::Error;
 use crate::history::horizon::{End, Ends};
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::history::revision::Revision;
 use crate::intent::Intent;
 use crate::maintenance::fsck::republish::{lost, publish_lost};
@@ -558,6 +559,11 @@ impl<'a, 's> Repair<'a, 's> {
                 let saved = self.sources.document::<KeyringVersions>(path);
                 saved.map(|(versions, from)| copied(document::to_text(&versions), from))
             }
+            // Without a copy, promotions from now on are attested again, and the envelopes of earlier ones lie where they were published.
+            Area::Attestations => match self.sources.document::<PromotionAttestations>(path) {
+                Some((saved, from)) => Some(copied(document::to_text(&saved), from)),
+                None => moved_aside(),
+            },
             // Who has lost a token gets another one; one that was revoked since the backup stays so.
             Area::Tokens => {
                 let repository = path.file_name().and_then(|name| RepositoryName::parse(name).ok());

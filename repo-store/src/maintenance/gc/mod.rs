@@ -51,6 +51,7 @@ use crate::error::Error;
 use crate::history::announced::Announced;
 use crate::history::horizon::{Ends, KeepHistory};
 use crate::history::keyring_versions::KeyringVersions;
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::intent;
 use crate::manifest;
 use crate::manifest::keep::manifest_key;
@@ -333,6 +334,8 @@ fn mark_histories(
         found.tagged.extend(store.tags(repository)?.into_iter().map(|tag| tag.commit));
         let keyrings = KeyringVersions::load(store, repository)?;
         marks.keep_blobs(keyrings.all.iter().map(|version| version.blob));
+        let attestations = PromotionAttestations::load(store, repository)?;
+        marks.keep_blobs(attestations.files().map(|(_, file)| file.blob));
     }
     Ok(found)
 }

@@ -11,6 +11,7 @@ use super::sweep::{Published, Sweep, Tree};
 use crate::error::{Error, MaintenanceError};
 use crate::history::announced::Announced;
 use crate::history::keyring_versions::{KeyringVersion, KeyringVersions};
+use crate::history::promotion_attestations::PromotionAttestations;
 use crate::model::chunk::Chunk;
 use crate::model::commit::Commit;
 use crate::model::id::{CommitId, SnapshotId};
@@ -175,6 +176,8 @@ impl<'a> Survey<'a> {
                 }
             }
         }
+        let attestations = PromotionAttestations::load(store, self.repository)?;
+        listed.extend(attestations.files().map(|(path, _)| path));
         // A machine that was off for long fetches these by the lists that it has.
         let keyrings = KeyringVersions::load(store, self.repository)?;
         let keyrings: HashSet<String> = keyrings.all.iter().map(KeyringVersion::file_name).collect();

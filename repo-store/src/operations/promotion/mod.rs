@@ -283,6 +283,8 @@ impl PromotionPlan {
             let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
             transaction.note_override(&rules.collect(), &given.reason);
         }
+        let asked = self.request.gates.iter().filter(|gate| gate.is_for(Some(&self.from)));
+        transaction.note_gates(asked.flat_map(Gate::rules));
         transaction.note_approvals(&self.approvals);
         // Last: what was withdrawn from the source meanwhile must not be promoted.
         if store.head(&self.from)?.map(|head| head.id()) != self.source {
@@ -374,20 +376,7 @@ impl PromotionPlan {
             let missing = missing(store, chosen, &there, difference.as_ref())?;
             plan.changes.insert(suite.clone(), missing);
         }
-        if options.with_dependencies {
-            plan.add_dependencies(store, &request.surroundings, &source, target.as_ref())?;
-        }
-        if let Some(target) = target.as_ref().filter(|_| !options.despite_hold) {
-            plan.leave_out_held(target)?;
-        }
-        plan.leave_out_gated(store, target.as_ref())?;
-        // Each may take out what the other one needs.
-        loop {
-            plan.leave_out_torn(&source, target.as_ref())?;
-            if !plan.leave_out_uninstallable(store, &source, target.as_ref())? {
-                break;
-            }
-        }
+        plan.leave_out_what_may_not_come(store, &source, target.as_ref())?;
         // Where everything is asked for, what stays behind is there or held.
         if !options.everything {
             plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), target.as_ref())?;
@@ -395,6 +384,33 @@ impl PromotionPlan {
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
         Ok(plan)
+    }
+
+    /// Takes along what is asked for, and takes out what holds and gates of the target keep out.
+    fn leave_out_what_may_not_come(
+        &mut self,
+        store: &Store,
+        source: &Revision<'_>,
+        target: Option<&Revision<'_>>,
+    ) -> Result<(), Error> {
+        let options = &self.request.options;
+        let (with_dependencies, despite_hold) = (options.with_dependencies, options.despite_hold);
+        if with_dependencies {
+            let surroundings = self.request.surroundings.clone();
+            self.add_dependencies(store, &surroundings, source, target)?;
+        }
+        if let Some(target) = target.filter(|_| !despite_hold) {
+            self.leave_out_held(target)?;
+        }
+        self.leave_out_gated(store, target)?;
+        // Each may take out what the other one needs.
+        loop {
+            self.leave_out_torn(source, target)?;
+            if !self.leave_out_uninstallable(store, source, target)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Takes out what gates of the target do not let in, unless somebody decided that the rules do not count.
@@ -453,6 +469,7 @@ impl PromotionPlan {
         let list = if is_lifted { &mut self.overridden } else { &mut self.gated };
         for (key, (record, violation)) in found {
             match list.iter_mut().find(|(known, _)| *known.key() == key) {
+                Some((_, violations)) if violations.contains(&violation) => {}
                 Some((_, violations)) => violations.push(violation),
                 None => list.push((record, vec![violation])),
             }

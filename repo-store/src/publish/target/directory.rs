@@ -242,6 +242,11 @@ impl PublicationTarget for DirectoryTarget<'_> {
         self.link(path, &original)
     }
 
+    fn put_blob(&self, path: &Utf8Path, (blob, size): (BlobId, u64)) -> Result<(), Error> {
+        let original = self.store.whole_blob_path(blob, size)?;
+        self.link(path, &original).map(drop)
+    }
+
     fn put_signed(&self, path: &Utf8Path, bytes: &[u8], modified: i64) -> Result<(), Error> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
         let directory = self.directory(parent)?;

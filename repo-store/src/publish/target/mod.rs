@@ -84,6 +84,12 @@ pub(crate) trait PublicationTarget: Send + Sync {
     /// and [`StorageError::Damaged`] when the store does not have the file, or not all of it.
     fn put_pool(&self, key: &RecordKey, path: &Utf8Path, blob: (BlobId, u64)) -> Result<bool, Error>;
 
+    /// Puts a file of the store, of that size, that belongs to no package, unless something has its path.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] and [`StorageError::Damaged`] when the store does not have the file, or not all of it.
+    fn put_blob(&self, path: &Utf8Path, blob: (BlobId, u64)) -> Result<(), Error>;
+
     /// Puts a signed file. `modified` is its time in seconds since 1970.
     ///
     /// # Errors

@@ -180,6 +180,11 @@ impl PublicationTarget for RecordingTarget<'_> {
         self.target.put_pool(key, path, blob)
     }
 
+    fn put_blob(&self, path: &Utf8Path, blob: (BlobId, u64)) -> Result<(), Error> {
+        self.record(Call::PutPool(path.to_owned()));
+        self.target.put_blob(path, blob)
+    }
+
     fn put_signed(&self, path: &Utf8Path, bytes: &[u8], modified: i64) -> Result<(), Error> {
         self.record(Call::PutSigned(path.to_owned()));
         self.state().times.insert(path.to_owned(), modified);

@@ -167,6 +167,11 @@ impl PublicationTarget for StoredTarget<'_> {
                 }));
             }
         }
+        self.put_blob(path, (blob, size))?;
+        Ok(true)
+    }
+
+    fn put_blob(&self, path: &Utf8Path, (blob, size): (BlobId, u64)) -> Result<(), Error> {
         self.store.check_blob_size(blob, size)?;
         self.replace(path, |output| {
             let mut blob = self.store.open_blob(blob)?;
@@ -180,8 +185,7 @@ impl PublicationTarget for StoredTarget<'_> {
                     .write_all(buffer.get(..count).unwrap_or_default())
                     .map_err(Error::io("write", path))?;
             }
-        })?;
-        Ok(true)
+        })
     }
 
     /// The time is not kept: who serves the tree tells when a file was put.
