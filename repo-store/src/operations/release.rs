@@ -25,14 +25,13 @@ use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_differences::SuiteDifferences;
 use crate::operations::freezes;
-use crate::operations::installability::InstallableGate;
+use crate::operations::installability::{InstallableGate, suite_changes};
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::operations::promotion::together;
 use crate::settings::RepositorySettings;
 use crate::settings::gate::Gate;
 use crate::store::Store;
-use crate::transaction::suite_changes::SuiteChange;
 
 /// What a release would change. [`Store::plan_release`] makes it.
 ///
@@ -264,13 +263,7 @@ impl ReleaseMove {
     ) -> Result<bool, Error> {
         let Some(gate) = self.settings(request).and_then(InstallableGate::of) else { return Ok(false) };
         let target = store.head(&self.repository)?;
-        let mut changes = BTreeMap::new();
-        for (suite, change) in self.changes.as_map() {
-            let before = target.as_ref().map_or_else(|| Ok(Vec::new()), |target| target.records(suite))?;
-            let removed = change.only_first.iter().map(|record| record.key().clone()).collect();
-            let change = SuiteChange { before, added: change.only_second.clone(), removed };
-            changes.insert(suite.clone(), change);
-        }
+        let changes = suite_changes(target.as_ref(), self.changes.as_map())?;
         let violations = gate.violations(store, &changes, now)?;
         if violations.is_empty() {
             return Ok(false);

@@ -167,17 +167,13 @@ impl RollbackPlan {
         Ok(store.transact(&self.repository, context, change)?.0)
     }
 
-    /// Finds out whether the plan could be applied without its reissues, and changes nothing.
+    /// Finds out whether the gate that the plan is to [meet](Self::meeting_gate) lets it through without its reissues, and changes nothing.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply).
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when it does not.
     pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
-        let target = store.revision(&self.repository, self.target)?;
-        let mut none = NewFiles::default();
-        let change = |transaction: &mut Transaction<'_>| {
-            self.change(transaction, (store, &target), &mut none, context)
-        };
-        store.dry_run(&self.repository, change).map(drop)
+        let head = store.head(&self.repository)?;
+        self.guard.check(store, head.as_ref(), self.changes(), context.now)
     }
 
     /// Makes the change in a transaction.

@@ -140,14 +140,14 @@ impl UndoPlan {
         transact_jointly(store, context, &steps)
     }
 
-    /// Finds out whether the plan could be applied, and changes nothing.
+    /// Finds out whether the gates that the plan is to [meet](Self::meeting_gates) let it through, and changes nothing.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply).
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when one does not.
     pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
         for plan in self.together.iter().chain([self]) {
-            let step = plan.step(store, context)?;
-            store.dry_run(&plan.repository, |transaction| (step.change)(transaction))?;
+            let head = store.head(&plan.repository)?;
+            plan.guard.check(store, head.as_ref(), plan.changes(), context.now)?;
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ use jiff::Timestamp;
 
 pub(crate) use self::judgement::{Judgement, Regression};
 use crate::error::{Error, RuleError};
+use crate::history::revision::Revision;
+use crate::model::difference::Difference;
 use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::name::RepositoryName;
 use crate::model::record::{Record, RecordKey};
@@ -144,6 +146,20 @@ impl InstallableGate {
     }
 }
 
+/// Returns what differences change in each suite of a state.
+pub(crate) fn suite_changes(
+    head: Option<&Revision<'_>>,
+    changes: &BTreeMap<SuiteName, Difference>,
+) -> Result<BTreeMap<SuiteName, SuiteChange>, Error> {
+    let mut found = BTreeMap::new();
+    for (suite, change) in changes {
+        let before = head.map_or_else(|| Ok(Vec::new()), |head| head.records(suite))?;
+        let removed = change.only_first.iter().map(|record| record.key().clone()).collect();
+        found.insert(suite.clone(), SuiteChange { before, added: change.only_second.clone(), removed });
+    }
+    Ok(found)
+}
+
 /// Returns what of all that comes makes something worse, with the reasons: what is worse itself; or else what the reason is about; or else all.
 pub(crate) fn blame(
     regressions: &[Regression],
@@ -184,6 +200,23 @@ impl InstallableGuard {
 
     pub(crate) fn despite(self, gate_override: Option<GateOverride>) -> Self {
         Self { gate_override, ..self }
+    }
+
+    /// Refuses a change of this state that leaves what cannot be installed, unless somebody decided that this does not count. Nothing is written.
+    pub(crate) fn check(
+        &self,
+        store: &Store,
+        head: Option<&Revision<'_>>,
+        changes: &BTreeMap<SuiteName, Difference>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(gate) = &self.gate else { return Ok(()) };
+        let violations = gate.violations(store, &suite_changes(head, changes)?, now)?;
+        let is_lifted = self.gate_override.as_ref().is_some_and(|given| given.lifts(GateRule::Installable));
+        if violations.is_empty() || is_lifted {
+            return Ok(());
+        }
+        Err(RuleError::Uninstallable { repository: gate.surroundings.repository.clone(), violations }.into())
     }
 
     /// Refuses a change that leaves what cannot be installed, unless somebody decided that this does not count, which the history then says.
