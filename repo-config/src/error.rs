@@ -488,6 +488,23 @@ pub enum GateFault {
         /// The setting.
         key: &'static str,
     },
+    /// What a drop folder brings can be approved or tagged nowhere before.
+    #[error("{key} without `from`: what is dropped in {folder} for {repository} can be {} nowhere before, and would all be rejected",
+        if *key == "tagged" { "tagged" } else { "approved" })]
+    DropFolder {
+        /// The setting.
+        key: &'static str,
+        /// The drop folder.
+        folder: Utf8PathBuf,
+        /// The repository that its packages go to.
+        repository: RepositoryName,
+    },
+    /// It is for promotions from a repository to itself, and there are none.
+    #[error("nothing is promoted from {repository} to itself: `from` and `to` are the same")]
+    ToItself {
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// A version is never that old in a repository that changes: what tells its age is not kept for so long.
     #[error(
         "minimum_age of {} is not reached while {repository} changes: keep_history keeps what tells the age for {} only",

@@ -7,7 +7,7 @@ use repo_store::settings::gate::{Gate, GatePattern};
 
 use crate::config::Config;
 use crate::error::{ConfigError, Contradiction, GateFault};
-use crate::file::{Attested, GateTable};
+use crate::file::{Attested, GateTable, IncomingTable};
 use crate::value::{Text, plain};
 
 impl Config {
@@ -34,10 +34,18 @@ impl Config {
                 }
             }
             let first = [("approvals", table.approvals.is_some()), ("tagged", !table.tagged.is_empty())];
-            for (key, _) in first.into_iter().filter(|(_, is_asked)| *is_asked) {
-                if table.from.is_empty() && self.is_for_all(&table.to) {
+            for (key, _) in first.into_iter().filter(|(_, is_asked)| *is_asked && table.from.is_empty()) {
+                if self.is_for_all(&table.to) {
                     wrong(GateFault::NowhereFirst { key });
+                } else if let Some(dropped) = self.first_drop_folder(&table.to) {
+                    let (folder, repository) = (dropped.folder.clone(), dropped.repository.0.clone());
+                    wrong(GateFault::DropFolder { key, folder, repository });
                 }
+            }
+            if let ([Text(from)], [Text(to)]) = (table.from.as_slice(), table.to.as_slice())
+                && from == to
+            {
+                wrong(GateFault::ToItself { repository: to.clone() });
             }
             if table.asks_nothing() {
                 wrong(GateFault::NoRule);
@@ -86,6 +94,11 @@ impl Config {
             return all.unwrap_or_default();
         }
         table.from.iter().filter_map(|Text(name)| of(name)).collect()
+    }
+
+    /// Returns a drop folder whose packages go to one of these repositories.
+    fn first_drop_folder(&self, to: &[Text<RepositoryName>]) -> Option<&IncomingTable> {
+        self.file.incoming.iter().find(|table| to.contains(&table.repository))
     }
 
     /// Returns whether a gate for these repositories is one for all that there are.
@@ -191,6 +204,8 @@ mod tests {
             "from = ['preprod']\ntagged = ['tested *']",
             "from = ['preprod']\nminimum_age = '30d'\n[gc]\nkeep_history = '14d'",
             "minimum_age = '30d'\n[gc]\nkeep_history = '48h'",
+            "to = ['prod']\nfrom = ['prod']\nmax_size = '1 MiB'",
+            "to = ['prod']\napprovals = 1\n[[incoming]]\nfolder = '/srv/in'\nrepository = 'prod'",
         ] {
             let refused = of(&format!("[[gate]]\n{bad}")).unwrap_err();
             assert!(refused.line().is_some(), "{bad}: {refused}");
@@ -199,6 +214,8 @@ mod tests {
         for good in [
             "minimum_age = '7d'\n[gc]\nkeep_history = '14d'",
             "minimum_age = '30d'\n[gc]\nkeep_history = 20",
+            "to = ['prod']\nfrom = ['preprod']\napprovals = 1\n[[incoming]]\nfolder = '/srv/in'\nrepository = 'prod'",
+            "to = ['prod']\ntagged = ['t-*']\n[[incoming]]\nfolder = '/srv/in'\nrepository = 'preprod'",
             "minimum_age = '30d'\n[[retention]]\nkeep_for = '48h'",
         ] {
             let _ = of(&format!("[[gate]]\n{good}")).unwrap();
@@ -222,6 +239,8 @@ mod tests {
         /r/repo.toml:7:10: gate 1: tagged: no tag can be named like `tested *`
         /r/repo.toml:7:15: gate 1: minimum_age of 30 days is not reached while preprod changes: keep_history keeps what tells the age for 14 days only
         /r/repo.toml:6:15: gate 1: minimum_age of 30 days is not reached while preprod changes: keep_history keeps what tells the age for 2 days only
+        /r/repo.toml:7:8: gate 1: nothing is promoted from prod to itself: `from` and `to` are the same
+        /r/repo.toml:7:13: gate 1: approvals without `from`: what is dropped in /srv/in for prod can be approved nowhere before, and would all be rejected
         ");
     }
 }

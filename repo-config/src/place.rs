@@ -292,7 +292,8 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
                 GateFault::NotATag { .. } => gate(&["tagged"]),
                 GateFault::NotAField { .. } => gate(&["require_fields"]),
                 GateFault::TooOld { .. } => gate(&["minimum_age"]),
-                GateFault::NowhereFirst { key } => gate(&[key]),
+                GateFault::NowhereFirst { key } | GateFault::DropFolder { key, .. } => gate(&[key]),
+                GateFault::ToItself { .. } => gate(&["from"]),
                 GateFault::NoRule => gate(&[]),
             }
         }

@@ -42,6 +42,7 @@ pub(crate) fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             Contradiction::Gate { fault: GateFault::UnknownRepository { .. }, .. } => {
                 &["repositories", "gate"]
             }
+            Contradiction::Gate { fault: GateFault::DropFolder { .. }, .. } => &["gate", "incoming"],
             Contradiction::Gate { .. } => &[
                 "minimum_age",
                 "never_backwards",

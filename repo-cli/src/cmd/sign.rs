@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::publish::{self, TagAheadJson, tags_ahead};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
-use crate::json_value::{JsonDocument, Text};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Output, count, joined};
 use crate::session::{Publishing, Session};
 
@@ -145,7 +145,7 @@ fn again(
             ));
         }
         signed.push(SignedRepositoryJson {
-            corrected: report.corrected.map(clock::seconds),
+            corrected: report.corrected.map(Time),
             publication: report.publication.map(Text),
             repository: Text(&repository.name),
             suites: report.suites.iter().map(ToString::to_string).collect(),
@@ -176,8 +176,8 @@ impl JsonDocument for SignedJson<'_> {}
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SignedRepositoryJson<'a> {
-    /// The `Date` in the future that clients may have taken, as `2026-11-26 20:16:00 UTC`; null when there was none
-    corrected: Option<String>,
+    /// The `Date` in the future that clients may have taken, null when there was none
+    corrected: Option<Time>,
     /// The new publication; null when none was made
     publication: Option<Text<PublicationId>>,
     /// The repository

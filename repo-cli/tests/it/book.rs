@@ -98,7 +98,7 @@ while [ $# -gt 1 ]; do cp \"$1\" \"$to\"; shift; done
 /// Each sleep in the book waits for a server, which may take its time on a busy computer.
 const WAIT: &str = "#!/bin/sh
 for _ in $(seq 600); do
-    [ \"$(grep -cs '^serving' ~/serve.log)\" -ge 2 ] && exit
+    [ \"$(cat ~/serve.log 2>/dev/null | grep -c '^serving')\" -ge 2 ] && exit
     /bin/sleep 0.1
 done
 ";
@@ -270,7 +270,7 @@ fn pages() -> Vec<String> {
             let path = entry.path();
             if entry.file_type().unwrap().is_dir() {
                 folders.push(path.to_owned());
-            } else if path.file_name() != Some("SUMMARY.md") {
+            } else if path.extension() == Some("md") && path.file_name() != Some("SUMMARY.md") {
                 pages.push(path.strip_prefix(BOOK).unwrap().to_string());
             }
         }
@@ -293,13 +293,18 @@ fn every_command_prints_what_the_book_shows() {
 #[test]
 fn every_page_is_in_the_table_of_contents_and_every_link_leads_somewhere() {
     let contents = fs::read_to_string(format!("{BOOK}/SUMMARY.md")).unwrap();
-    let link = Regex::new(r"\]\(([^)#:]+)(#[^)]*)?\)|\{\{#include ([^}]+)\}\}").unwrap();
+    let link = Regex::new(r"\]\(([^)#:]+)(#[^)]*)?\)").unwrap();
+    let included = Regex::new(r"\{\{#include ([^}]+)\}\}").unwrap();
     for name in pages().into_iter().chain(["SUMMARY.md".to_owned()]) {
         assert!(name == "SUMMARY.md" || contents.contains(&format!("({name})")), "{name}");
         let path = Utf8Path::new(BOOK).join(&name);
-        for found in link.captures_iter(&fs::read_to_string(&path).unwrap()) {
-            let to = found.get(1).or(found.get(3)).unwrap().as_str();
-            assert!(path.parent().unwrap().join(to).exists(), "{name}: {to}");
+        let (here, page) = (path.parent().unwrap(), fs::read_to_string(&path).unwrap());
+        let parts =
+            included.captures_iter(&page).map(|found| fs::read_to_string(here.join(&found[1])).unwrap());
+        // What stands in a document that a page takes in leads from the page.
+        let text = parts.fold(page.clone(), |text, part| text + &part);
+        for found in link.captures_iter(&text) {
+            assert!(here.join(&found[1]).exists(), "{name}: {}", &found[1]);
         }
     }
 }

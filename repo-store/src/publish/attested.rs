@@ -52,8 +52,9 @@ pub(super) fn attest(
         store.storage().objects().put(&Store::blob_key(blob), line.as_bytes())?;
         kept.insert(&state, KeptEnvelope { blob, size });
     }
-    // Who publishes holds the lock of the repository, and nobody else writes the list.
+    // Who publishes holds the lock of the repository, and nobody else writes the list. It never names what a crash may take away.
     if *kept != before {
+        store.storage().objects().sync()?;
         kept.save(store.storage())?;
     }
     let there: BTreeSet<String> = target.list(layout::PROMOTIONS.into())?.into_iter().collect();

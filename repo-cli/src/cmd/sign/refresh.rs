@@ -2,9 +2,8 @@ use repo_store::RepositoryName;
 use repo_store::model::PublicationId;
 use serde::Serialize;
 
-use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::json_value::{JsonDocument, Text};
+use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Output, joined};
 use crate::session::Session;
 
@@ -44,10 +43,9 @@ pub(super) fn run(
                 }
             }
         }
-        let suites = due.iter().map(|suite| DueJson {
-            suite: suite.directory.clone(),
-            valid_until: clock::seconds(suite.valid_until),
-        });
+        let suites = due
+            .iter()
+            .map(|suite| DueJson { suite: suite.directory.clone(), valid_until: Time(suite.valid_until) });
         refreshed.push(RefreshedRepositoryJson {
             due: suites.collect(),
             publication: publication.map(Text),
@@ -94,6 +92,6 @@ struct RefreshedRepositoryJson<'a> {
 struct DueJson {
     /// The suite; `.flat` for the flat form
     suite: String,
-    /// Until when clients take it, as `2026-11-26 20:16:00 UTC`
-    valid_until: String,
+    /// Until when clients take it
+    valid_until: Time,
 }
