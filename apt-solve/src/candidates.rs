@@ -5,7 +5,7 @@ use crate::package::{ArchId, NameId, Package, PackageId, Relation};
 use crate::relation::{Alternative, ClauseId, to_u32};
 use crate::universe::{Universe, View};
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The number of what at most one package can fill: a name in one architecture.
 pub(crate) type SlotId = u32;
@@ -23,14 +23,19 @@ pub(crate) struct Candidates<'u> {
     by_slot: Vec<Vec<PackageId>>,
     /// For each clause the packages that meet it.
     clauses: Vec<OnceCell<Box<[PackageId]>>>,
+    /// The packages that are not there.
+    absent: HashSet<PackageId>,
 }
 
 impl<'u> Candidates<'u> {
-    pub(crate) fn new(universe: &'u Universe, view: View) -> Self {
+    pub(crate) fn new(universe: &'u Universe, view: View, absent: HashSet<PackageId>) -> Self {
         let mut by_name: Vec<Vec<PackageId>> = vec![Vec::new(); universe.names.len()];
         for (at, package) in universe.packages.iter().enumerate() {
-            if let Some(packages) = by_name.get_mut(package.name.index()) {
-                packages.push(PackageId(to_u32(at)));
+            let id = PackageId(to_u32(at));
+            if let Some(packages) = by_name.get_mut(package.name.index())
+                && !absent.contains(&id)
+            {
+                packages.push(id);
             }
         }
         let mut slots = vec![None; universe.packages.len()];
@@ -60,7 +65,12 @@ impl<'u> Candidates<'u> {
             }
         }
         let clauses = vec![OnceCell::new(); universe.clauses.len()];
-        Self { universe, by_name, providers, slots, by_slot, clauses }
+        Self { universe, by_name, providers, slots, by_slot, clauses, absent }
+    }
+
+    /// Returns whether a package is not there.
+    pub(crate) fn is_absent(&self, package: PackageId) -> bool {
+        self.absent.contains(&package)
     }
 
     /// Returns the relations of a package. To look at each is a step, even if nothing meets it.
@@ -183,7 +193,7 @@ fn split_by_architecture(universe: &Universe, packages: &[PackageId]) -> Vec<Vec
 /// Keeps the first of equal numbers.
 fn without_repeats(mut found: Vec<PackageId>) -> Box<[PackageId]> {
     if found.len() > 1 {
-        let mut seen = std::collections::HashSet::with_capacity(found.len());
+        let mut seen = HashSet::with_capacity(found.len());
         found.retain(|id| seen.insert(*id));
     }
     found.into()

@@ -10,6 +10,7 @@ use crate::package::{PackageId, SourceId};
 use crate::reason::{Label, Reason, Writer};
 use crate::universe::{Universe, View};
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 /// The answer to whether something can be installed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,7 +101,29 @@ impl Known<'_, '_> {
 impl<'u> Checker<'u> {
     /// Looks at a universe in a view.
     pub fn new(universe: &'u Universe, view: View, limits: Limits) -> Self {
-        let candidates = Candidates::new(universe, view);
+        Self::without(universe, view, limits, HashSet::new())
+    }
+
+    /// Looks at a universe as if some of its packages were not there: one universe answers for the states before and after a change. Reasons
+    /// name these packages in [`Fact::Needs::elsewhere`](crate::Fact::Needs::elsewhere) alone.
+    ///
+    /// ```
+    /// use apt_solve::{Checker, Limits, Universe, Verdict, View};
+    /// use deb_parse::Architecture;
+    /// let mut builder = Universe::builder(&Architecture::parse("amd64")?);
+    /// let (prod, preprod) = (builder.add_source("prod"), builder.add_source("preprod"));
+    /// let index = b"Package: hello\nVersion: 2\nArchitecture: all\nDepends: libfoo (>= 2)\n";
+    /// builder.read(prod, &index[..])?;
+    /// builder.read(preprod, &b"Package: libfoo\nVersion: 2\nArchitecture: amd64\n"[..])?;
+    /// let universe = builder.build();
+    /// let absent = universe.packages_of(preprod).collect();
+    /// let checker = Checker::without(&universe, View::Newest, Limits::default(), absent);
+    /// let Verdict::Broken(reason) = &checker.source(prod).findings[0].verdict else { unreachable!() };
+    /// assert_eq!(reason.to_string(), "hello 2 needs libfoo (>= 2), which only preprod has");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn without(universe: &'u Universe, view: View, limits: Limits, absent: HashSet<PackageId>) -> Self {
+        let candidates = Candidates::new(universe, view, absent);
         Self { universe, view, limits, candidates, essential: OnceCell::new() }
     }
 
@@ -154,6 +177,11 @@ impl<'u> Checker<'u> {
 
     /// Returns which packages of a source cannot be installed, each asked about alone.
     pub fn source(&self, source: SourceId) -> Report {
+        self.each(self.universe.packages_of(source))
+    }
+
+    /// Returns which of these packages cannot be installed, each asked about alone. What is learnt about one is used for the others.
+    pub fn each(&self, packages: impl IntoIterator<Item = PackageId>) -> Report {
         let total = Budget::new(self.limits.total_steps());
         let essential = self.essential(&total);
         let mut report = Report {
@@ -164,7 +192,7 @@ impl<'u> Checker<'u> {
             essential: essential.broken.clone(),
         };
         let mut known = self.known(&essential.goals, &total).ok();
-        for id in self.universe.packages_of(source) {
+        for id in packages.into_iter().filter(|id| !self.candidates.is_absent(*id)) {
             let verdict = match (self.candidates.slot(id), &mut known) {
                 (None, _) => {
                     report.superseded += 1;

@@ -7,7 +7,7 @@
 //! A [`Universe`] holds the packages of several sources, such as a suite and the archives that its clients have besides.
 //! A [`Checker`] looks at it in one of two ways ([`View`]) and answers three questions: is this package installable
 //! ([`Checker::package`]), can these packages be installed together ([`Checker::set`]), and which packages of a source
-//! cannot be installed ([`Checker::source`]). The answer to a package that cannot be installed is a [`Reason`]: a value
+//! cannot be installed ([`Checker::source`]). [`Universe::affected_by`] finds what a change can make worse. The answer to a package that cannot be installed is a [`Reason`]: a value
 //! that a program can look into and that a person can read.
 //!
 //! ```
@@ -51,6 +51,7 @@
 //! Not decided here: whether there is an order in which dpkg can unpack the packages, pins, held packages, and packages that
 //! a machine has installed already.
 
+mod affected;
 mod candidates;
 mod checker;
 mod closure;

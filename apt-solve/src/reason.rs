@@ -72,6 +72,8 @@ pub enum Fact {
         near: Vec<Label>,
         /// If nothing meets it: packages that would, but that are not the newest of their name. Only in [`View::Newest`].
         superseded: Vec<Label>,
+        /// If nothing meets it: packages that would, but that [are not there](crate::Checker::without).
+        elsewhere: Vec<Label>,
     },
     /// A package cannot be installed together with others.
     Excludes {
@@ -130,10 +132,13 @@ impl fmt::Display for Reason {
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Needs { package, link, relation, candidates, near, superseded } => {
+            Self::Needs { package, link, relation, candidates, near, superseded, elsewhere } => {
                 let how = if *link == Link::PreDepends { "needs first" } else { "needs" };
                 write!(f, "{package} {how} {relation}")?;
                 match &candidates[..] {
+                    [] if superseded.is_empty() && !elsewhere.is_empty() => {
+                        write_elsewhere(f, near, elsewhere)
+                    }
                     [] => write_missing(f, near, superseded),
                     [only] if relation_names(relation, &only.name) => Ok(()),
                     several => write!(f, ", which {} {}", Listed(several, "and"), verb(several, "provide")),
@@ -155,6 +160,24 @@ impl fmt::Display for Fact {
             Self::Essential { packages } => write!(f, "every machine has {}", Listed(packages, "or")),
         }
     }
+}
+
+/// Writes which sources would have it, and what is there.
+fn write_elsewhere(f: &mut fmt::Formatter<'_>, near: &[Label], elsewhere: &[Label]) -> fmt::Result {
+    let sources: BTreeSet<&str> = elsewhere.iter().map(|label| label.source.as_str()).collect();
+    let has = if sources.len() == 1 { "has" } else { "have" };
+    write!(f, ", which only {} {has}", sources.into_iter().collect::<Vec<_>>().join(" and "))?;
+    // The relation has the name already.
+    let is_alike = |label: &&Label| elsewhere.first().is_some_and(|other| other.name == label.name);
+    for (at, label) in near.iter().enumerate() {
+        let separator = if at == 0 { ';' } else { ',' };
+        write!(f, "{separator} {} has ", label.source)?;
+        match is_alike(&label) && !label.is_foreign {
+            true => write!(f, "{}", label.version)?,
+            false => write!(f, "{label}")?,
+        }
+    }
+    Ok(())
 }
 
 fn write_missing(f: &mut fmt::Formatter<'_>, near: &[Label], superseded: &[Label]) -> fmt::Result {
@@ -205,6 +228,17 @@ impl fmt::Display for Listed<'_> {
             more => write!(f, " {word} {more} more"),
         }
     }
+}
+
+/// What is near to meeting a relation that nothing meets.
+#[derive(Default)]
+struct Near {
+    /// In the view, with a name of the relation.
+    near: Vec<PackageId>,
+    /// What would meet it, and is not the newest.
+    superseded: Vec<PackageId>,
+    /// What would meet it, and is not there.
+    elsewhere: Vec<PackageId>,
 }
 
 /// Writes reasons about packages of one view.
@@ -323,7 +357,8 @@ impl Writer<'_, '_> {
 
     fn needs(&self, package: &Package, relation: &Relation) -> Result<Fact, Exhausted> {
         let met = self.candidates.of(relation.clause, self.budget)?;
-        let (near, superseded) = if met.is_empty() { self.near(relation)? } else { Default::default() };
+        let Near { near, superseded, elsewhere } =
+            if met.is_empty() { self.near(relation)? } else { Near::default() };
         Ok(Fact::Needs {
             package: self.label(package),
             link: relation.link,
@@ -331,22 +366,34 @@ impl Writer<'_, '_> {
             candidates: self.labels(met.iter()),
             near: self.labels(near.iter()),
             superseded: self.labels(superseded.iter()),
+            elsewhere: self.labels(elsewhere.iter()),
         })
     }
 
-    /// Returns the packages in the view that have a name of the relation, and those outside of it that meet the relation.
-    fn near(&self, relation: &Relation) -> Result<(Vec<PackageId>, Vec<PackageId>), Exhausted> {
+    /// Returns what is near to meeting a relation that nothing meets.
+    fn near(&self, relation: &Relation) -> Result<Near, Exhausted> {
         let universe = self.candidates.universe;
-        let (mut near, mut superseded) = (Vec::new(), Vec::new());
+        let mut found = Near::default();
         for alternative in universe.clauses.alternatives(relation.clause) {
-            near.extend(self.candidates.named(alternative.name));
-            self.budget.take(universe.len())?;
+            found.near.extend(self.candidates.named(alternative.name));
+            self.budget.take(universe.len() + universe.provided.len())?;
             let name = universe.names.text(alternative.name.0);
-            let is_left_out = |id: &PackageId| self.candidates.slot(*id).is_none();
-            let is_met = |id: &PackageId| self.package(*id).is_some_and(|one| alternative.is_met_by(one));
-            superseded.extend(universe.packages_named(name).filter(is_left_out).filter(is_met));
+            for id in universe.packages_named(name).filter(|id| self.candidates.slot(*id).is_none()) {
+                if self.package(id).is_some_and(|one| alternative.is_met_by(one)) {
+                    let is_absent = self.candidates.is_absent(id);
+                    let list = if is_absent { &mut found.elsewhere } else { &mut found.superseded };
+                    list.push(id);
+                }
+            }
+            for (id, provided) in universe.provided.iter().filter(|(id, _)| self.candidates.is_absent(*id)) {
+                if provided.name == alternative.name
+                    && self.package(*id).is_some_and(|one| alternative.is_met_by_provided(one, provided))
+                {
+                    found.elsewhere.push(*id);
+                }
+            }
         }
-        Ok((near, superseded))
+        Ok(found)
     }
 
     fn package(&self, id: PackageId) -> Option<&Package> {

@@ -148,10 +148,10 @@ pub(crate) struct ChangeArguments {
     pub(crate) no_publish: bool,
 }
 
-/// Shared by the verbs that bring versions in.
+/// Shared by the verbs that meet gates.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct OverrideArguments {
-    /// Let in what does not meet this rule of a [[gate]]; may be given several times
+    /// Go on with what does not meet this rule of a [[gate]]; may be given several times
     #[arg(long = "override", value_name = "RULE", value_parser = gate_rule, requires = "reason")]
     rules: Vec<GateRule>,
     /// Why the rule does not count, for the history
@@ -167,7 +167,7 @@ impl OverrideArguments {
     }
 }
 
-fn gate_rule(text: &str) -> Result<GateRule, InvalidValue> {
+pub(crate) fn gate_rule(text: &str) -> Result<GateRule, InvalidValue> {
     GateRule::from_name(text).ok_or_else(|| {
         let known = GateRule::ALL.map(GateRule::as_str).join(", ");
         format!("`{}` is not a rule; the rules are {known}", text.escape_debug()).into()
@@ -301,7 +301,7 @@ pub(crate) enum Command {
     ///
     /// apt never goes back by itself. So the whole source comes out again: the files of the old version, byte for byte, under a version such as
     /// 2.1-1+0~reissue1, in exactly the suites that the bad version is in or was taken out of. What that cannot undo on machines is shown, and
-    /// refused unless --accept names it. Gates and freezes do not stop it.
+    /// refused unless --accept names it. Freezes do not stop it, and of the rules of gates only `installable` does.
     Reissue(cmd::reissue::ReissueArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
@@ -322,6 +322,8 @@ pub(crate) enum Command {
     Doctor(cmd::doctor::DoctorArguments),
     /// Import another repository
     Import(cmd::import::ImportArguments),
+    /// Read and list what clients have besides the repositories, for checks
+    Base(cmd::base::BaseArguments),
     /// Check that everything in the store is what was written
     Fsck(cmd::fsck::FsckArguments),
     /// Copy what cannot be made again to another directory, while the store is in use
@@ -435,6 +437,7 @@ impl Command {
             Self::Machines(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.writes(),
             Self::Hooks(arguments) => arguments.writes(),
+            Self::Base(arguments) => arguments.writes(),
         }
     }
 
@@ -513,9 +516,10 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 27] = [
+    const READING: [&str; 28] = [
         "access list",
         "approvals",
+        "base list",
         "check",
         "client-config",
         "completions",
@@ -544,7 +548,8 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 9] = [
+    const WITHOUT: [(&str, &str); 10] = [
+        ("base update", "it keeps what checks read, and changes nothing that clients see"),
         (
             "config proxy",
             "it prints; --write-credentials writes what another server reads of users and tokens, and nothing else",

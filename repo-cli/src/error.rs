@@ -248,6 +248,22 @@ pub(crate) enum Failure {
     /// A file or folder that the configuration names and that cannot be used.
     #[error("{path}: {what}")]
     UnusableFile { path: Utf8PathBuf, what: String },
+    /// What clients have besides a suite, and that cannot be read.
+    #[error("base of {suite}: {place}: {what}")]
+    BaseNotRead {
+        /// The suite.
+        suite: SuiteName,
+        /// The archive, or the path of the file.
+        place: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A suite whose clients have nothing besides, by the configuration.
+    #[error("no [[base]] in repo.toml is for the suite {suite}")]
+    NoBase {
+        /// The suite.
+        suite: SuiteName,
+    },
     /// The name of a setting that there is not.
     #[error("no setting, repository or suite named `{name}`")]
     UnknownSetting {
@@ -599,6 +615,8 @@ impl Failure {
             Self::OtherNames { .. } => "E-NAME-NOT-ALLOWED",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
             Self::UnknownUser { .. } => "E-UNKNOWN-USER",
+            Self::BaseNotRead { .. } => "E-BASE-NOT-READ",
+            Self::NoBase { .. } => "E-NO-BASE",
             Self::UnusableFile { .. } | Self::UnusableUsers { .. } => "E-UNUSABLE-FILE",
             Self::UnknownSetting { .. } => "E-UNKNOWN-SETTING",
             Self::Io { .. } => "E-IO",

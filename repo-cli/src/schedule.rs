@@ -216,8 +216,9 @@ fn tasks_of(schedule: &Schedule, now: Timestamp) -> Vec<(Vec<String>, When)> {
     if schedule.incoming {
         tasks.push((vec!["incoming".to_owned()], When::Always));
     }
-    let verbs: [(&[&str], Option<Recurrence>); 4] = [
+    let verbs: [(&[&str], Option<Recurrence>); 5] = [
         (&["sign", "refresh"], schedule.refresh),
+        (&["base", "update"], schedule.base),
         (&["retention"], schedule.retention),
         (&["gc"], schedule.gc),
         (&["fsck"], schedule.fsck),

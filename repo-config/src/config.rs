@@ -8,12 +8,13 @@ use repo_store::error::SettingsError;
 use repo_store::settings::{ArchitectureAll, Markers, UnknownRelease};
 use repo_store::{RepositoryName, RepositorySettings, SuiteSettings};
 
-use crate::error::{ConfigError, Contradiction, GateFault, HookFault, Place};
+use crate::error::{ConfigError, Contradiction, Place};
 use crate::file::{self, All, File, OnUnknownRelease, RepositoryTable, SuiteTable};
 use crate::network::Network;
 use crate::place;
 use crate::regular_file;
 use crate::release_names::release_names;
+use crate::reliance::relies_on;
 use crate::texts::{self, Reading, Source};
 use crate::url::Url;
 use crate::value::{FromText, Line, Listen, Text, plain};
@@ -107,6 +108,7 @@ impl Config {
         config.check_hooks(&mut found);
         config.check_gates(&mut found);
         config.check_freezes(&mut found);
+        config.check_bases(&mut found);
         if !is_partial && !lacks_text {
             let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
             mistakes.extend(found.into_iter().filter(stands));
@@ -476,6 +478,7 @@ impl Config {
         settings.routing = self.routing(&settings, found);
         settings.gates = self.gates(name);
         settings.freezes = self.freezes(name);
+        settings.bases = self.bases(&settings);
         settings.valid_for =
             table.valid_for.as_ref().or(self.file.valid_for.as_ref()).map(|Text(time)| *time);
         let refusals = settings.mistakes().into_iter();
@@ -530,70 +533,6 @@ fn names_in<T: FromText>(path: &Utf8Path, text: &str, names: &mut Vec<T>, found:
                 unknown: None,
             }),
         }
-    }
-}
-
-/// The keys of settings without which nothing can be said of an error: with a mistake in one of them it may be no mistake at all.
-fn relies_on(error: &ConfigError) -> &'static [&'static str] {
-    match error {
-        ConfigError::Settings { source, .. } => match source {
-            SettingsError::NoArchitectures { .. } => &["architectures", "architectures_file"],
-            SettingsError::NoComponents { .. } | SettingsError::InstallerComponent { .. } => &["components"],
-            SettingsError::NoEncoding { .. } | SettingsError::NoCommonEncoding => {
-                &["compress", "compress_index", "packages"]
-            }
-            SettingsError::Route { .. } => {
-                &["suites", "suites_file", "suite", "components", "component", "route"]
-            }
-            _ => &["suites", "suites_file", "suite"],
-        },
-        ConfigError::Contradiction { fault, .. } => match fault {
-            Contradiction::TableWithoutSuite { .. } | Contradiction::UnknownSuite { .. } => {
-                &["suites", "suites_file"]
-            }
-            Contradiction::FolderOfNoSuite { .. } => &["suites", "suites_file", "repositories", "incoming"],
-            Contradiction::RouteWithoutSuites { .. } => &["suites", "suites_file", "repositories", "route"],
-            Contradiction::RetentionOfNoSuite { .. } => {
-                &["suites", "suites_file", "repositories", "retention"]
-            }
-            Contradiction::FolderOfNoComponent { .. } => {
-                &["suites", "suites_file", "suite", "components", "incoming"]
-            }
-            Contradiction::ChannelWithoutRepository { .. } => &["repositories"],
-            Contradiction::FolderOfNoRepository { .. } => &["repositories", "incoming"],
-            Contradiction::RouteOfNoRepository { .. } => &["repositories", "route"],
-            Contradiction::RuleOfNoRepository { .. } => &["repositories", "retention", "freeze"],
-            Contradiction::FolderInStore { .. }
-            | Contradiction::FolderTwice { .. }
-            | Contradiction::ArchiveInStore { .. } => &["incoming"],
-            Contradiction::BackupInStore { .. } => &["schedule"],
-            Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
-            Contradiction::Gate { fault: GateFault::UnknownRepository { .. }, .. } => {
-                &["repositories", "gate"]
-            }
-            Contradiction::Gate { fault: GateFault::DropFolder { .. }, .. } => &["gate", "incoming"],
-            Contradiction::Gate { .. } => &[
-                "minimum_age",
-                "never_backwards",
-                "forbid_versions",
-                "forbid_maintainers",
-                "require_fields",
-                "max_size",
-                "approvals",
-                "together",
-                "attested",
-                "gate",
-            ],
-            Contradiction::Hook { fault: HookFault::UnknownRepository { .. }, .. } => {
-                &["repositories", "hook"]
-            }
-            Contradiction::Hook { .. } => {
-                &["on", "url", "command", "mail", "format", "secret_file", "timeout", "name", "hook"]
-            }
-            Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
-            _ => &[],
-        },
-        _ => &[],
     }
 }
 

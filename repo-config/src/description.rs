@@ -295,6 +295,7 @@ mod tests {
             count += 1;
             let required = match header {
                 "[[incoming]]\n" => "folder = 'x'\nrepository = 'y'\n",
+                "[[base]]\n" => "suite = 'x'\nsource = 'y'\n",
                 "[[freeze]]\n" => "days = 'Fri 16:00 .. Mon 08:00'\n",
                 "[[hook]]\n" => "on = ['gc']\n",
                 "[schedule.backup]\n" => "to = 'x'\nwhen = 'hourly'\n",

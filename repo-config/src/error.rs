@@ -400,11 +400,15 @@ pub enum Contradiction {
         /// Those that there are.
         known: Vec<String>,
     },
-    /// A rule of retention that names a suite that no repository has.
-    #[error("retention rule {number}: no suite named `{suite}`")]
-    RetentionOfNoSuite {
+    /// A rule of retention, or a base, that names a suite that no repository has.
+    #[error("{table} rule {number}: no suite named `{suite}`")]
+    RuleOfNoSuite {
+        /// The table that the rule stands in.
+        table: &'static str,
         /// The number of the rule, from 1.
         number: usize,
+        /// The setting.
+        key: &'static str,
         /// The suite.
         suite: SuiteName,
         /// Those that there are.
@@ -424,7 +428,7 @@ impl Contradiction {
             Self::TableWithoutSuite { suite, known }
             | Self::UnknownSuite { suite, known, .. }
             | Self::FolderOfNoSuite { suite, known, .. }
-            | Self::RetentionOfNoSuite { suite, known, .. } => (suite.to_string(), known),
+            | Self::RuleOfNoSuite { suite, known, .. } => (suite.to_string(), known),
             Self::FolderOfNoComponent { component, known, .. } => (component.to_string(), known),
             Self::ChannelWithoutRepository { repository, known }
             | Self::FolderOfNoRepository { repository, known, .. }

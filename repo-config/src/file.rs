@@ -131,6 +131,8 @@ table! {
         gc: GcTable [""] "";
         /// What must be so before a version comes into a repository by `add`, `incoming` or `promote`. All gates for it must be met; `--override` with the name of a rule lifts it, and the history keeps that.
         gate: Vec<GateTable> [""] "";
+        /// What clients have besides these repositories, for `check` and for gates with `installable`: `base update` reads it, and the store keeps it.
+        base: Vec<BaseTable> [""] "";
         /// When nothing comes into a repository and nothing is removed, every week; `freeze` does it once. `rollback` and `undo` are never stopped, and `--override freeze` passes it.
         freeze: Vec<FreezeTable> [""] "";
         /// Who is told what happens: a web server, a command, or an address that is sent mail (docs/hooks.md).
@@ -508,6 +510,20 @@ table! {
 }
 
 table! {
+    /// What clients of a suite have besides it.
+    #[serde(deny_unknown_fields, remote = "Self")]
+    BaseTable {
+        /// The suite whose clients have it.
+        suite: Text<SuiteName> ["(required)"] "\"bookworm\"";
+        /// Where its packages are listed: a file of sources with `Signed-By`, as apt reads it (`.sources` or `.list`), a `Packages` file or a directory of such, or `REPOSITORY/SUITE` of this store.
+        source: String ["(required)"] "\"/etc/repo/bookworm.sources\"";
+        /// How long after it was last seen to be up to date it counts; a gate with `installable` then refuses until the next `base update`. Forever when not set.
+        #[serde(default)]
+        max_age: Option<Text<SignedDuration>> [""] "\"7d\"";
+    }
+}
+
+table! {
     /// When nothing changes in repositories, every week.
     #[serde(deny_unknown_fields, remote = "Self")]
     FreezeTable {
@@ -550,6 +566,8 @@ table! {
         /// Tags of the repository that a version is promoted from, such as `"tested-*"`: one must name a state that has it (`tag`). What is added is refused.
         #[serde(deserialize_with = "patterns")]
         tagged: Vec<String> ["[]"] "[\"tested-*\"]";
+        /// Take and remove nothing that leaves a package of the suite, or of what its clients have besides (`[[base]]`), which cannot be installed any more. `remove`, `retention`, `rollback`, `undo` and `reissue` meet this rule too.
+        installable: bool ["false"] "true";
         /// With `"source"`, all packages that were built from a version of a source come together, or none, as far as the repository that they are promoted from has them.
         together: Option<Together> [""] "\"source\"";
         /// What must be known of a version. `"build"`: how it was built, by the `.buildinfo` of its upload or by a file given with `add --attest`.
@@ -647,6 +665,8 @@ table! {
         retention: Option<Text<Recurrence>> [""] "\"daily 03:00\"";
         /// When `gc` runs.
         gc: Option<Text<Recurrence>> [""] "\"daily 04:00\"";
+        /// When `base update` runs.
+        base: Option<Text<Recurrence>> [""] "\"daily 02:00\"";
         /// When `fsck` runs.
         fsck: Option<Text<Recurrence>> [""] "\"weekly Sun 05:00\"";
         /// Backups.
@@ -701,6 +721,7 @@ from_tables_only!(
     RouteTable,
     IncomingTable,
     RetentionTable,
+    BaseTable,
     FreezeTable,
     GateTable,
     GcTable,
@@ -758,6 +779,7 @@ mod tests {
             ("signing", named("signing"), fields::<SigningTable>()),
             ("a signer", together(&table["signing"]["signer"]), fields::<SignerTable>()),
             ("a gate", first("gate"), fields::<GateTable>()),
+            ("a base", first("base"), fields::<BaseTable>()),
             ("a freeze", first("freeze"), fields::<FreezeTable>()),
             ("a hook", together(&table["hook"]), fields::<HookTable>()),
             ("serve", named("serve"), fields::<ServeTable>()),

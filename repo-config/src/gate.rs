@@ -121,6 +121,7 @@ impl GateTable {
             max_size,
             approvals,
             tagged,
+            installable,
             together,
             attested,
         } = self;
@@ -132,6 +133,7 @@ impl GateTable {
             && max_size.is_none()
             && approvals.is_none()
             && tagged.is_empty()
+            && !*installable
             && together.is_none()
             && attested.is_empty()
     }
@@ -150,6 +152,7 @@ fn gate(number: usize, table: &GateTable) -> Gate {
     gate.max_size = table.max_size.as_ref().map(|Text(size)| size.0);
     gate.approvals = table.approvals;
     gate.tagged = patterns(&table.tagged);
+    gate.installable = table.installable;
     gate.whole_sources = table.together.is_some();
     gate.attested_build = table.attested.contains(&Attested::Build);
     gate
@@ -192,7 +195,7 @@ mod tests {
             "require_fields = ['']",
             "max_size = '0 MiB'",
             "minimum_age = 'soon'",
-            "max_size = '1 MiB'\ninstallable = true",
+            "max_size = '1 MiB'\nscanned = true",
             "attested = ['review']",
             "approvals = 0",
             "approvals = 1",
@@ -227,7 +230,7 @@ mod tests {
         /r/repo.toml:6:18: gate 1: require_fields: no field can be named ``
         /r/repo.toml:6:12: gate.max_size: invalid size `0 MiB`; use for example 512 MiB or 4 GiB
         /r/repo.toml:6:15: gate.minimum_age: invalid duration `soon`; use for example 14d or 36h
-        /r/repo.toml:7:1: gate: unknown field `installable`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`, `approvals`, `tagged`, `together`, `attested`
+        /r/repo.toml:7:1: gate: unknown field `scanned`, expected one of `to`, `from`, `minimum_age`, `never_backwards`, `forbid_versions`, `forbid_maintainers`, `require_fields`, `max_size`, `approvals`, `tagged`, `installable`, `together`, `attested`
         /r/repo.toml:6:13: gate.attested: unknown variant `review`, expected `build`
         /r/repo.toml:6:13: gate.approvals: invalid value: integer `0`, expected a number from 1 on
         /r/repo.toml:6:13: gate 1: approvals without `from`, in every repository: nothing could be added anywhere to be approved there

@@ -48,7 +48,9 @@ impl Config {
                 let suite = unknown.clone();
                 let suites = self.repositories().flat_map(|repository| &repository.suites);
                 let known = without_repeats(suites.map(|suite| suite.name.to_string()).collect());
-                found.push(self.contradiction(Contradiction::RetentionOfNoSuite { number, suite, known }));
+                let (table, key) = ("retention", "suites");
+                let fault = Contradiction::RuleOfNoSuite { table, number, key, suite, known };
+                found.push(self.contradiction(fault));
             }
             if !table.kept_by.is_empty() && retention_rule(table).is_unlimited() {
                 found.push(self.contradiction(Contradiction::RetentionWithoutLimit { number }));

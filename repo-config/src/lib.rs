@@ -51,6 +51,7 @@
 extern crate self as repo_config;
 
 mod armor_checksum;
+mod base;
 mod compress;
 mod config;
 mod damaged_files;
@@ -86,6 +87,7 @@ mod passphrase;
 mod place;
 mod regular_file;
 mod release_names;
+mod reliance;
 mod reserved;
 mod restrictions;
 mod routing;

@@ -86,6 +86,8 @@ impl Config {
             freeze: _,
             gc: _,
             gate: _,
+            // What was read of it is in the store.
+            base: _,
             hook,
             // A backup does not hold itself.
             schedule: _,

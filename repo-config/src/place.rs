@@ -313,7 +313,9 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
         Contradiction::RuleOfNoRepository { table, number, key, repository, .. } => {
             Setting::in_rule(&[table], *number, &[key]).item(repository)
         }
-        Contradiction::RetentionOfNoSuite { number, suite, .. } => retention(number, &["suites"]).item(suite),
+        Contradiction::RuleOfNoSuite { table, number, key, suite, .. } => {
+            Setting::in_rule(&[table], *number, &[key]).item(suite)
+        }
         Contradiction::RetentionWithoutLimit { number } => retention(number, &["kept_by"]),
     }]
 }

@@ -163,6 +163,8 @@ pub struct Schedule {
     pub gc: Option<Recurrence>,
     /// When everything is checked.
     pub fsck: Option<Recurrence>,
+    /// When `base update` runs.
+    pub base: Option<Recurrence>,
     /// Where backups are made, and when.
     pub backup: Option<(Utf8PathBuf, BackupTime)>,
 }
@@ -179,6 +181,7 @@ impl Config {
             retention: at(&table.retention),
             gc: at(&table.gc),
             fsck: at(&table.fsck),
+            base: at(&table.base),
             backup: table.backup.as_ref().map(|backup| (self.root().join(&backup.to), backup.when.0)),
         }
     }

@@ -35,12 +35,14 @@ pub(crate) enum Area {
     Approvals,
     /// The last freeze of each repository.
     Freezes,
+    /// What clients have besides the repositories.
+    Bases,
     /// The statements about promotions into each repository.
     Attestations,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Histories,
         Self::Keyrings,
         Self::Upkeep,
@@ -50,6 +52,7 @@ impl Area {
         Self::Machines,
         Self::Approvals,
         Self::Freezes,
+        Self::Bases,
         Self::Attestations,
     ];
 
@@ -65,6 +68,7 @@ impl Area {
             Self::Machines => "machines",
             Self::Approvals => "approvals",
             Self::Freezes => "freezes",
+            Self::Bases => "bases",
             Self::Attestations => "attestations",
         }
     }
@@ -86,7 +90,7 @@ impl Area {
             | Self::Approvals
             | Self::Freezes
             | Self::Attestations => true,
-            Self::Upkeep | Self::Hooks | Self::Intents => false,
+            Self::Upkeep | Self::Hooks | Self::Intents | Self::Bases => false,
         }
     }
 
@@ -100,6 +104,7 @@ impl Area {
             | Self::Intents
             | Self::Approvals
             | Self::Freezes
+            | Self::Bases
             | Self::Attestations => true,
             // Machines that go on reading are seen again within a day.
             Self::Upkeep | Self::Hooks | Self::Machines => false,

@@ -24,6 +24,7 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::model::{chunk, page, run};
 use crate::operations::approvals::Approvals;
+use crate::operations::bases::KeptBases;
 use crate::operations::freezes::LastFreeze;
 use crate::publish::promotion_attestations::PromotionAttestations;
 use crate::publish::{Publication, Source};
@@ -164,13 +165,14 @@ pub fn machines(bytes: &[u8]) -> Option<Vec<u8>> {
 type Rewrite = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// The readers of the kinds of documents that have no reader here of their own.
-pub const DOCUMENTS: [Rewrite; 7] = [
+pub const DOCUMENTS: [Rewrite; 8] = [
     rewritten::<KeyringVersions>,
     rewritten::<Intent>,
     rewritten::<Upkeep>,
     rewritten::<HookSpool>,
     rewritten::<Approvals>,
     rewritten::<LastFreeze>,
+    rewritten::<KeptBases>,
     rewritten::<PromotionAttestations>,
 ];
 

@@ -2,6 +2,9 @@
 //!
 //! [`Store::transact`](crate::Store::transact) hands a [`Transaction`] to a closure; what the closure puts in and takes out becomes one commit.
 
+mod files;
+pub(crate) mod suite_changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,14 +29,14 @@ use crate::model::log_entry::LogEntry;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
-use crate::model::record::{Record, RecordFile, RecordKey};
+use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::progress::Phase;
 use crate::settings::RepositorySettings;
 use crate::settings::gate::{self, Arrival, Gate};
 use crate::storage::format::Format;
 use crate::storage::{self, Swap};
-use crate::store::{InPool, Store};
+use crate::store::Store;
 
 /// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
 ///
@@ -537,63 +540,6 @@ impl<'a> Transaction<'a> {
         Err(Error::Change(ChangeError::ReservedName { key, repository }))
     }
 
-    /// That no file of a record would have to lie where another does.
-    fn check_files(&mut self, suites: &BTreeSet<SuiteName>, record: &Record) -> Result<(), Error> {
-        let (key, files) = (record.key(), record.files()?);
-        if key.architecture.is_source() {
-            for suite in suites {
-                self.check_paths(suite, key, &files)?;
-            }
-        }
-        // What no pool can hold is published nowhere.
-        let in_pool = if record.check_paths().is_ok() { files.as_slice() } else { &[] };
-        for RecordFile { blob, path, .. } in in_pool {
-            if self.store.found_in_pool(&self.repository, path.as_path(), *blob)? == InPool::Another {
-                let place = if files.len() == 1 { String::new() } else { format!(" as {path}") };
-                let place = format!(" (no longer in a suite, but still in the pool{place})");
-                return Err(self.conflict(key, place));
-            }
-        }
-        Ok(())
-    }
-
-    /// Versions of a source package share their upstream tarballs: those of one name must be one file.
-    fn check_paths(&mut self, suite: &SuiteName, key: &RecordKey, files: &[RecordFile]) -> Result<(), Error> {
-        let edits = self.edits.get(suite);
-        let mut others: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
-        if let Some(snapshot) = self.snapshots.get(suite) {
-            for record in self.lookup.versions(snapshot, &key.package)? {
-                if edits.is_none_or(|edits| !edits.contains_key(record.key())) {
-                    others.insert(record.key().clone(), record);
-                }
-            }
-        }
-        if let Some(edits) = edits {
-            let same = |(other, _): &(&RecordKey, &Edit)| other.package == key.package;
-            let (before, behind) = (edits.range(..key).rev(), edits.range(key..));
-            for (other, edit) in before.take_while(same).chain(behind.take_while(same)) {
-                if let Edit::Insert(record) = edit {
-                    others.insert(other.clone(), Arc::clone(record));
-                }
-            }
-        }
-        for other in others.values().filter(|other| other.key().architecture.is_source()) {
-            let theirs = other.files()?;
-            let taken = |file: &&RecordFile| {
-                theirs.iter().any(|their| their.path == file.path && their.blob != file.blob)
-            };
-            if let Some(file) = files.iter().find(taken) {
-                return Err(Error::Change(ChangeError::PathConflict {
-                    key: Box::new(key.clone()),
-                    path: file.path.clone(),
-                    other: Box::new(other.key().clone()),
-                    repository: self.repository.clone(),
-                }));
-            }
-        }
-        Ok(())
-    }
-
     /// The record of a key in a suite, as the transaction would leave it.
     fn get(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
         match self.edits.get(suite).and_then(|edits| edits.get(key)) {
@@ -757,7 +703,8 @@ impl<'a> Transaction<'a> {
         }
         for (suite, edits) in self.edits {
             let start = after.get(&suite).copied();
-            let alike = done.iter().find(|(other, their, _)| *other == start && same_edits(their, &edits));
+            let alike =
+                done.iter().find(|(other, their, _)| *other == start && edit::are_same(their, &edits));
             let id = if let Some((_, _, id)) = alike {
                 *id
             } else {
@@ -799,16 +746,4 @@ impl<'a> Transaction<'a> {
             signature: None,
         }))
     }
-}
-
-fn same_edits(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Edit>) -> bool {
-    first.len() == second.len()
-        && first.iter().zip(second).all(|((key, edit), (other_key, other))| {
-            key == other_key
-                && match (edit, other) {
-                    (Edit::Insert(a), Edit::Insert(b)) => Arc::ptr_eq(a, b) || a == b,
-                    (Edit::Remove, Edit::Remove) => true,
-                    _ => false,
-                }
-        })
 }

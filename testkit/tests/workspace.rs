@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate and those of ours it may use.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("deb-parse", &[]),
     ("deb-sandbox", &["deb-parse"]),
     ("apt-sign", &[]),
     ("apt-index", &["deb-parse"]),
     ("apt-fetch", &["deb-parse", "apt-index", "apt-sign"]),
-    ("repo-store", &["deb-parse", "apt-index", "apt-sign"]),
+    ("apt-solve", &["deb-parse"]),
+    ("repo-store", &["deb-parse", "apt-index", "apt-sign", "apt-solve"]),
     ("repo-config", &["deb-parse", "apt-index", "apt-sign", "repo-store"]),
     ("repo-serve", &[]),
     ("repo-hooks", &[]),
@@ -25,6 +26,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
             "apt-index",
             "apt-sign",
             "apt-fetch",
+            "apt-solve",
             "repo-store",
             "repo-config",
             "repo-serve",

@@ -9,6 +9,7 @@
 
 mod brute_force;
 mod cases;
+mod changes;
 mod fuzz_replay;
 mod limits;
 mod universe_text;

@@ -58,6 +58,7 @@ fn verb(word: &str) -> Option<clap::Command> {
         "publish" => ("publish", cmd::publish::PublishArguments::augment_args),
         "sign" => ("sign", cmd::sign::SignArguments::augment_args),
         "import" => ("import", cmd::import::ImportArguments::augment_args),
+        "base" => ("base", cmd::base::BaseArguments::augment_args),
         "doctor" => ("doctor", cmd::doctor::DoctorArguments::augment_args),
         "status" => ("status", cmd::status::StatusArguments::augment_args),
         "fsck" => ("fsck", cmd::fsck::FsckArguments::augment_args),

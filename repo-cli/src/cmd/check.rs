@@ -1,6 +1,7 @@
 //! `check`: which packages of a repository cannot be installed, and why.
 
 pub(crate) mod attestations;
+mod junit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -8,17 +9,22 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use apt_index::pool::PackageKind;
-use apt_solve::{Builder, Checker, Limits, SourceId, Universe, Verdict, View};
+use apt_solve::{Builder, Checker, Limits, Report, SourceId, Universe, Verdict, View};
 use camino::{Utf8Path, Utf8PathBuf};
+use clap::ValueEnum;
 use deb_parse::deb::Compression;
 use deb_parse::{Architecture, SuiteName, deb822};
+use jiff::{SignedDuration, Timestamp};
 use repo_store::Revision;
+use repo_store::model::duration_in_words;
 use repo_store::model::record::{Build, Record};
+use repo_store::operations::bases::{BaseInUse, BaseState, KeptIndex};
 use serde::Serialize;
 
+use super::base::state_of;
 use crate::args::{RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
-use crate::json_value::JsonDocument;
+use crate::json_value::{JsonDocument, Time};
 use crate::output::{Column, Output, count, joined};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -41,6 +47,15 @@ pub(crate) struct CheckArguments {
     /// times
     #[arg(long = "base-suite", value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     base_states: Vec<RevisionSpec>,
+    /// Leave out what clients have besides by [[base]] in repo.toml
+    #[arg(long)]
+    no_base: bool,
+    /// Find only what is worse than in this state of the repository, such as `prod@-1`: what could be installed there, or was not there
+    #[arg(long, value_name = "REPOSITORY[@STATE]", value_parser = RevisionSpec::from_str)]
+    against: Option<RevisionSpec>,
+    /// Print it for a program that shows the results of tests
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    format: Option<Format>,
     /// Let older versions meet dependencies too; apt considers only the newest of each package
     #[arg(long)]
     all_versions: bool,
@@ -54,12 +69,24 @@ pub(crate) struct CheckArguments {
     rows: RowArguments,
 }
 
+/// What shows the results of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// XML as JUnit writes it: a case for each package that cannot be installed, in a suite for each suite and architecture
+    Junit,
+}
+
 /// What is checked for one suite and one kind of machine.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CheckedJson {
     /// The architecture of the machines
     architecture: String,
+    /// What clients have besides by the configuration
+    bases: Vec<CheckedBaseJson>,
+    /// Why what clients have besides cannot be relied on, in words; absent when it can
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
     /// Why the essential packages cannot be installed together: the others were then checked without them; null when they can
     essential: Option<String>,
     /// How many packages can be installed
@@ -68,6 +95,22 @@ struct CheckedJson {
     suite: String,
     /// How many package files were not checked, because a newer version is there
     superseded: usize,
+}
+
+/// What clients have besides, as it was checked.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CheckedBaseJson {
+    /// When it was last seen to be up to date; null for a suite of the store, and for one that was never read
+    seen: Option<Time>,
+    /// The date of the newest Release of its archives; null without one
+    date: Option<Time>,
+    /// The digests of its lists of packages: the same packages have the same
+    digests: Vec<String>,
+    /// Where it is read from, as it is configured
+    source: String,
+    /// `current`, `too-old`, `missing`, or `suite` for a suite of the store
+    state: &'static str,
 }
 
 /// A package that was not found to be installable.
@@ -92,6 +135,8 @@ struct UninstallableJson {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct CheckJson<'a> {
+    /// The state that it was compared with, as it was given; null when all that is found counts
+    against: Option<&'a str>,
     /// What was checked
     checked: &'a [CheckedJson],
     /// The packages that were not found to be installable
@@ -133,7 +178,10 @@ pub(crate) fn run(
         return attestations::run(&repository.name, keyring, session, output);
     }
     arguments.base_files.iter().try_for_each(|path| check_file(path))?;
-    let mut base = Base { files: &arguments.base_files, states: Vec::new() };
+    let mut base = Base { files: &arguments.base_files, states: Vec::new(), configured: &[], session };
+    if !arguments.no_base {
+        base.configured = &repository.bases;
+    }
     for spec in &arguments.base_states {
         let (settings, revision) = spec.resolve(session)?;
         spec.check_suites(settings, revision.as_ref(), &[])?;
@@ -142,6 +190,11 @@ pub(crate) fn run(
         }
     }
     let view = if arguments.all_versions { View::AllVersions } else { View::Newest };
+    let earlier = arguments.against.as_ref().map(|spec| spec.resolve(session)).transpose()?;
+    if earlier.as_ref().is_some_and(|(earlier, _)| earlier.name != repository.name) {
+        return Err(Failure::Usage("--against names another state of the same repository"));
+    }
+    let earlier = earlier.and_then(|(_, revision)| revision);
     let mut findings = Findings::default();
     if let Some(head) = &head {
         let named = state.suites(repository, Some(head));
@@ -150,9 +203,11 @@ pub(crate) fn run(
         };
         for suite in head.commit().suites.keys().filter(is_asked) {
             let records = binaries(head, suite)?;
+            let before = earlier.as_ref().map(|earlier| binaries(earlier, suite)).transpose()?;
             let published = repository.suite(suite).map_or(&[][..], |suite| &suite.architectures);
             for architecture in machines(&records, published, &arguments.architectures) {
-                check(suite, &records, &architecture, &base, view, &mut findings)?;
+                let states = (&records[..], before.as_deref());
+                check(suite, states, &architecture, (&base, view), &mut findings)?;
             }
         }
     }
@@ -163,7 +218,17 @@ pub(crate) fn run(
             return Err(Failure::Usage("--architecture names one that the repository has nothing for"));
         }
     }
-    print(&findings, view, arguments, output);
+    findings
+        .checked
+        .iter()
+        .flat_map(|checked| &checked.faults)
+        .for_each(|fault| output.warn("W-BASE", fault));
+    match arguments.format {
+        Some(Format::Junit) => {
+            junit::lines(&findings, &arguments.state.text).iter().for_each(|line| output.line(line));
+        }
+        None => print(&findings, view, arguments, output),
+    }
     Ok(if findings.is_empty() { Outcome::Done } else { Outcome::Different })
 }
 
@@ -204,14 +269,30 @@ fn machines(
 
 /// What clients have besides.
 struct Base<'a> {
+    session: &'a Session,
+    /// What the configuration says.
+    configured: &'a [repo_store::settings::Base],
     files: &'a [Utf8PathBuf],
     /// States of repositories, and their suites.
     states: Vec<(&'a RevisionSpec, Vec<SuiteName>, Revision<'a>)>,
 }
 
 impl Base<'_> {
+    /// Returns what the configuration says that clients of a suite have, as it is now.
+    fn in_use(&self, suite: &SuiteName) -> Result<Vec<BaseInUse>, Failure> {
+        Ok(self.session.store.bases_of(self.configured, suite)?)
+    }
+
     /// Adds what the clients of a suite have.
-    fn add_to(&self, builder: &mut Builder, suite: &SuiteName) -> Result<(), Failure> {
+    fn add_to(
+        &self,
+        builder: &mut Builder,
+        suite: &SuiteName,
+        architecture: &Architecture,
+    ) -> Result<(), Failure> {
+        for base in self.in_use(suite)? {
+            base.add_to(&self.session.store, builder, architecture)?;
+        }
         for (spec, suites, revision) in &self.states {
             let of_same_name = |one: &&SuiteName| spec.names_a_suite() || *one == suite;
             for suite in suites.iter().filter(of_same_name) {
@@ -267,22 +348,37 @@ fn unusable(path: Utf8PathBuf, error: &dyn std::error::Error) -> Failure {
     Failure::UnusableFile { path, what: first.unwrap_or(error).to_string() }
 }
 
-/// Checks one suite for one kind of machine.
-fn check(
+/// Looks at all packages of a suite for one kind of machine.
+fn examine(
     suite: &SuiteName,
     records: &[Arc<Record>],
     architecture: &Architecture,
-    base: &Base<'_>,
-    view: View,
-    findings: &mut Findings,
-) -> Result<(), Failure> {
+    (base, view): (&Base<'_>, View),
+) -> Result<Report, Failure> {
     let mut builder = Universe::builder(architecture);
     // The first of equal versions counts: that of the suite.
     let source = builder.add_source(suite.as_str());
     add_records(&mut builder, source, records, suite.as_str())?;
-    base.add_to(&mut builder, suite)?;
+    base.add_to(&mut builder, suite, architecture)?;
     let universe = builder.build();
-    let report = Checker::new(&universe, view, Limits::default()).source(source);
+    Ok(Checker::new(&universe, view, Limits::default()).source(source))
+}
+
+/// Checks one suite for one kind of machine. Where there is a state before, only what got worse is found.
+fn check(
+    suite: &SuiteName,
+    (records, before): (&[Arc<Record>], Option<&[Arc<Record>]>),
+    architecture: &Architecture,
+    (base, view): (&Base<'_>, View),
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let mut report = examine(suite, records, architecture, (base, view))?;
+    if let Some(before) = before.filter(|_| !report.findings.is_empty()) {
+        let earlier = examine(suite, before, architecture, (base, view))?;
+        let broken: BTreeSet<String> =
+            earlier.findings.into_iter().map(|finding| finding.package.name).collect();
+        report.findings.retain(|finding| !broken.contains(&finding.package.name));
+    }
     for finding in report.findings {
         let reason = match finding.verdict {
             Verdict::Broken(reason) => Some(reason.to_string()),
@@ -291,14 +387,53 @@ fn check(
         let key = (finding.package.name, finding.package.version, architecture.to_string(), reason);
         findings.suites.entry(key).or_default().push(suite.clone());
     }
+    let (bases, now) = (base.in_use(suite)?, base.session.context().now);
     findings.checked.push(CheckedJson {
         suite: suite.to_string(),
         architecture: architecture.to_string(),
+        faults: bases.iter().filter_map(|base| Some(base.in_words(base.fault(now)?))).collect(),
+        bases: bases.iter().map(|one| CheckedBaseJson::new(one, architecture, base.session)).collect(),
         installable: report.installable,
         superseded: report.superseded,
         essential: report.essential.map(|reason| reason.to_string()),
     });
     Ok(())
+}
+
+impl CheckedBaseJson {
+    fn new(base: &BaseInUse, architecture: &Architecture, session: &Session) -> Self {
+        let (mut digests, mut date) = (Vec::new(), None);
+        match &base.state {
+            BaseState::Missing => {}
+            BaseState::Suite(snapshot) => digests.extend(snapshot.map(|id| id.to_string())),
+            BaseState::Kept(archives) => {
+                let indices = archives.iter().flat_map(|archive| &archive.indices);
+                let is_for = |index: &&KeptIndex| {
+                    index.architecture.as_ref().is_none_or(|own| own == architecture.as_str())
+                };
+                digests.extend(indices.filter(is_for).map(|index| index.id.to_string()));
+                date =
+                    archives.iter().filter_map(|archive| archive.release.as_ref()).map(|one| one.date).max();
+            }
+        }
+        Self {
+            seen: base.seen().map(Time),
+            date: date.map(Time),
+            digests,
+            source: base.base.source.to_string(),
+            state: state_of(base, session),
+        }
+    }
+
+    /// Returns the line about it: from when it is, and which lists of packages were used.
+    fn in_words(&self, now: Timestamp) -> String {
+        let mut words = vec![self.state.to_owned()];
+        words.extend(self.date.as_ref().map(|Time(date)| date.strftime("%Y-%m-%d %H:%M UTC").to_string()));
+        let age = self.seen.as_ref().map(|Time(seen)| now.duration_since(*seen).max(SignedDuration::ZERO));
+        words.extend(age.map(|age| format!("seen {} ago", duration_in_words(age))));
+        words.extend(self.digests.iter().map(|digest| digest.chars().take(12).collect()));
+        format!("base {}: {}", self.source, words.join(", "))
+    }
 }
 
 const HEAD: [Column<'_>; 5] = [
@@ -326,7 +461,9 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
         })
         .collect();
     let view_name = if view == View::Newest { "newest" } else { "all-versions" };
-    let json = CheckJson { checked: &findings.checked, findings: &found, state, view: view_name };
+    let against = arguments.against.as_ref().map(|spec| spec.text.as_str());
+    let (checked, findings_json) = (&findings.checked[..], &found[..]);
+    let json = CheckJson { against, checked, findings: findings_json, state, view: view_name };
     output.result(&json, || {
         let row = |one: &UninstallableJson| {
             let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED);
@@ -343,6 +480,9 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
                 output.line(&format!("essential packages for {suite} ({architecture}): {reason}"));
             }
         }
+        let now = crate::clock::now();
+        let bases = findings.checked.iter().flat_map(|one| &one.bases).map(|base| base.in_words(now));
+        bases.collect::<BTreeSet<_>>().iter().for_each(|line| output.line(line));
         summarize(findings, found.len(), view, output);
     });
     if findings.checked.is_empty() {

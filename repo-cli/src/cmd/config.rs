@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
+use deb_parse::SuiteName;
 use repo_config::edit::Edit;
 use repo_config::hook::{Hook, HookTarget};
 use repo_config::keys::PassphrasePlace;
@@ -15,7 +16,7 @@ use repo_config::{Config, DropFolder, ShownSetting};
 use repo_hooks::DeliveryError;
 use repo_serve::UserFile;
 use repo_serve::tls::Certificate;
-use repo_store::{RepositoryName, Store};
+use repo_store::{RepositoryName, Store, SuiteSettings};
 use rustix::fs::Access;
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ use crate::args::Global;
 use crate::error::{Failure, Outcome, Report};
 use crate::hooks;
 use crate::json_value::{ForeignJson, JsonDocument};
-use crate::output::{Column, Output, RowLimit, count};
+use crate::output::{Column, Output, RowLimit, count, suite_list};
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -203,6 +204,7 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
         &CheckedConfigurationJson { files: &files, mistakes: &problems, repositories: &repositories },
         || {},
     );
+    note_gates_without_base(&config, output);
     let is_right = problems.is_empty();
     if is_right {
         let (files, repositories) = (count(files.len(), "file"), repositories.len());
@@ -281,6 +283,27 @@ fn names_of(key: &str) -> Vec<String> {
     });
     names.extend(own.map(str::to_owned));
     names
+}
+
+/// Warns of suites whose packages a gate judges by nothing but themselves.
+fn note_gates_without_base(config: &Config, output: &Output) {
+    for repository in config.repositories() {
+        let Some(gate) = repository.gates.iter().find(|gate| gate.installable) else { continue };
+        let is_bare = |suite: &&SuiteSettings| !repository.bases.iter().any(|base| base.suite == suite.name);
+        let bare: Vec<SuiteName> =
+            repository.suites.iter().filter(is_bare).map(|suite| suite.name.clone()).collect();
+        if !bare.is_empty() {
+            output.warn(
+                "W-NO-BASE",
+                format!(
+                    "gate {} asks whether packages of {} can be installed, and no [[base]] is for {}: what comes from elsewhere counts as missing",
+                    gate.number,
+                    repository.name,
+                    suite_list(&bare)
+                ),
+            );
+        }
+    }
 }
 
 /// What is wrong with the files that a repository names.

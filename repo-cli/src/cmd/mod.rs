@@ -4,12 +4,14 @@ pub(crate) mod access;
 pub(crate) mod add;
 pub(crate) mod approve;
 pub(crate) mod backup;
+pub(crate) mod base;
 mod changes;
 pub(crate) mod check;
 pub(crate) mod client_config;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod configured;
+mod dependencies;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod freeze;
@@ -179,6 +181,7 @@ fn carry_out(
         Command::Repository(arguments) => repository::run(&arguments, global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
+        Command::Base(arguments) => base::run(&arguments, &session()?, output),
         Command::Doctor(arguments) => doctor::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),
         Command::Store(arguments) => store::run(&arguments, session()?, output),

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::changes::{self, Change};
 use super::client_config::quoted;
+use super::dependencies::{self, DependencyJson};
 use super::gates::{self, GateJson};
 use super::hold::{HoldJson, held_since};
 use super::list::ListedJson;
@@ -49,6 +50,10 @@ pub(crate) struct PromoteArguments {
     /// Take along the source package, and all packages built from the same version of it, in whatever suite they are
     #[arg(long)]
     whole_source: bool,
+    /// Take along what the packages need so that everything in the other repository can be installed with what [[base]] has, and nothing that
+    /// can be left out
+    #[arg(long)]
+    with_dependencies: bool,
     /// Also what was removed from the other repository, rolled back or held there; ends its hold
     #[arg(long)]
     despite_hold: bool,
@@ -92,6 +97,7 @@ pub(crate) fn run(
         everything: arguments.all,
         suites: arguments.suites.clone(),
         whole_source: arguments.whole_source,
+        with_dependencies: arguments.with_dependencies,
         despite_hold: arguments.despite_hold,
         gate_override: arguments.gates.gate_override(),
         now: Some(session.context().now),
@@ -120,7 +126,9 @@ pub(crate) fn run(
     let moved = plan.changes().by_record();
     let limit = arguments.rows.limit(output);
     print_changes(&PromotedJson::new(&plan, (to, commit), dry_run), table, dry_run, limit, output);
+    dependencies::print(&plan, dry_run, limit, output);
     gates::print(&plan, dry_run, limit, output);
+    dependencies::propose(&plan, output);
     note_left_out(&plan, to, arguments, output);
     let what = PackageCount::of(moved.iter().map(|(record, _)| record.key()));
     let done = match (moved.is_empty(), dry_run) {
@@ -282,6 +290,9 @@ pub(crate) struct PromotedJson<'a> {
     commit: Option<Text<CommitId>>,
     /// How much came in
     count: PackageCount,
+    /// What comes along with `--with-dependencies`, and why; absent when nothing does
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dependencies: Vec<DependencyJson>,
     /// Whether nothing was changed
     dry_run: bool,
     /// The rules that versions do not meet; absent when all meet them
@@ -295,6 +306,9 @@ pub(crate) struct PromotedJson<'a> {
     left_out: Vec<ListedJson>,
     /// The package files that came in
     packages: Vec<ListedJson>,
+    /// What would have to come along so that a gate with `installable` lets in what it refuses; absent when that is nothing
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    proposed: Vec<Text<&'a RecordKey>>,
     /// The package files built from the same sources that stay behind; absent when there are none
     #[serde(skip_serializing_if = "Vec::is_empty")]
     siblings: Vec<Text<&'a RecordKey>>,
@@ -314,11 +328,13 @@ impl<'a> PromotedJson<'a> {
             base: base(&[plan.base(), plan.source()]),
             commit: commit.map(Text),
             count: PackageCount::of(plan.changes().iter().map(|(_, record)| record.key())),
+            dependencies: dependencies::of(plan),
             dry_run,
             gates: gates::violations(plan),
             held: plan.held().iter().map(|(_, hold)| HoldJson::new(hold)).collect(),
             left_out: listed(plan.left_out()),
             packages: listed(plan.changes()),
+            proposed: plan.proposed().iter().map(|record| Text(record.key())).collect(),
             siblings: plan.siblings().iter().map(|record| Text(record.key())).collect(),
             to: to.name.as_str(),
         }

@@ -8,10 +8,11 @@ use repo_store::error::{HistoryError, ReissueError};
 use repo_store::model::CommitId;
 use repo_store::model::record::{Build, RecordKey};
 use repo_store::operations::reissue::{Hazard, HazardKind, ReissuePlan, ReissueRequest, ReissuedPackage};
+use repo_store::settings::gate::{GateOverride, GateRule};
 use serde::Serialize;
 
 use super::changes;
-use crate::args::{ChangeArguments, LimitArguments, RowLimits as _, reason};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _, gate_rule, reason};
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, RowLimit, count, package_rows};
@@ -35,6 +36,9 @@ pub(crate) struct ReissueArguments {
     /// Why, for the history
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
+    /// Go on with what does not meet this rule of a [[gate]]: only `installable` is asked of a reissue
+    #[arg(long = "override", value_name = "RULE", value_parser = gate_rule, requires = "reason")]
+    rules: Vec<GateRule>,
     #[command(flatten)]
     base: BaseArguments,
     #[command(flatten)]
@@ -98,7 +102,9 @@ pub(crate) fn run(
         reason: arguments.reason.clone(),
     };
     let make = || {
-        let plan = session.store.plan_reissue(repository, &request)?;
+        let given = arguments.reason.as_ref().filter(|_| !arguments.rules.is_empty());
+        let given = given.map(|reason| GateOverride::new(arguments.rules.iter().copied(), reason));
+        let plan = session.store.plan_reissue(repository, &request)?.despite(given);
         arguments.base.check(&repository.name, &[plan.base()])?;
         Ok(plan)
     };

@@ -164,6 +164,7 @@ fn take_out(
         let gate_override = arguments.gates.gate_override();
         session.store.pass_freeze(repository, gate_override.as_ref(), session.context().now)?;
         if arguments.change.dry_run {
+            plan.check(&session.store, &session.context())?;
             guard::foretell(&repository.name, &losses, arguments.yes, output);
             return Ok(None);
         }
@@ -192,6 +193,7 @@ fn bring_back(
 ) -> Result<(SuiteRecords, Option<CommitId>, Option<CommitId>), Failure> {
     let make = || {
         let plan = session.store.plan_undo_removal(repository, &arguments.selectors, &arguments.suites)?;
+        let plan = plan.despite(arguments.gates.gate_override());
         check_plan(arguments, repository, plan.changes(), plan.base())?;
         if plan.unmatched().is_empty() {
             return Ok(plan);
@@ -202,6 +204,7 @@ fn bring_back(
     };
     let (plan, commit) = carry_out(make, |plan: &UndoRemovalPlan| {
         if arguments.change.dry_run {
+            plan.check(&session.store, &session.context())?;
             return Ok(None);
         }
         Ok(plan.apply(&session.store, &session.context())?.commit)

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::freeze::FreezeJson;
 use super::{changes, freeze};
-use crate::args::{ChangeArguments, RowArguments, RowLimits as _};
+use crate::args::{ChangeArguments, OverrideArguments, RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Text};
 use crate::output::{Column, Output, RowLimit, package_rows};
@@ -23,6 +23,8 @@ pub(crate) struct RetentionArguments {
     /// Also when a suite would lose more than half of what it holds
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    gates: OverrideArguments,
     #[command(flatten)]
     rows: RowArguments,
     #[command(flatten)]
@@ -122,10 +124,17 @@ fn retain(
 ) -> Result<Outcome, Failure> {
     let rules = session.config.retention(&repository.name);
     let frozen = freeze::of(repository, session)?;
-    let make = || Ok(session.store.plan_retention(repository, &rules, session.context().now)?);
+    let make = || {
+        let plan = session.store.plan_retention(repository, &rules, session.context().now)?;
+        Ok(plan.despite(arguments.gates.gate_override()))
+    };
     let (plan, commit) = carry_out(make, |plan: &RetentionPlan| {
         let refused = !plan.drastic().is_empty() && !arguments.yes;
-        if arguments.change.dry_run || plan.is_empty() || refused || frozen.is_some() {
+        if plan.is_empty() || refused || frozen.is_some() {
+            return Ok(None);
+        }
+        if arguments.change.dry_run {
+            plan.check(&session.store, &session.context())?;
             return Ok(None);
         }
         Ok(plan.apply(&session.store, &session.context())?.commit)

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::diff::DifferenceJson;
 use super::reissue::ReissueJson;
 use super::{changes, diff, hold, reissue};
-use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
+use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::json_value::{JsonDocument, Text};
@@ -43,6 +43,8 @@ pub(crate) struct RollbackArguments {
     yes: bool,
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    gates: OverrideArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -97,6 +99,7 @@ pub(crate) fn run(
     let limit = arguments.rows.limit(output);
     let make = || {
         let plan = session.store.plan_rollback(&target, &arguments.suites)?;
+        let plan = plan.meeting_gate(repository, arguments.gates.gate_override());
         arguments.base.check(&repository.name, &[plan.base()])?;
         if !arguments.reissue {
             return Ok(plan);
@@ -107,6 +110,7 @@ pub(crate) fn run(
     let (plan, commit) = carry_out(make, |plan: &RollbackPlan| {
         let losses = losses(plan.changes(), |suite| plan.records_before(suite));
         if arguments.change.dry_run {
+            plan.check(&session.store, &session.context())?;
             guard::foretell(&repository.name, &losses, arguments.yes, output);
             return Ok(None);
         }

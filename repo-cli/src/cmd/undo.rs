@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::diff::DifferenceJson;
 use super::{changes, diff, hold, rollback};
-use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
+use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::json_value::{JsonDocument, Text};
@@ -31,6 +31,8 @@ pub(crate) struct UndoArguments {
     alone: bool,
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    gates: OverrideArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -54,7 +56,9 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     // It is not planned again when somebody else was faster: the last change is theirs then.
     let plan = session.store.plan_undo(&repository.name);
-    let plan = unless_begun(plan, &session.store, arguments.change)?;
+    let gate_override = arguments.gates.gate_override();
+    let plan = unless_begun(plan, &session.store, arguments.change)?
+        .meeting_gates(&session.config.repositories().collect::<Vec<_>>(), gate_override.as_ref());
     let mut parts = vec![(&plan, repository)];
     for other in plan.together() {
         if arguments.alone {
@@ -70,7 +74,12 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
             false => guard::check(part.repository(), &losses, arguments.yes, output)?,
         }
     }
-    let commits = if dry_run { Commits::new() } else { plan.apply(&session.store, &context)? };
+    let commits = if dry_run {
+        plan.check(&session.store, &context)?;
+        Commits::new()
+    } else {
+        plan.apply(&session.store, &context)?
+    };
     let of_part = |part| UndoneJson::new(part, &commits, arguments, &context);
     let together = plan.together().iter().map(of_part).collect();
     let document = UndoneJson { together, ..of_part(&plan) };

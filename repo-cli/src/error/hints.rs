@@ -394,6 +394,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
                 "wait, give --override freeze --reason TEXT, or end the freeze with repo-cli thaw {repository}"
             ));
         }
+        Error::Rule(RuleError::Uninstallable { .. }) => {
+            return Some("to do it all the same, give --override installable --reason TEXT".to_owned());
+        }
         Error::Rule(RuleError::Gated { violations, .. }) => {
             let rules: BTreeSet<GateRule> = violations.iter().map(|violation| violation.rule).collect();
             let words: Vec<String> = rules.iter().map(|rule| format!("--override {rule}")).collect();

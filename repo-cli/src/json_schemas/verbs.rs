@@ -2,7 +2,7 @@
 
 use super::Forms;
 use crate::cmd::{
-    access, add, approve, backup, check, client_config, completions, config, configured, diff, doctor,
+    access, add, approve, backup, base, check, client_config, completions, config, configured, diff, doctor,
     freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline, promote, publish,
     quickstart, reissue, release, remove, repository, restore, retention, rollback, search, serve, show,
     sign, status, store, suite, tag, undo, versions,
@@ -94,6 +94,7 @@ pub(super) fn document_of(verb: &str) -> Forms {
         "hooks list" => forms.or::<hooks::HooksJson<'_>>(),
         "hooks test" => forms.or::<hooks::TestedHookJson<'_>>(),
         "hooks retry" => forms.or::<hooks::RetriedHooksJson>(),
+        "base list" | "base update" => forms.or::<base::BasesJson>(),
         "doctor" => forms.or::<doctor::finding::DoctorJson<'_>>(),
         "status" => forms.or::<status::StatusJson<'_>>(),
         "config check" => forms.or::<config::CheckedConfigurationJson<'_>>(),

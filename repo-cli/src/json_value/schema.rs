@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use repo_store::RepositoryName;
 use repo_store::history::Operation;
 use repo_store::model::record::{Build, RecordKey};
-use repo_store::model::{BlobId, CommitId, HolderName, HookName, PublicationId, TagName};
+use repo_store::model::{BaseIndexId, BlobId, CommitId, HolderName, HookName, PublicationId, TagName};
 use repo_store::operations::approvals::ApproverId;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -54,6 +54,7 @@ macro_rules! described {
 described! {
     ApproverId: "Approver", "Who approves: `user NUMBER` or `token HOLDER`";
     Architecture: "Architecture", "An architecture that dpkg knows, such as `amd64`";
+    BaseIndexId: "BaseIndexId", "The digest of a list of packages: its BLAKE3 digest in hexadecimal digits", "^[0-9a-f]{64}$";
     BlobId: "BlobId", "The id of a file's content: its BLAKE3 digest in hexadecimal digits", "^[0-9a-f]{64}$";
     Build: "Build", "What a package file is built for: an architecture, `all` or `source`";
     CommitId: "CommitId", "The id of a state of a repository, in hexadecimal digits", "^[0-9a-f]{64}$";

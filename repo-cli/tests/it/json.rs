@@ -216,6 +216,12 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["approve", "preprod", "nothing=1.0"]),
             case(2, &["approve", "preprod", &hostile_name]),
         ],
+        "base list" => vec![case(0, &["base", "list"]), case(2, &["base", "list", &hostile_name])],
+        "base update" => vec![
+            case(0, &["base", "update"]),
+            case(1, &["base", "update", "--suite", "nothing"]),
+            case(2, &["base", "update", "--suite", &hostile_name]),
+        ],
         "approvals" => vec![case(0, &["approvals", "preprod"]), case(1, &["approvals", &hostile_name])],
         "holds" => vec![case(0, &["holds", "prod"]), case(1, &["holds", &hostile_name])],
         "sign again" => {

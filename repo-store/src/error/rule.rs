@@ -33,6 +33,14 @@ pub enum RuleError {
         /// The freeze.
         freeze: Box<Freeze>,
     },
+    /// A change that would leave packages which cannot be installed, where a gate asks that nothing does.
+    #[error("the change would leave what cannot be installed from {repository}: {}", first_of(.violations))]
+    Uninstallable {
+        /// The repository.
+        repository: RepositoryName,
+        /// What would be left, or why nobody can tell.
+        violations: Vec<GateViolation>,
+    },
     /// Something that a gate of the repository does not let in.
     #[error("{repository} does not take {key}: {}", .violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Gated {
@@ -53,6 +61,18 @@ impl RuleError {
             Self::Held { .. } => "E-HELD",
             Self::Gated { .. } => "E-GATED",
             Self::Frozen { .. } => "E-FROZEN",
+            Self::Uninstallable { .. } => "E-UNINSTALLABLE",
         }
     }
+}
+
+/// So many reasons are told one by one.
+const TOLD: usize = 5;
+
+fn first_of(violations: &[GateViolation]) -> String {
+    let mut told: Vec<String> = violations.iter().take(TOLD).map(ToString::to_string).collect();
+    if let Some(more) = violations.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        told.push(format!("and {more} more"));
+    }
+    told.join("; ")
 }

@@ -143,3 +143,16 @@ impl<'a> Writer<'a> {
         Ok(Snapshot::from_pages(self.pages))
     }
 }
+
+/// Returns whether two lists change the same in the same way.
+pub(crate) fn are_same(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Edit>) -> bool {
+    first.len() == second.len()
+        && first.iter().zip(second).all(|((key, edit), (other_key, other))| {
+            key == other_key
+                && match (edit, other) {
+                    (Edit::Insert(a), Edit::Insert(b)) => Arc::ptr_eq(a, b) || a == b,
+                    (Edit::Remove, Edit::Remove) => true,
+                    _ => false,
+                }
+        })
+}

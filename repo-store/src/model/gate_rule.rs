@@ -28,6 +28,8 @@ pub enum GateRule {
     Attested,
     /// A tag of the repository that it comes from names a state that has it.
     Tagged,
+    /// It leaves nothing behind that cannot be installed any more.
+    Installable,
     /// The repository is not frozen. No gate makes it: a [`Freeze`](crate::model::Freeze) does.
     Freeze,
     /// It is not below a [`Reissue`](crate::operations::reissue::Reissue) of its package, which machines have by now. No gate makes it: the reissue does.
@@ -36,7 +38,7 @@ pub enum GateRule {
 
 impl GateRule {
     /// Every rule.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::MinimumAge,
         Self::NeverBackwards,
         Self::ForbidVersions,
@@ -47,6 +49,7 @@ impl GateRule {
         Self::Together,
         Self::Attested,
         Self::Tagged,
+        Self::Installable,
         Self::Freeze,
         Self::Reissue,
     ];
@@ -65,6 +68,7 @@ impl GateRule {
             Self::Together => "together",
             Self::Attested => "attested",
             Self::Tagged => "tagged",
+            Self::Installable => "installable",
             Self::Freeze => "freeze",
             Self::Reissue => "reissue",
         }

@@ -77,6 +77,11 @@ id!(
     "list of holds"
 );
 id!(
+    /// The id of a list of packages that clients have besides a suite.
+    BaseIndexId,
+    "index of a base"
+);
+id!(
     /// The id of a commit. No other kind of id can stand for one:
     ///
     /// ```compile_fail

@@ -6,6 +6,7 @@
 pub(crate) mod approval;
 pub(crate) mod archive_origin;
 pub(crate) mod attestation;
+pub(crate) mod base_index;
 pub(crate) mod candidates;
 pub(crate) mod chunk;
 pub(crate) mod class;
@@ -38,7 +39,7 @@ pub use candidates::is_newest;
 pub use difference::Difference;
 pub use freeze::Freeze;
 pub use hold::{Hold, HoldCause, HoldKey};
-pub use id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
+pub use id::{BaseIndexId, BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use in_words::{duration_in_words, size_in_words};
 pub use name::{HolderName, HookName, NameError, TagName};
 pub use publication_id::PublicationId;

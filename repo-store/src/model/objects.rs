@@ -1,10 +1,10 @@
 use std::fmt;
 
-use crate::model::id::{ChunkId, CommitId, HoldsId, PageId, SnapshotId};
+use crate::model::id::{BaseIndexId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 use crate::storage::sealed::{compress, decompress, is_sealed};
 use crate::storage::{Key, ObjectStore, StorageError};
 
-/// The chunks, pages, snapshots, lists of holds and commits of a store: zstd-compressed text, named by the BLAKE3 of the text.
+/// The chunks, pages, snapshots, lists of holds, indices of bases and commits of a store: zstd-compressed text, named by the BLAKE3 of the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Objects<'a>(pub(crate) &'a dyn ObjectStore);
 
@@ -24,7 +24,7 @@ macro_rules! object_id {
         }
     )*};
 }
-object_id!(ChunkId, PageId, SnapshotId, HoldsId, CommitId);
+object_id!(ChunkId, PageId, SnapshotId, HoldsId, BaseIndexId, CommitId);
 
 pub(crate) const AREA: &str = "objects";
 impl Objects<'_> {

@@ -55,6 +55,20 @@ impl SuiteRecords {
         self.0.entry(suite.clone()).or_default().push(record);
     }
 
+    /// Puts the records of one suite into the order of their keys.
+    pub(crate) fn sort(&mut self, suite: &SuiteName) {
+        if let Some(records) = self.0.get_mut(suite) {
+            records.sort_by(|a, b| a.key().cmp(b.key()));
+        }
+    }
+
+    /// Leaves out what is not wanted of one suite.
+    pub(crate) fn retain_in(&mut self, suite: &SuiteName, is_wanted: impl Fn(&Record) -> bool) {
+        if let Some(records) = self.0.get_mut(suite) {
+            records.retain(|record| is_wanted(record));
+        }
+    }
+
     pub(crate) fn lists_mut(&mut self) -> impl Iterator<Item = (&SuiteName, &mut Vec<Arc<Record>>)> {
         self.0.iter_mut()
     }

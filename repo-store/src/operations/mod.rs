@@ -6,10 +6,12 @@
 mod age;
 pub mod approvals;
 mod arrivals;
+pub mod bases;
 pub mod details;
 pub(crate) mod freezes;
 pub mod import;
 pub mod incoming;
+pub(crate) mod installability;
 pub mod keyring;
 pub mod machine_states;
 pub(crate) mod passage;

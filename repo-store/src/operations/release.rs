@@ -25,6 +25,7 @@ use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_differences::SuiteDifferences;
 use crate::operations::freezes;
+use crate::operations::installability::{InstallableGate, suite_changes};
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::operations::promotion::together;
@@ -96,8 +97,8 @@ impl ReleasePlan {
     /// repository.
     ///
     /// # Errors
-    /// [`RuleError::Frozen`] for a repository that is frozen, and [`RuleError::Gated`] for the first version that does not meet a rule, unless
-    /// that was decided not to count.
+    /// [`RuleError::Frozen`] for a repository that is frozen, [`RuleError::Gated`] for the first version that does not meet a rule, and
+    /// [`RuleError::Uninstallable`] for what would be left that cannot be installed, unless that was decided not to count.
     pub fn pass_gates(
         &self,
         store: &Store,
@@ -119,6 +120,9 @@ impl ReleasePlan {
                 }
                 let rules = violations.into_iter().map(|violation| violation.rule);
                 lifted.entry(one.repository.clone()).or_default().extend(rules);
+            }
+            if one.pass_installable(store, &self.request, gate_override, now)? {
+                lifted.entry(one.repository.clone()).or_default().insert(GateRule::Installable);
             }
         }
         Ok(lifted)
@@ -247,6 +251,27 @@ impl ReleaseMove {
             }
         }
         Ok(gated)
+    }
+
+    /// Returns whether the gate `installable` is passed by somebody's decision alone.
+    fn pass_installable(
+        &self,
+        store: &Store,
+        request: &Request,
+        gate_override: Option<&GateOverride>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let Some(gate) = self.settings(request).and_then(InstallableGate::of) else { return Ok(false) };
+        let target = store.head(&self.repository)?;
+        let changes = suite_changes(target.as_ref(), self.changes.as_map())?;
+        let violations = gate.violations(store, &changes, now)?;
+        if violations.is_empty() {
+            return Ok(false);
+        }
+        if gate_override.is_some_and(|given| given.lifts(GateRule::Installable)) {
+            return Ok(true);
+        }
+        Err(RuleError::Uninstallable { repository: self.repository.clone(), violations }.into())
     }
 
     fn step<'s>(

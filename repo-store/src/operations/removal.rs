@@ -17,10 +17,11 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::suite_records::SuiteRecords;
 use crate::operations::freezes;
+use crate::operations::installability::InstallableGuard;
 use crate::operations::plan::check_base;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
-use crate::transaction::Committed;
+use crate::transaction::{Committed, Transaction};
 
 /// What a removal would take out of a repository: every version that a selector matches. [`Store::plan_removal`] makes it.
 ///
@@ -61,6 +62,8 @@ pub struct RemovalPlan {
     weekly: Vec<WeeklyFreeze>,
     #[serde(skip)]
     gate_override: Option<GateOverride>,
+    #[serde(skip)]
+    guard: InstallableGuard,
 }
 
 impl RemovalPlan {
@@ -88,27 +91,46 @@ impl RemovalPlan {
         &self.unmatched
     }
 
-    /// Returns the same plan with somebody's decision that a freeze does not count for it.
+    /// Returns the same plan with somebody's decision that a freeze or the gate `installable` does not count for it.
     pub fn despite(self, gate_override: Option<GateOverride>) -> Self {
-        Self { gate_override, ..self }
+        let guard = self.guard.clone().despite(gate_override.clone());
+        Self { gate_override, guard, ..self }
     }
 
     /// Takes out what is planned. The files stay in the store and in the pool: a rollback brings them back.
     ///
     /// # Errors
     /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made, and
-    /// [`Frozen`](crate::error::RuleError::Frozen) when it is frozen and nobody decided that this does not count.
+    /// [`Frozen`](crate::error::RuleError::Frozen) when it is frozen, or
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when a gate asks for more, and nobody decided that this does not count.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
-        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
-            check_base(transaction, &self.repository, self.base)?;
-            let frozen = (store, &self.repository, self.weekly.as_slice());
-            freezes::pass_in(transaction, frozen, self.gate_override.as_ref(), context.now)?;
-            for (suite, record) in self.changes.iter() {
-                transaction.withdraw(suite, record.key())?;
-            }
-            Ok((Operation::Remove(self.changes.summary()), ()))
-        })?;
-        Ok(committed)
+        let change = |transaction: &mut Transaction<'_>| Ok((self.change(transaction, store, context)?, ()));
+        Ok(store.transact(&self.repository, context, change)?.0)
+    }
+
+    /// Finds out whether the plan could be applied, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
+        store.dry_run(&self.repository, |transaction| self.change(transaction, store, context)).map(drop)
+    }
+
+    /// Makes the change in a transaction.
+    fn change(
+        &self,
+        transaction: &mut Transaction<'_>,
+        store: &Store,
+        context: &Context,
+    ) -> Result<Operation, Error> {
+        check_base(transaction, &self.repository, self.base)?;
+        let frozen = (store, &self.repository, self.weekly.as_slice());
+        freezes::pass_in(transaction, frozen, self.gate_override.as_ref(), context.now)?;
+        for (suite, record) in self.changes.iter() {
+            transaction.withdraw(suite, record.key())?;
+        }
+        self.guard.pass_in(transaction, store, context.now)?;
+        Ok(Operation::Remove(self.changes.summary()))
     }
 
     /// Makes the same plan from the present state of the repository.
@@ -118,7 +140,7 @@ impl RemovalPlan {
     pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
         let frozen = (&self.repository, self.weekly.as_slice());
         let plan = Self::make(store, frozen, &self.selectors, &self.suites)?;
-        Ok(plan.despite(self.gate_override.clone()))
+        Ok(Self { guard: self.guard.clone(), gate_override: self.gate_override.clone(), ..plan })
     }
 
     fn make(
@@ -152,6 +174,7 @@ impl RemovalPlan {
             suites: suites.to_vec(),
             weekly: weekly.to_vec(),
             gate_override: None,
+            guard: InstallableGuard::default(),
         })
     }
 }
@@ -165,5 +188,6 @@ pub(crate) fn plan_removal(
 ) -> Result<RemovalPlan, Error> {
     repository.check()?;
     repository.check_suites(suites)?;
-    RemovalPlan::make(store, (&repository.name, &repository.freezes), selectors, suites)
+    let plan = RemovalPlan::make(store, (&repository.name, &repository.freezes), selectors, suites)?;
+    Ok(RemovalPlan { guard: InstallableGuard::of(repository), ..plan })
 }

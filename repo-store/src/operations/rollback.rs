@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::model::difference::Difference;
+use crate::model::gate_rule::GateOverride;
 use crate::model::hold::{HoldCause, HoldKey, Holds};
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
@@ -18,11 +19,12 @@ use crate::model::reissue::{HazardKind, Reissued};
 use crate::model::serialized::{as_text, as_texts, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_differences::SuiteDifferences;
+use crate::operations::installability::InstallableGuard;
 use crate::operations::plan::check_base;
 use crate::operations::reissue::{NewFiles, ReissuePlan, ReissueRequest, goes_down, plan_reissue};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
-use crate::transaction::Committed;
+use crate::transaction::{Committed, Transaction};
 
 /// What going back to an earlier state would change. [`Store::plan_rollback`] makes it.
 ///
@@ -49,6 +51,8 @@ pub struct RollbackPlan {
     reissues: Vec<ReissuePlan>,
     #[serde(skip)]
     request: Option<ReissueAll>,
+    #[serde(skip)]
+    guard: InstallableGuard,
 }
 
 /// What is asked for when machines are to go back too.
@@ -104,6 +108,11 @@ impl RollbackPlan {
         self.present_holds.changes_to(&after)
     }
 
+    /// Has the plan meet the gate `installable` of these settings, unless somebody decided that it does not count.
+    pub fn meeting_gate(self, settings: &RepositorySettings, gate_override: Option<GateOverride>) -> Self {
+        Self { guard: InstallableGuard::of(settings).despite(gate_override), ..self }
+    }
+
     /// Plans to publish every version that goes down again above the one that it replaces, so that machines go back as well. Kinds of hazards that
     /// are not accepted keep the plan from being applied.
     ///
@@ -146,22 +155,43 @@ impl RollbackPlan {
     /// [`ReissueError::Hazards`](crate::error::ReissueError::Hazards) when something cannot be undone on machines and nobody accepted that;
     /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made;
     /// [`Conflict`](crate::error::ChangeError::Conflict) when a package that would come back has the name and version of another file
-    /// that is there by now.
+    /// that is there by now; [`Uninstallable`](crate::error::RuleError::Uninstallable) when [a gate](Self::meeting_gate) asks for more.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         let target = store.revision(&self.repository, self.target)?;
         let mut new = NewFiles::default();
         self.reissues.iter().try_for_each(ReissuePlan::check)?;
         self.reissues.iter().try_for_each(|plan| plan.write(store, &mut new))?;
-        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
-            check_base(transaction, &self.repository, self.base)?;
-            let all = known_suites(transaction.base(), &target);
-            transaction.restore(&target, all.into_iter().filter(|suite| self.is_for(suite)))?;
-            let (to, commit) = (target.commit().sequence, target.id().short());
-            new.insert(transaction)?;
-            let reissued = self.reissues.iter().map(ReissuePlan::reissued).collect();
-            Ok((Operation::RollBack { suites: self.suites.clone(), to, commit, reissued }, ()))
-        })?;
-        Ok(committed)
+        let change = |transaction: &mut Transaction<'_>| {
+            Ok((self.change(transaction, (store, &target), &mut new, context)?, ()))
+        };
+        Ok(store.transact(&self.repository, context, change)?.0)
+    }
+
+    /// Finds out whether the gate that the plan is to [meet](Self::meeting_gate) lets it through without its reissues, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when it does not.
+    pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
+        let head = store.head(&self.repository)?;
+        self.guard.check(store, head.as_ref(), self.changes(), context.now)
+    }
+
+    /// Makes the change in a transaction.
+    fn change(
+        &self,
+        transaction: &mut Transaction<'_>,
+        (store, target): (&Store, &Revision<'_>),
+        new: &mut NewFiles<'_>,
+        context: &Context,
+    ) -> Result<Operation, Error> {
+        check_base(transaction, &self.repository, self.base)?;
+        let all = known_suites(transaction.base(), target);
+        transaction.restore(target, all.into_iter().filter(|suite| self.is_for(suite)))?;
+        let (to, commit) = (target.commit().sequence, target.id().short());
+        new.insert(transaction)?;
+        self.guard.pass_in(transaction, store, context.now)?;
+        let reissued = self.reissues.iter().map(ReissuePlan::reissued).collect();
+        Ok(Operation::RollBack { suites: self.suites.clone(), to, commit, reissued })
     }
 
     /// Makes the same plan from the present state of the repository.
@@ -170,6 +200,7 @@ impl RollbackPlan {
     /// When the store cannot be read.
     pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
         let plan = store.plan_rollback(&store.revision(&self.repository, self.target)?, &self.suites)?;
+        let plan = Self { guard: self.guard.clone(), ..plan };
         match &self.request {
             Some(all) => plan.reissuing(store, all.clone()),
             None => Ok(plan),
@@ -210,6 +241,7 @@ pub(crate) fn plan_rollback(
         present_holds: head.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default(),
         reissues: Vec::new(),
         request: None,
+        guard: InstallableGuard::default(),
     })
 }
 

@@ -15,11 +15,12 @@ use crate::history::selector::Selector;
 use crate::model::approval::{Approval, Approver, ApproverId};
 use crate::model::freeze::Freeze;
 use crate::model::gate_rule::{GateOverride, GateRule};
-use crate::model::id::CommitId;
+use crate::model::id::{BaseIndexId, CommitId};
 use crate::model::name::{HolderName, RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
 use crate::operations::approvals::{ApprovalPlan, Approvals};
+use crate::operations::bases::{BaseInUse, BaseIndexBuilder, KeptArchive, KeptBase};
 use crate::operations::details::SourceChange;
 use crate::operations::import::{
     AddError, AddOptions, AddReport, ArchiveOptions, ArchivePackage, ImportPlan,
@@ -37,6 +38,7 @@ use crate::operations::rollback::RollbackPlan;
 use crate::operations::undo::UndoPlan;
 use crate::operations::undo_removal::UndoRemovalPlan;
 use crate::settings::RepositorySettings;
+use crate::settings::base::Base;
 use crate::storage::HeldLock;
 use crate::store::Store;
 use crate::transaction::Committed;
@@ -489,6 +491,47 @@ impl Store {
     ) -> Result<(), Error> {
         let from = ApproverId::Token(from.clone());
         super::approvals::rename(self, repository, (&from, &Approver::token(to.clone())))
+    }
+
+    /// Returns what is kept of a base, by its suite and by its source as the configuration has it.
+    ///
+    /// # Errors
+    /// When the document cannot be read.
+    pub fn kept_base(&self, suite: &SuiteName, source: &str) -> Result<Option<KeptBase>, Error> {
+        super::bases::kept(self, suite, source)
+    }
+
+    /// Keeps a list of packages for [`keep_base`](Self::keep_base), and returns its id: the same packages have the same.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn keep_base_index(&self, index: &BaseIndexBuilder) -> Result<BaseIndexId, Error> {
+        super::bases::keep_index(self, index)
+    }
+
+    /// Keeps these archives of a base instead of those that were kept of it; with none, the base is forgotten.
+    ///
+    /// # Errors
+    /// When the document cannot be read or written.
+    pub fn keep_base(
+        &self,
+        suite: &SuiteName,
+        source: &str,
+        archives: Vec<KeptArchive>,
+    ) -> Result<(), Error> {
+        super::bases::keep(self, suite, source, archives)
+    }
+
+    /// Returns the bases that a suite has by these settings, with what the store knows of each.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn bases_of<'b>(
+        &self,
+        bases: impl IntoIterator<Item = &'b Base>,
+        suite: &SuiteName,
+    ) -> Result<Vec<BaseInUse>, Error> {
+        super::bases::state::bases_of(self, bases, suite)
     }
 
     /// Freezes a repository until then, and returns the freeze, which replaces any before it.

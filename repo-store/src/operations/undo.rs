@@ -11,13 +11,16 @@ use crate::intent;
 use crate::joint::{Step, transact_jointly};
 use crate::model::commit::Commit;
 use crate::model::difference::Difference;
+use crate::model::gate_rule::GateOverride;
 use crate::model::hold::{HoldCause, HoldKey, Holds};
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::serialized::as_text;
 use crate::model::suite_differences::SuiteDifferences;
+use crate::operations::installability::InstallableGuard;
 use crate::operations::plan::check_base;
+use crate::settings::RepositorySettings;
 use crate::store::Store;
 use crate::transaction::Transaction;
 
@@ -51,6 +54,8 @@ pub struct UndoPlan {
     present_holds: Holds,
     /// The same of the other repositories that the change was made of as a whole.
     together: Vec<UndoPlan>,
+    #[serde(skip)]
+    guard: InstallableGuard,
 }
 
 impl UndoPlan {
@@ -101,10 +106,29 @@ impl UndoPlan {
         &self.together
     }
 
+    /// Has the plan meet the gates `installable` of these settings, which are those of all its repositories, unless somebody decided that they do
+    /// not count.
+    pub fn meeting_gates(
+        mut self,
+        settings: &[&RepositorySettings],
+        gate_override: Option<&GateOverride>,
+    ) -> Self {
+        let guard = |name: &RepositoryName| {
+            let own = settings.iter().find(|settings| settings.name == *name);
+            own.map(|own| InstallableGuard::of(own)).unwrap_or_default().despite(gate_override.cloned())
+        };
+        self.guard = guard(&self.repository);
+        for plan in &mut self.together {
+            plan.guard = guard(&plan.repository);
+        }
+        self
+    }
+
     /// Takes the change back, in all repositories that it was made of. Returns the new commit of each.
     ///
     /// # Errors
-    /// [`Outdated`](ChangeError::Outdated) when one of the repositories has changed since the plan was made. None of them is changed then.
+    /// [`Outdated`](ChangeError::Outdated) when one of the repositories has changed since the plan was made, and
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when [a gate](Self::meeting_gates) asks for more. None of them is changed then.
     pub fn apply(
         &self,
         store: &Store,
@@ -116,12 +140,25 @@ impl UndoPlan {
         transact_jointly(store, context, &steps)
     }
 
+    /// Finds out whether the gates that the plan is to [meet](Self::meeting_gates) let it through, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when one does not.
+    pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
+        for plan in self.together.iter().chain([self]) {
+            let head = store.head(&plan.repository)?;
+            plan.guard.check(store, head.as_ref(), plan.changes(), context.now)?;
+        }
+        Ok(())
+    }
+
     fn step<'s>(&'s self, store: &'s Store, context: &'s Context) -> Result<Step<'s>, Error> {
         let target = store.revision(&self.repository, self.target)?;
         let change = move |transaction: &mut Transaction<'_>| {
             check_base(transaction, &self.repository, Some(self.base))?;
             transaction.restore(&target, self.before.keys().cloned())?;
             transaction.replace_holds(self.holds_after(context));
+            self.guard.pass_in(transaction, store, context.now)?;
             Ok(self.operation())
         };
         Ok(Step { repository: &self.repository, known: None, change: Box::new(change) })
@@ -190,5 +227,6 @@ fn plan_undo_of_one(store: &Store, repository: &RepositoryName) -> Result<UndoPl
         holds: target.hold_list()?,
         present_holds: head.hold_list()?,
         together: Vec::new(),
+        guard: InstallableGuard::default(),
     })
 }

@@ -8,16 +8,18 @@ use deb_parse::SuiteName;
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::selector::Selector;
+use crate::model::gate_rule::GateOverride;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::suite_records::SuiteRecords;
+use crate::operations::installability::InstallableGuard;
 use crate::operations::plan::check_base;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
-use crate::transaction::Committed;
+use crate::transaction::{Committed, Transaction};
 
 /// What there is to bring back of packages that were removed: for each selector what the last commit that removed anything it
 /// matches took out, and that is missing still. [`Store::plan_undo_removal`] makes it.
@@ -35,6 +37,8 @@ pub struct UndoRemovalPlan {
     selectors: Vec<Selector>,
     #[serde(skip)]
     suites: Vec<SuiteName>,
+    #[serde(skip)]
+    guard: InstallableGuard,
 }
 
 impl UndoRemovalPlan {
@@ -62,19 +66,42 @@ impl UndoRemovalPlan {
         &self.unmatched
     }
 
+    /// Returns the same plan with somebody's decision that the gate `installable` does not count for it.
+    pub fn despite(self, gate_override: Option<GateOverride>) -> Self {
+        Self { guard: self.guard.clone().despite(gate_override), ..self }
+    }
+
     /// Brings back what is planned.
     ///
     /// # Errors
-    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made.
+    /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made, and
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when a gate asks for more and nobody decided that this does not count.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
-        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
-            check_base(transaction, &self.repository, self.base)?;
-            for (suite, record) in self.changes.iter() {
-                transaction.insert(suite, record)?;
-            }
-            Ok((Operation::UndoRemoval(self.changes.summary()), ()))
-        })?;
-        Ok(committed)
+        let change = |transaction: &mut Transaction<'_>| Ok((self.change(transaction, store, context)?, ()));
+        Ok(store.transact(&self.repository, context, change)?.0)
+    }
+
+    /// Finds out whether the plan could be applied, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
+        store.dry_run(&self.repository, |transaction| self.change(transaction, store, context)).map(drop)
+    }
+
+    /// Makes the change in a transaction.
+    fn change(
+        &self,
+        transaction: &mut Transaction<'_>,
+        store: &Store,
+        context: &Context,
+    ) -> Result<Operation, Error> {
+        check_base(transaction, &self.repository, self.base)?;
+        for (suite, record) in self.changes.iter() {
+            transaction.insert(suite, record)?;
+        }
+        self.guard.pass_in(transaction, store, context.now)?;
+        Ok(Operation::UndoRemoval(self.changes.summary()))
     }
 
     /// Makes the same plan from the present state of the repository.
@@ -82,7 +109,8 @@ impl UndoRemovalPlan {
     /// # Errors
     /// When the store cannot be read.
     pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
-        Self::make(store, &self.repository, &self.selectors, &self.suites)
+        let plan = Self::make(store, &self.repository, &self.selectors, &self.suites)?;
+        Ok(Self { guard: self.guard.clone(), ..plan })
     }
 
     fn make(
@@ -123,6 +151,7 @@ impl UndoRemovalPlan {
             unmatched: open.into_iter().cloned().collect(),
             selectors: selectors.to_vec(),
             suites: suites.to_vec(),
+            guard: InstallableGuard::default(),
         })
     }
 }
@@ -136,5 +165,6 @@ pub(crate) fn plan_undo_removal(
 ) -> Result<UndoRemovalPlan, Error> {
     repository.check()?;
     repository.check_suites(suites)?;
-    UndoRemovalPlan::make(store, &repository.name, selectors, suites)
+    let plan = UndoRemovalPlan::make(store, &repository.name, selectors, suites)?;
+    Ok(UndoRemovalPlan { guard: InstallableGuard::of(repository), ..plan })
 }

@@ -44,6 +44,9 @@ pub struct Gate {
     pub max_size: Option<u64>,
     /// How many people must have approved it in the repository that it is promoted from. What is added nobody can approve before.
     pub approvals: Option<NonZeroUsize>,
+    /// Whether nothing may come, or go, that leaves a package which cannot be installed any more. Every change meets this rule but a freeze, a hold
+    /// and the keyring package; [`from`](Self::from) limits it for promotions alone.
+    pub installable: bool,
     /// Whether all that the repository it is promoted from has of a version of a source comes together, or nothing of it. It is not asked of what
     /// is added.
     pub whole_sources: bool,
@@ -140,6 +143,7 @@ impl Gate {
             (GateRule::Together, self.whole_sources),
             (GateRule::Attested, self.attested_build),
             (GateRule::Tagged, !self.tagged.is_empty()),
+            (GateRule::Installable, self.installable),
         ];
         made.into_iter().filter_map(|(rule, is_made)| is_made.then_some(rule))
     }

@@ -3,6 +3,7 @@
 //! [`RepositorySettings`] and [`SuiteSettings`], at the root of the crate, hold all of these. A
 //! program fills them in itself, or reads them from `repo.toml` with the crate `repo-config`.
 
+pub(crate) mod base;
 pub mod gate;
 pub(crate) mod markers;
 pub(crate) mod release_mark;
@@ -13,6 +14,7 @@ pub(crate) mod route;
 pub(crate) mod uploaders;
 mod validate;
 
+pub use base::{Base, BaseSource};
 pub use markers::Markers;
 pub use release_name::{Distribution, ReleaseName};
 pub use release_names::{ReleaseField, ReleaseNames};

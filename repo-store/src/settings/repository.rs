@@ -11,6 +11,7 @@ use crate::model::class::PackageClass;
 use crate::model::freeze::WeeklyFreeze;
 use crate::model::index_kind::IndexKind;
 use crate::model::name::RepositoryName;
+use crate::settings::base::Base;
 use crate::settings::gate::Gate;
 use crate::settings::markers::Markers;
 use crate::settings::release_names::ReleaseNames;
@@ -40,6 +41,8 @@ pub struct RepositorySettings {
     pub routing: Vec<RoutingRule>,
     /// What must be so before a version comes in.
     pub gates: Vec<Gate>,
+    /// What clients of its suites have besides, for checks.
+    pub bases: Vec<Base>,
     /// When nothing changes, every week.
     pub freezes: Vec<WeeklyFreeze>,
     /// Whether `Contents` indices are published: which files each package has. It costs the unpacking of every package that is
@@ -155,6 +158,7 @@ impl RepositorySettings {
             encodings_by_kind: BTreeMap::new(),
             routing: Vec::new(),
             gates: Vec::new(),
+            bases: Vec::new(),
             freezes: Vec::new(),
             contents: false,
             unknown_release: UnknownRelease::default(),

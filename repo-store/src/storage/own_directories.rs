@@ -12,9 +12,10 @@ use crate::storage::beneath::PathFault;
 use crate::storage::{StorageError, files};
 
 /// The directories of a storage, where there is something in them.
-pub(crate) const FOLDERS: [&str; 22] = [
+pub(crate) const FOLDERS: [&str; 23] = [
     "approvals",
     "attestations",
+    "bases",
     "blobs",
     "cache",
     "damaged",

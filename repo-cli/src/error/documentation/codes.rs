@@ -70,6 +70,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "get the file again from where it comes from; sign it again if it is yours",
     ),
     (
+        "E-BASE-NOT-READ",
+        "what clients have besides a suite cannot be read; what was last read of it stays, and counts until `max_age`",
+        "correct the `source` of the `[[base]]`, or run `repo-cli base update` again later",
+    ),
+    (
         "E-BEFORE-HISTORY",
         "a time before the first state that the history of the repository has",
         "choose a later time; `repo-cli history REPOSITORY` lists the states",
@@ -331,6 +336,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "E-NEWER-FORMAT",
         "a newer version wrote the store",
         "use the version of repo-cli that the message names, or a newer one",
+    ),
+    (
+        "E-NO-BASE",
+        "no `[[base]]` in repo.toml is for the suite",
+        "add a `[[base]]`, or run `repo-cli base list` to see those that there are",
     ),
     (
         "E-NO-COMMAND-SIGNER",
@@ -668,6 +678,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "choose a new directory, or use the store that is there",
     ),
     ("E-TAG-EXISTS", "the tag stands for another state", "choose another name, or delete the tag first"),
+    (
+        "E-UNINSTALLABLE",
+        "the change would leave packages that cannot be installed, and a `[[gate]]` with `installable` keeps it out",
+        "bring or keep what is missing as well, or give `--override installable --reason TEXT`",
+    ),
     (
         "E-UNKNOWN-COLUMN",
         "no column of a listing has that name, and no package has such a field",

@@ -25,6 +25,7 @@ use crate::model::log_entry::LogEntry;
 use crate::model::name::{HolderName, RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::operations::approvals::Approvals;
+use crate::operations::bases::KeptBases;
 use crate::operations::freezes::LastFreeze;
 use crate::publish::layout;
 use crate::publish::promotion_attestations::PromotionAttestations;
@@ -117,6 +118,7 @@ fn is_sound(path: &Utf8Path, bytes: &[u8]) -> bool {
             document::parse::<PromotionAttestations>(bytes).is_some_and(|known| !known.is_empty())
         }
         Some(Area::Freezes) => document::parse::<LastFreeze>(bytes).is_some_and(|last| last.0.is_some()),
+        Some(Area::Bases) => document::parse::<KeptBases>(bytes).is_some_and(|bases| !bases.is_empty()),
         Some(Area::Hooks) => document::parse::<HookSpool>(bytes).is_some(),
         Some(Area::Machines) => document::parse::<Machines>(bytes).is_some(),
         Some(Area::Upkeep) => document::parse::<Upkeep>(bytes).is_some(),

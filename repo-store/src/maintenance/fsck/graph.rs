@@ -9,6 +9,7 @@ use deb_parse::{SuiteName, deb822};
 use super::contents::{Contents, Subject};
 use super::report::{Affected, Problem, ProblemKind};
 use crate::history::lost::is_reference_lost;
+use crate::model::base_index::HEAD as BASE_INDEX;
 use crate::model::commit::Commit;
 use crate::model::hold::Holds;
 use crate::model::id::{BlobId, ChunkId, CommitId, PageId, SnapshotId};
@@ -30,6 +31,7 @@ pub(super) enum Object {
     Page(Box<[ChunkId]>),
     Chunk(Box<[BlobId]>),
     Holds,
+    BaseIndex,
     /// Its hash is right, so it was written like this: by another program.
     Malformed,
 }
@@ -56,6 +58,8 @@ impl Object {
             page::parse(text).map(|chunks| Self::Page(ids(&chunks)))
         } else if text.starts_with(b"Held:") {
             Holds::parse(text).map(|_| Self::Holds)
+        } else if text.starts_with(BASE_INDEX) {
+            Some(Self::BaseIndex)
         } else {
             listed(text).map(|listed| Self::Chunk(listed.iter().map(|file| file.blob).collect()))
         };

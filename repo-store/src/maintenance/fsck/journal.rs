@@ -23,6 +23,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::operations::approvals::Approvals;
+use crate::operations::bases::KeptBases;
 use crate::operations::freezes::LastFreeze;
 use crate::publish::layout;
 use crate::publish::promotion_attestations::PromotionAttestations;
@@ -181,6 +182,10 @@ impl Journal {
                 Kept::<PromotionAttestations>::load(storage, name).map(|known| known.is_empty())
             }
             Area::Freezes => Kept::<LastFreeze>::load(storage, name).map(|last| last.0.is_none()),
+            Area::Bases => Kept::<KeptBases>::load(storage, name).and_then(|bases| {
+                bases.check(store)?;
+                Ok(bases.is_empty())
+            }),
             Area::Hooks => Kept::<HookSpool>::load(storage, name).map(|spool| spool.is_empty()),
             Area::Intents => Kept::<Intent>::load(storage, name).and_then(|intent| {
                 let named = intent.changes.iter();

@@ -591,6 +591,8 @@ impl<'a, 's> Repair<'a, 's> {
             Area::Approvals => moved_aside(),
             // Who wants it frozen hears of the damage, and freezes it again.
             Area::Freezes => moved_aside(),
+            // The next update fetches them again.
+            Area::Bases => moved_aside(),
             // Machines that go on reading are seen again.
             Area::Machines => moved_aside(),
             // Who knows nothing of the last backup makes another one.

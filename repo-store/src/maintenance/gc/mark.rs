@@ -9,7 +9,7 @@ use deb_parse::checksum::Blake3;
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::commit::Commit;
-use crate::model::id::{BlobId, ChunkId, CommitId, PageId, SnapshotId};
+use crate::model::id::{BaseIndexId, BlobId, ChunkId, CommitId, PageId, SnapshotId};
 use crate::model::snapshot::Snapshot;
 use crate::model::{chunk, page};
 use crate::progress::{Amount, Phase, Running};
@@ -71,6 +71,13 @@ impl<'a> Marks<'a> {
     pub(super) fn keep_blobs(&mut self, blobs: impl IntoIterator<Item = BlobId>) {
         for blob in blobs {
             self.blobs.remove(&blob.0);
+        }
+    }
+
+    /// Indices of the bases that are kept.
+    pub(super) fn base_indices(&mut self, indices: impl IntoIterator<Item = BaseIndexId>) {
+        for id in indices {
+            self.reach(id.0);
         }
     }
 

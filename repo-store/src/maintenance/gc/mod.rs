@@ -57,6 +57,7 @@ use crate::manifest::keep::manifest_key;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
+use crate::operations::bases;
 use crate::progress::{Amount, Phase};
 use crate::publish::promotion_attestations::PromotionAttestations;
 use crate::storage::own_directories;
@@ -208,6 +209,7 @@ fn collect(store: &Store, options: &GcOptions, mode: Mode<'_>, context: &Context
     let repositories = store.repositories()?;
     let histories = mark_histories(store, &mut marks, (&repositories, options), (horizon, context))?;
     marks.commit_ids(&histories.tagged)?;
+    marks.base_indices(bases::indices(store)?);
     let locks = repositories.iter().map(|repository| store.publishing_lock(repository));
     let _locks = locks.collect::<Result<Vec<_>, _>>()?;
     // After the locks: what is published meanwhile is announced first.

@@ -224,6 +224,12 @@ impl Record {
         self.kind
     }
 
+    /// Returns whether machines install it by dpkg: it is neither a source package nor part of an installer.
+    #[must_use]
+    pub fn is_for_machines(&self) -> bool {
+        self.kind == PackageKind::Deb && !self.key().architecture.is_source()
+    }
+
     /// The package file; of a source package its `.dsc`, which says what the others must be.
     #[must_use]
     pub fn blob(&self) -> BlobId {

@@ -13,6 +13,7 @@ mod origin;
 mod plan;
 mod reader;
 mod source;
+mod uninstallable;
 mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,7 @@ use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::model::suite_records::SuiteRecords;
 use crate::operations::import::source::read_source;
 use crate::operations::import::upload::read_upload;
+use crate::operations::installability::InstallableGate;
 use crate::operations::placement::Placement;
 use crate::package_reader::PackageError;
 use crate::progress::{Amount, Phase, Running};
@@ -262,7 +264,9 @@ impl ReadFiles<'_> {
         context: &Context,
     ) -> Result<Outcome, Error> {
         transaction.meet_freeze(store.freeze_of(repository, context.now)?);
-        insert_all(&self.candidates, transaction, options)
+        let gate = InstallableGate::of_arrivals(repository, None);
+        let judged = (store, gate.as_ref());
+        uninstallable::insert_installable(&self.candidates, transaction, judged, (options, context.now))
     }
 
     /// Returns whether the good files are taken.
@@ -447,13 +451,14 @@ struct Outcome {
     refused: BTreeMap<usize, Error>,
 }
 
-/// Inserts candidates; those of one place all, or none of them.
+/// Inserts candidates; those of one place all, or none of them. What is refused already is left out.
 fn insert_all(
     candidates: &[(usize, Candidate<'_>)],
     transaction: &mut Transaction<'_>,
     options: &AddOptions,
+    refused: BTreeMap<usize, Error>,
 ) -> Result<Outcome, Error> {
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { added: BTreeMap::new(), refused };
     loop {
         let mut in_part = false;
         for (place, candidate) in candidates {

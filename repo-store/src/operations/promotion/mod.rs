@@ -1,7 +1,9 @@
 //! Taking packages from one repository to another.
 
+mod dependencies;
 mod siblings;
 pub(crate) mod together;
+mod uninstallable;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
+use crate::operations::installability::{InstallableGate, Surroundings};
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::progress::{Amount, Phase};
@@ -49,6 +52,8 @@ pub struct PromoteOptions {
     /// [`suites`](Self::suites) they are: routing sends some to a suite of their own. A selector that matches no package then means the
     /// source of that name, whether or not the source package is there.
     pub whole_source: bool,
+    /// With each package what it needs so that everything can be installed, and nothing of it that can be left out.
+    pub with_dependencies: bool,
     /// Also what is [held](crate::model::Hold) out of the other repository, which ends its hold.
     pub despite_hold: bool,
     /// Rules of gates that do not count, and why.
@@ -98,6 +103,12 @@ pub struct PromotionPlan {
     approvals: Vec<Approval>,
     #[serde(skip)]
     siblings: Vec<Arc<Record>>,
+    /// What comes along, and why.
+    #[serde(skip)]
+    dependencies: Vec<(Arc<Record>, String)>,
+    /// What would have to come along, where a gate asks that everything can be installed.
+    #[serde(skip)]
+    proposed: Vec<Arc<Record>>,
     #[serde(skip)]
     request: Request,
 }
@@ -115,6 +126,10 @@ struct Request {
     gates: Vec<Gate>,
     /// The freezes of the target that come back.
     weekly: Vec<WeeklyFreeze>,
+    /// What asks whether packages can be installed.
+    installable: Option<InstallableGate>,
+    /// What clients of the target have besides.
+    surroundings: Surroundings,
 }
 
 /// A suite that two repositories have.
@@ -201,6 +216,19 @@ impl PromotionPlan {
         &self.siblings
     }
 
+    /// Returns what comes [along](PromoteOptions::with_dependencies) unless something keeps it out, each with the reason in words.
+    #[must_use]
+    pub fn dependencies(&self) -> &[(Arc<Record>, String)] {
+        &self.dependencies
+    }
+
+    /// Returns what would have to come along so that the gate `installable` lets in what it does not let in alone; empty when no such set
+    /// was found.
+    #[must_use]
+    pub fn proposed(&self) -> &[Arc<Record>] {
+        &self.proposed
+    }
+
     /// Returns whether a record was asked for by its name or by that of its source. A pattern and
     /// [`everything`](PromoteOptions::everything) only mean what may come, as the retry of a job does.
     #[must_use]
@@ -279,7 +307,7 @@ impl PromotionPlan {
         to: &RepositoryName,
         request: &Request,
     ) -> Result<Self, Error> {
-        let Request { options, common, lacking, suites: _, gates: _, weekly: _ } = request;
+        let Request { options, common, lacking, .. } = request;
         let (source, target) = (store.head(from)?, store.head(to)?);
         let mut plan = Self {
             from: from.clone(),
@@ -295,6 +323,8 @@ impl PromotionPlan {
             overridden: Vec::new(),
             approvals: Vec::new(),
             siblings: Vec::new(),
+            dependencies: Vec::new(),
+            proposed: Vec::new(),
             request: request.clone(),
         };
         let Some(source) = source else {
@@ -346,11 +376,7 @@ impl PromotionPlan {
             let missing = missing(store, chosen, &there, difference.as_ref())?;
             plan.changes.insert(suite.clone(), missing);
         }
-        if let Some(target) = target.as_ref().filter(|_| !options.despite_hold) {
-            plan.leave_out_held(target)?;
-        }
-        plan.leave_out_gated(store, target.as_ref())?;
-        plan.leave_out_torn(&source, target.as_ref())?;
+        plan.leave_out_what_may_not_come(store, &source, target.as_ref())?;
         // Where everything is asked for, what stays behind is there or held.
         if !options.everything {
             plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), target.as_ref())?;
@@ -358,6 +384,33 @@ impl PromotionPlan {
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
         Ok(plan)
+    }
+
+    /// Takes along what is asked for, and takes out what holds and gates of the target keep out.
+    fn leave_out_what_may_not_come(
+        &mut self,
+        store: &Store,
+        source: &Revision<'_>,
+        target: Option<&Revision<'_>>,
+    ) -> Result<(), Error> {
+        let options = &self.request.options;
+        let (with_dependencies, despite_hold) = (options.with_dependencies, options.despite_hold);
+        if with_dependencies {
+            let surroundings = self.request.surroundings.clone();
+            self.add_dependencies(store, &surroundings, source, target)?;
+        }
+        if let Some(target) = target.filter(|_| !despite_hold) {
+            self.leave_out_held(target)?;
+        }
+        self.leave_out_gated(store, target)?;
+        // Each may take out what the other one needs.
+        loop {
+            self.leave_out_torn(source, target)?;
+            if !self.leave_out_uninstallable(store, source, target)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Takes out what gates of the target do not let in, unless somebody decided that the rules do not count.
@@ -416,6 +469,7 @@ impl PromotionPlan {
         let list = if is_lifted { &mut self.overridden } else { &mut self.gated };
         for (key, (record, violation)) in found {
             match list.iter_mut().find(|(known, _)| *known.key() == key) {
+                Some((_, violations)) if violations.contains(&violation) => {}
                 Some((_, violations)) => violations.push(violation),
                 None => list.push((record, vec![violation])),
             }
@@ -504,7 +558,9 @@ pub(crate) fn plan_promotion(
     let is_asked = |gate: &&Gate| gate.is_for(Some(&from.name));
     let gates = to.gates.iter().filter(is_asked).cloned().collect();
     let weekly = to.freezes.clone();
-    let request = Request { options: options.clone(), common, lacking, suites, gates, weekly };
+    let installable = InstallableGate::of_arrivals(to, Some(&from.name));
+    let (options, surroundings) = (options.clone(), Surroundings::of(to));
+    let request = Request { options, common, lacking, suites, gates, weekly, installable, surroundings };
     PromotionPlan::make(store, &from.name, &to.name, &request)
 }
 

@@ -16,12 +16,14 @@ use crate::context::Context;
 use crate::error::{Error, ReissueError};
 use crate::history::revision::Revision;
 use crate::model::commit::one_line;
+use crate::model::gate_rule::GateOverride;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
 use crate::model::reissue::{HazardKind, ReissueVersion, Reissued};
 use crate::model::serialized::{as_text, maybe_as_text};
+use crate::operations::installability::InstallableGuard;
 use crate::operations::plan::check_base;
 use crate::settings::RepositorySettings;
 use crate::storage::Staged;
@@ -47,7 +49,7 @@ pub struct ReissueRequest {
 
 /// What publishing an old version of a source again above a bad one would do. [`Store::plan_reissue`] makes it.
 ///
-/// A reissue is never stopped by gates or a freeze: it is how a bad version is undone on machines.
+/// A reissue is never stopped by a freeze, and of gates by `installable` alone: it is how a bad version is undone on machines.
 #[derive(Clone, Debug, serde::Serialize)]
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct ReissuePlan {
@@ -66,6 +68,8 @@ pub struct ReissuePlan {
     request: ReissueRequest,
     #[serde(skip)]
     settings: Arc<RepositorySettings>,
+    #[serde(skip)]
+    gate_override: Option<GateOverride>,
 }
 
 /// A package that would come out again.
@@ -158,9 +162,15 @@ impl ReissuePlan {
         kinds.difference(&self.request.accept).copied().collect()
     }
 
+    /// Returns the same plan with somebody's decision that the gate `installable` does not count for it.
+    pub fn despite(self, gate_override: Option<GateOverride>) -> Self {
+        Self { gate_override, ..self }
+    }
+
     /// Publishes the old version again.
     ///
     /// # Errors
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when a gate asks for more and nobody decided that this does not count;
     /// [`ReissueError::Hazards`] when something cannot be undone on machines and nobody accepted that;
     /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
@@ -171,6 +181,8 @@ impl ReissuePlan {
         let (committed, ()) = store.transact_in(&self.settings, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
             new.insert(transaction)?;
+            let guard = InstallableGuard::of(&self.settings).despite(self.gate_override.clone());
+            guard.pass_in(transaction, store, context.now)?;
             Ok((Operation::Reissue { sources: vec![self.reissued()], reason: reason.clone() }, ()))
         })?;
         Ok(committed)
@@ -181,7 +193,8 @@ impl ReissuePlan {
     /// # Errors
     /// Those of [`Store::plan_reissue`].
     pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
-        plan_reissue(store, &self.settings, &self.request, None)
+        let plan = plan_reissue(store, &self.settings, &self.request, None)?;
+        Ok(plan.despite(self.gate_override.clone()))
     }
 
     /// Refuses what cannot be undone on machines and nobody accepted.
@@ -253,6 +266,7 @@ pub(crate) fn plan_reissue(
         hazards: Vec::new(),
         request: request.clone(),
         settings: Arc::new(settings.clone()),
+        gate_override: None,
     };
     // A rollback takes out what is above the old version, also when that is a reissue of it.
     if with.is_none()

@@ -25,6 +25,7 @@ use crate::model::id::{BlobId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::record::Record;
 use crate::operations::age::{Ages, CountedFrom};
+use crate::operations::installability::InstallableGuard;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 
@@ -38,8 +39,14 @@ pub(crate) fn plan_retention(
     let settings = repository;
     let repository = &settings.name;
     let Some(head) = store.head(repository)? else {
-        let (verdicts, held, weekly) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        return Ok(RetentionPlan { repository: repository.clone(), base: None, verdicts, weekly, held });
+        return Ok(RetentionPlan {
+            repository: repository.clone(),
+            base: None,
+            verdicts: BTreeMap::new(),
+            weekly: Vec::new(),
+            held: BTreeMap::new(),
+            guard: InstallableGuard::default(),
+        });
     };
     let elsewhere = held_elsewhere(store, rules)?;
     let keyrings = KeyringVersions::load(store, repository)?;
@@ -50,6 +57,7 @@ pub(crate) fn plan_retention(
         verdicts: BTreeMap::new(),
         weekly: settings.freezes.clone(),
         held: BTreeMap::new(),
+        guard: InstallableGuard::of(settings),
     };
     let mut ages = Ages::new(CountedFrom::FirstArrival);
     let mut waiting = Vec::new();

@@ -8,15 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::freeze::WeeklyFreeze;
+use crate::model::gate_rule::GateOverride;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::record::Record;
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::operations::freezes;
+use crate::operations::installability::InstallableGuard;
 use crate::operations::plan::check_base;
 use crate::store::Store;
-use crate::transaction::Committed;
+use crate::transaction::{Committed, Transaction};
 
 /// What retention would take out of a repository and what it would leave, each with the reason.
 ///
@@ -35,6 +37,8 @@ pub struct RetentionPlan {
     /// How many package files each suite holds, matched or not.
     #[serde(skip)]
     pub(super) held: BTreeMap<SuiteName, usize>,
+    #[serde(skip)]
+    pub(super) guard: InstallableGuard,
 }
 
 impl RetentionPlan {
@@ -56,24 +60,47 @@ impl RetentionPlan {
         &self.verdicts
     }
 
+    /// Returns the same plan with somebody's decision that the gate `installable` does not count for it.
+    pub fn despite(self, gate_override: Option<GateOverride>) -> Self {
+        Self { guard: self.guard.clone().despite(gate_override), ..self }
+    }
+
     /// Takes out what is planned, by one commit.
     ///
     /// # Errors
     /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
     /// then. [`Frozen`](crate::error::RuleError::Frozen) while the repository is frozen.
+    /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when a gate asks for more and nobody decided that this does not count.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
-        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
-            check_base(transaction, &self.repository, self.base)?;
-            let frozen = (store, &self.repository, self.weekly.as_slice());
-            freezes::pass_in(transaction, frozen, None, context.now)?;
-            let mut gone = HashSet::new();
-            for (suite, verdict) in self.going() {
-                transaction.remove(suite, verdict.record.key())?;
-                gone.insert(verdict.record.blob());
-            }
-            Ok((Operation::Retention { files: gone.len() }, ()))
-        })?;
-        Ok(committed)
+        let change = |transaction: &mut Transaction<'_>| Ok((self.change(transaction, store, context)?, ()));
+        Ok(store.transact(&self.repository, context, change)?.0)
+    }
+
+    /// Finds out whether the plan could be applied, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
+        store.dry_run(&self.repository, |transaction| self.change(transaction, store, context)).map(drop)
+    }
+
+    /// Makes the change in a transaction.
+    fn change(
+        &self,
+        transaction: &mut Transaction<'_>,
+        store: &Store,
+        context: &Context,
+    ) -> Result<Operation, Error> {
+        check_base(transaction, &self.repository, self.base)?;
+        let frozen = (store, &self.repository, self.weekly.as_slice());
+        freezes::pass_in(transaction, frozen, None, context.now)?;
+        let mut gone = HashSet::new();
+        for (suite, verdict) in self.going() {
+            transaction.remove(suite, verdict.record.key())?;
+            gone.insert(verdict.record.blob());
+        }
+        self.guard.pass_in(transaction, store, context.now)?;
+        Ok(Operation::Retention { files: gone.len() })
     }
 
     /// What would go.
