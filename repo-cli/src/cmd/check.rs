@@ -59,8 +59,8 @@ pub(crate) struct CheckArguments {
     /// Let older versions meet dependencies too; apt considers only the newest of each package
     #[arg(long)]
     all_versions: bool,
-    /// Check in place of that whether each promotion into the repository has a signed statement that tells what the history tells
-    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions"])]
+    /// Check instead that each promotion into the repository has a signed statement that matches the history
+    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions", "no_base", "against", "format"])]
     attestations: bool,
     /// The public keys that may have signed the statements [default: the keys of the repository, also those that sign no more]
     #[arg(long, value_name = "FILE", requires = "attestations")]

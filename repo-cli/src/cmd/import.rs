@@ -238,6 +238,12 @@ impl SourceArguments {
             && !directory.join("dists").is_dir()
             && !has_release(directory);
         if is_bare {
+            // Who names keys wants them to vouch for what comes: the signed lists may have been taken away.
+            if key.is_some() || !self.keyrings.is_empty() {
+                return Err(Failure::Usage(
+                    "this directory has no Release that keys could vouch for; without --keyring and --key its packages are taken as they are",
+                ));
+            }
             return directory::read(directory, self.target.as_ref(), output);
         }
         let keyring = self.keyring(key)?;
@@ -306,6 +312,7 @@ fn move_in(
             store.say(output);
         }
         let packages = PackageCount::of(plan.packages.iter().map(|package| &package.key));
+        output.note("gates and freezes are asked, and files are read, when it is carried out");
         output.say(&format!("would import {packages} to {}", arguments.repository));
         return Ok(Outcome::Done);
     }
@@ -316,9 +323,14 @@ fn move_in(
     };
     let commit = report.committed.commit;
     let repository = session.repository(arguments.repository.as_str())?;
-    if let Some(found) = fields::changed_fields(&plan, &session.store, repository)? {
-        output.note(&format!("note: {}", found.line()));
-        plan.findings.push(found);
+    match fields::changed_fields(&plan, &session.store, repository) {
+        Ok(None) => {}
+        Ok(Some(found)) => {
+            output.note(&format!("note: {}", found.line()));
+            plan.findings.push(found);
+        }
+        // The change is made by now.
+        Err(failure) => output.warn("W-IMPORT", format!("fields were not compared: {failure}")),
     }
     document(&plan, commit);
     let packages = PackageCount::of(report.added.iter().map(|added| &added.key));
@@ -464,7 +476,8 @@ fn carry_out(
     limit: RowLimit,
     output: &Output,
 ) -> Result<Option<AddReport>, Failure> {
-    let (spool, store) = (Spool::of(&session.root), &session.store);
+    let store = &session.store;
+    let spool = Spool::of(&session.root, &arguments.repository)?;
     // Whether the store has what has no SHA-256 yet is not known.
     let digests = plan.packages.iter().enumerate();
     let (places, packages): (Vec<usize>, Vec<ArchivePackage>) = digests
@@ -491,15 +504,20 @@ fn carry_out(
     let mut directories = vec![session.root.join("store")];
     directories
         .extend(arguments.link.then(|| Utf8PathBuf::from(old.path())).filter(|_| old.scheme().is_local()));
-    directories.extend(Some(spool.directory().to_owned()).filter(|directory| directory.is_dir()));
+    directories.push(spool.directory().to_owned());
     let directories: Vec<&Utf8Path> = directories.iter().map(Utf8PathBuf::as_path).collect();
     let report = kept_to(&directories, import)?.or_else(AddError::into_report)?;
     if !report.refused.is_empty() {
         let refused = report.refused.iter().map(|refused| Report::of_refused(&refused.file, &refused.error));
         output.report_each(limit, refused.collect(), "refused file");
-        output.note("nothing was imported; what arrived is kept");
+        // What was refused is fetched again.
+        report.refused.iter().for_each(|refused| spool.forget(&refused.file));
+        output.note("nothing was imported; what arrived otherwise is kept");
         return Ok(None);
     }
-    spool.remove()?;
+    if let Err(failure) = spool.remove() {
+        // The change is made by now.
+        output.warn("W-IMPORT", failure.to_string());
+    }
     Ok(Some(report))
 }

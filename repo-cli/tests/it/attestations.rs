@@ -184,6 +184,51 @@ fn statements_survive_new_keys_and_a_restore_and_one_that_was_forged_is_named() 
     );
 }
 
+#[test]
+fn what_is_published_brings_a_lost_list_back_and_a_damaged_one_stops_no_publication() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0", "tool=1.0"]);
+    let promote = |name: &str| environment.run(&["promote", name, "--from", "preprod", "--to", "prod"]);
+    let _ = promote("hello").succeeds();
+    let before = published(&environment, "prod");
+    let check = || environment.run(&["check", "prod", "--attestations"]);
+    let list = environment.root().join("store/attestations/prod");
+    fs::remove_file(&list).unwrap();
+    let lost = check().ends_with(3);
+    assert!(lost.stdout.contains("the store has lost track of it"), "{lost}");
+    // Garbage collection takes no proof away.
+    let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
+    let _ = environment.run(&["fsck"]).ends_with(1);
+    let _ = environment.run(&["fsck", "--repair"]).succeeds();
+    assert_eq!(published(&environment, "prod"), before);
+    assert_snapshot!(check().succeeds().stdout, @"prod: 1 promotion attested");
+
+    fs::write(&list, "1 x\n").unwrap();
+    let _ = promote("tool").succeeds();
+    assert_eq!(published(&environment, "prod"), before);
+    let _ = environment.run(&["fsck", "--repair"]).succeeds();
+    let missing = check().ends_with(3);
+    assert!(missing.stdout.contains("no statement is kept"), "{missing}");
+    // It is attested with the next one.
+    environment.add("preprod", &["third=1.0"]);
+    let _ = promote("third").succeeds();
+    assert_snapshot!(check().succeeds().stdout, @"prod: 3 promotions attested");
+}
+
+#[test]
+fn a_history_that_was_taken_back_behind_the_back_of_the_store_is_found() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0", "tool=1.0"]);
+    let reference = environment.root().join("store/refs/prod");
+    let promote = |name: &str| environment.run(&["promote", name, "--from", "preprod", "--to", "prod"]);
+    let _ = promote("hello").succeeds();
+    let first = fs::read(&reference).unwrap();
+    let _ = promote("tool").succeeds();
+    fs::write(&reference, first).unwrap();
+    let found = environment.run(&["check", "prod", "--attestations"]).ends_with(3);
+    assert!(found.stdout.contains("it is attested, and the history does not have it"), "{found}");
+}
+
 /// A statement about files with these digests.
 fn statement(digests: &[String], number: usize) -> String {
     let subjects: Vec<Value> = digests

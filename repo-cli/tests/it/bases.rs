@@ -49,6 +49,16 @@ fn a_file_is_kept_and_the_check_goes_by_what_is_kept() {
     // It is an object of the store: a collection of garbage leaves the present one, and fsck knows it.
     let _ = environment.run(&["gc"]).succeeds();
     let _ = environment.run(&["fsck"]).succeeds();
+    // A directory with a list that cannot be read is no base: a part would pass for all.
+    environment.write("files/other_Packages.lz4", "x");
+    let folder = environment.path("files");
+    configure(&environment, &format!("[[base]]\nsuite = \"bookworm\"\nsource = \"{folder}\"\n"));
+    let refused = environment.run(&["base", "update"]).ends_with(1);
+    assert!(refused.stderr.contains("no list with this compression can be read"), "{refused}");
+    // What is no base any more is forgotten.
+    configure(&environment, "");
+    let _ = environment.run(&["base", "update"]).succeeds();
+    assert!(!environment.root().join("store/bases/store").exists());
     let refused = environment.run(&["base", "update", "--suite", "trixie"]).ends_with(1);
     assert!(refused.stderr.contains("no [[base]] in repo.toml is for the suite trixie"), "{refused}");
 }
@@ -73,6 +83,13 @@ fn an_archive_is_verified_and_one_that_fails_leaves_what_was_read_last() {
     let _ = environment.run(&["check", "preprod"]).succeeds();
     let again: Value = serde_json::from_str(&environment.json(&["base", "update"])).unwrap();
     assert_eq!(again["bases"][0]["result"], "unchanged");
+    // What the store has lost is fetched again, whatever upstream says.
+    let id = again["bases"][0]["archives"][0]["indices"][0]["digest"].as_str().unwrap().to_owned();
+    let object = environment.root().join("store/objects").join(&id[..2]).join(&id[2..]);
+    fs::remove_file(&object).unwrap();
+    let _ = environment.run(&["base", "update"]).succeeds();
+    assert!(object.exists());
+    let _ = environment.run(&["check", "preprod"]).succeeds();
     // A later state is taken, an older one never.
     let newer = upstream.build("libfoo", "2.2", "amd64", |builder| builder);
     let _ = upstream.run(&["add", "prod", newer.as_str()]).succeeds();

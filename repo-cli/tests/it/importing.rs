@@ -534,9 +534,10 @@ fn an_interrupted_import_over_the_network_goes_on_where_it_stopped() {
 /// Runs a program of the old manager, which knows the key of the archive.
 fn run(archive: &Archive, words: &[&str]) {
     let environment = &archive.environment;
-    let mut command = Command::new(words[0]);
-    let command =
-        command.args(&words[1..]).current_dir(environment.path("")).env("HOME", environment.path("home"));
+    // What others may write to is copied, whatever `--link` says.
+    let mut command = Command::new("sh");
+    let _ = command.args(["-c", "umask 022; exec \"$@\"", "sh"]).args(words);
+    let command = command.current_dir(environment.path("")).env("HOME", environment.path("home"));
     let output = command.env("GNUPGHOME", environment.path("home")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words:?}: {} {text}", String::from_utf8_lossy(&output.stdout));

@@ -91,7 +91,7 @@ fn a_promotion_that_lacks_something_is_refused_in_words_and_goes_through_by_some
 
 #[test]
 fn both_together_come_in_and_the_rest_of_a_pattern_is_skipped() {
-    let environment = store_with_base("");
+    let environment = store_with_base("Package: base-files\nVersion: 12\nArchitecture: all\n");
     add(
         &environment,
         "preprod",
@@ -162,13 +162,13 @@ fn a_base_that_is_missing_or_too_old_vouches_for_nothing() {
 
 #[test]
 fn nothing_is_taken_away_that_others_need() {
-    let environment = store_with_base("");
+    let environment = store_with_base("Package: base-files\nVersion: 12\nArchitecture: all\n");
     add(&environment, "prod", &[("libfoo", "1.0", "")]);
     add(&environment, "prod", &[("hello", "1.0", "Depends: libfoo"), ("alone", "1.0", "")]);
     insta::assert_snapshot!(environment.run(&["remove", "prod", "libfoo", "--yes"]), @"
     status: 1
     ---- stderr
-    error: the change would leave what cannot be installed from prod: hello 1.0 needs libfoo, which only the present state has (installable)
+    error: a gate of prod asks that everything stays installable: hello 1.0 needs libfoo, which only the present state has (installable)
     hint: to do it all the same, give --override installable --reason TEXT
     ");
     let dry = environment.run(&["remove", "prod", "libfoo", "--yes", "--dry-run"]).ends_with(1);
@@ -187,7 +187,7 @@ fn nothing_is_taken_away_that_others_need() {
 
 #[test]
 fn going_back_meets_the_gate_too() {
-    let environment = store_with_base("");
+    let environment = store_with_base("Package: base-files\nVersion: 12\nArchitecture: all\n");
     add(&environment, "prod", &[("libfoo", "1.0", "")]);
     add(&environment, "prod", &[("libfoo", "2.0", "")]);
     add(&environment, "prod", &[("hello", "1.0", "Depends: libfoo (>= 2)")]);
@@ -213,7 +213,7 @@ fn going_back_meets_the_gate_too() {
 
 #[test]
 fn what_is_added_and_dropped_meets_the_gate() {
-    let environment = store_with_base("");
+    let environment = store_with_base("Package: base-files\nVersion: 12\nArchitecture: all\n");
     let broken = file(&environment, ("hello", "1.0", "Depends: nowhere"));
     let good = file(&environment, ("good", "1.0", ""));
     let refused = environment.run(&["add", "prod", &broken, &good]).ends_with(1);
@@ -315,4 +315,42 @@ fn apt_installs_what_the_gate_lets_in() {
     let _ = apt.update().succeeds();
     let _ = apt.get(&["install", "-s", "hello"]).succeeds();
     let _ = apt.get(&["install", "-s", "broken"]).ends_with(100);
+}
+
+#[test]
+fn a_base_that_is_lost_stops_nobody_who_decides_that_it_does_not_count() {
+    let environment = store_with_base("Package: libc6\nVersion: 2.36\nArchitecture: amd64\n");
+    add(&environment, "prod", &[("libfoo", "1.9", "Depends: libc6")]);
+    add(&environment, "preprod", &[("libfoo", "2.0", "Depends: libc6"), ("tool", "1.0", "Depends: libc6")]);
+    let _ = promote(&environment, &["libfoo"]).succeeds();
+    let bases: Value = serde_json::from_str(&environment.json(&["base", "list"])).unwrap();
+    let id = bases["bases"][0]["archives"][0]["indices"][0]["digest"].as_str().unwrap().to_owned();
+    let object = environment.root().join("store/objects").join(&id[..2]).join(&id[2..]);
+    std::fs::remove_file(object).unwrap();
+    // Nothing passes unjudged by itself.
+    let _ = promote(&environment, &["tool"]).ends_with(1);
+    let _ = environment.run(&["undo", "prod"]).ends_with(1);
+    let despite = ["--override", "installable", "--reason", "the base is lost"];
+    let _ = promote(&environment, &[&["tool"][..], &despite].concat()).succeeds();
+    for verb in [&["remove", "prod", "tool"][..], &["rollback", "prod", "--to", "1"]] {
+        let _ = environment.run(&[verb, &despite].concat()).succeeds();
+    }
+    let history = environment.run(&["history", "prod"]).succeeds();
+    assert!(history.stdout.contains("the base is lost"), "{history}");
+    // An update brings it back.
+    let _ = environment.run(&["base", "update"]).succeeds();
+    let _ = promote(&environment, &["tool", "--despite-hold"]).succeeds();
+}
+
+#[test]
+fn a_version_that_was_asked_for_is_never_overtaken_by_what_comes_along() {
+    let environment = store_with_base("Package: libc6\nVersion: 2.36\nArchitecture: amd64\n");
+    add(&environment, "prod", &[("lib", "1", ""), ("cli", "1", "Depends: lib (= 1)")]);
+    let versions = [("lib", "2", ""), ("lib", "3", ""), ("cli", "3", "Depends: lib (>= 3)")];
+    add(&environment, "preprod", &versions);
+    let refused = promote(&environment, &["lib=2", "--with-dependencies"]).ends_with(1);
+    assert!(!refused.stdout.contains("lib  3"), "{refused}");
+    let list = environment.run(&["list", "prod"]).succeeds();
+    assert!(!list.stdout.contains(" 3 "), "{list}");
+    let _ = promote(&environment, &["lib=3", "--with-dependencies"]).succeeds();
 }

@@ -34,7 +34,7 @@ pub enum RuleError {
         freeze: Box<Freeze>,
     },
     /// A change that would leave packages which cannot be installed, where a gate asks that nothing does.
-    #[error("the change would leave what cannot be installed from {repository}: {}", first_of(.violations))]
+    #[error("a gate of {repository} asks that everything stays installable: {}", first_of(.violations))]
     Uninstallable {
         /// The repository.
         repository: RepositoryName,

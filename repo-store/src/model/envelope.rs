@@ -73,6 +73,11 @@ impl Envelope {
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
+    /// Returns the statement as it stands there, whoever may have written it.
+    pub(crate) fn claim(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.payload).ok()
+    }
+
     /// Returns the statement, once the signature is known to hold: that of at least one key of the keyring, as for
     /// [`Keyring::verify_detached`].
     ///

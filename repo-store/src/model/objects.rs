@@ -28,6 +28,11 @@ object_id!(ChunkId, PageId, SnapshotId, HoldsId, BaseIndexId, CommitId);
 
 pub(crate) const AREA: &str = "objects";
 impl Objects<'_> {
+    /// Returns the key of an object.
+    pub(crate) fn key<I: ObjectId>(id: &I) -> Key {
+        Key::object(AREA, id)
+    }
+
     pub(crate) fn write<I: ObjectId>(&self, id: &I, text: &[u8]) -> Result<(), StorageError> {
         let key = Key::object(AREA, id);
         // Another repository or an earlier state often has the same. Compressing costs several times what reading does.

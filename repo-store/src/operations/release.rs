@@ -264,13 +264,15 @@ impl ReleaseMove {
         let Some(gate) = self.settings(request).and_then(InstallableGate::of) else { return Ok(false) };
         let target = store.head(&self.repository)?;
         let changes = suite_changes(target.as_ref(), self.changes.as_map())?;
-        let violations = gate.violations(store, &changes, now)?;
-        if violations.is_empty() {
-            return Ok(false);
-        }
+        let violations = match gate.violations(store, &changes, now) {
+            Ok(violations) if violations.is_empty() => return Ok(false),
+            violations => violations,
+        };
+        // Also what cannot be judged does not stop those who decided that it does not count.
         if gate_override.is_some_and(|given| given.lifts(GateRule::Installable)) {
             return Ok(true);
         }
+        let violations = violations?;
         Err(RuleError::Uninstallable { repository: self.repository.clone(), violations }.into())
     }
 

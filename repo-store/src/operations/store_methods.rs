@@ -493,7 +493,8 @@ impl Store {
         super::approvals::rename(self, repository, (&from, &Approver::token(to.clone())))
     }
 
-    /// Returns what is kept of a base, by its suite and by its source as the configuration has it.
+    /// Returns what is kept of a base, by its suite and by its source as the configuration has it. What it lost is
+    /// told [for each archive](crate::operations::bases::KeptArchive::is_whole).
     ///
     /// # Errors
     /// When the document cannot be read.
@@ -520,6 +521,14 @@ impl Store {
         archives: Vec<KeptArchive>,
     ) -> Result<(), Error> {
         super::bases::keep(self, suite, source, archives)
+    }
+
+    /// Forgets all bases but these, each with its suite and its source as the configuration has it.
+    ///
+    /// # Errors
+    /// When the document cannot be read or written.
+    pub fn forget_other_bases(&self, known: &[(&SuiteName, &str)]) -> Result<(), Error> {
+        super::bases::forget_others(self, known)
     }
 
     /// Returns the bases that a suite has by these settings, with what the store knows of each.

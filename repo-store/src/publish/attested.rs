@@ -37,8 +37,13 @@ pub(super) fn attest(
     if promotions.is_empty() && shown.is_some() {
         return Ok(());
     }
-    let mut kept = PromotionAttestations::load(store, head.repository())?;
+    let mut kept = match PromotionAttestations::load(store, head.repository()) {
+        // A damaged list is for a check to tell of. Clients get their packages all the same.
+        Err(Error::Storage(StorageError::Damaged { .. })) => return Ok(()),
+        kept => kept?,
+    };
     let before = kept.clone();
+    let promotions = unattested(promotions, head, &before)?;
     for id in promotions.into_iter().rev() {
         let state = store.revision(head.repository(), id)?;
         if before.of(&state).is_some() {
@@ -69,6 +74,29 @@ pub(super) fn attest(
         }
     }
     Ok(())
+}
+
+/// Adds the promotions before those that have no statement either, back to the first that has one: they were published when no key was at hand.
+fn unattested(
+    mut promotions: Vec<CommitId>,
+    head: &Revision<'_>,
+    known: &PromotionAttestations,
+) -> Result<Vec<CommitId>, Error> {
+    if known.is_empty() || promotions.is_empty() {
+        return Ok(promotions);
+    }
+    let mut earlier: Option<Revision<'_>> = None;
+    loop {
+        let state = earlier.as_ref().unwrap_or(head);
+        if known.of(state).is_some() {
+            return Ok(promotions);
+        }
+        if is_promotion(&state.commit().operation) && !promotions.contains(&state.id()) {
+            promotions.push(state.id());
+        }
+        let Some(parent) = state.parent()? else { return Ok(promotions) };
+        earlier = Some(parent);
+    }
 }
 
 /// Returns the states after `shown` that a promotion made, newest first.

@@ -8,21 +8,21 @@
 //!
 //! The envelopes stay as they are when the history is shortened or keys change: they prove what was done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use apt_sign::Keyring;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::document::{Area, Document, Kept};
+use crate::document::{self, Area, Document, Kept};
 use crate::error::Error;
-use crate::history::promotion_statement::promotion_statement;
+use crate::history::promotion_statement::{is_promotion, promotion_statement};
 use crate::history::revision::Revision;
 use crate::model::envelope::{Envelope, EnvelopeError};
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
-use crate::publish::{Publication, layout};
+use crate::publish::{Publication, layout, target_of};
 use crate::store::Store;
 
 /// All statements about promotions into one repository.
@@ -83,9 +83,48 @@ impl PromotionAttestations {
 
     /// Returns all envelopes, each with its path below the public directory of the repository.
     pub(crate) fn files(&self) -> impl Iterator<Item = (Utf8PathBuf, KeptEnvelope)> {
-        self.by_state
-            .iter()
-            .map(|((sequence, commit), file)| (layout::attestation(*sequence, *commit), *file))
+        self.files_up_to(u64::MAX)
+    }
+
+    /// Returns the envelopes about states up to that number, as [`files`](Self::files) does.
+    pub(crate) fn files_up_to(&self, last: u64) -> impl Iterator<Item = (Utf8PathBuf, KeptEnvelope)> {
+        let states = self.by_state.iter().take_while(move |((sequence, _), _)| *sequence <= last);
+        states.map(|((sequence, commit), file)| (layout::attestation(*sequence, *commit), *file))
+    }
+
+    /// Returns what the statements that clients find are about, as these say themselves.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub(crate) fn of_tree(store: &Store, repository: &RepositoryName) -> Result<Self, Error> {
+        let target = target_of(store, repository);
+        let mut found = Self::default();
+        for name in target.list(layout::PROMOTIONS.into())? {
+            let path = Utf8Path::new(layout::PROMOTIONS).join(name);
+            // What cannot be read is not a statement.
+            let Ok(Some(file)) = target.open(&path) else { continue };
+            let Ok(bytes) = file.read() else { continue };
+            let state = Envelope::parse(&bytes).ok().and_then(|envelope| attested_state(&envelope.claim()?));
+            let is_its_name =
+                |(sequence, commit): &(u64, CommitId)| layout::attestation(*sequence, *commit) == path;
+            if let Some(state) = state.filter(is_its_name) {
+                let file = KeptEnvelope { blob: BlobId::of(&bytes), size: bytes.len() as u64 };
+                found.by_state.insert(state, file);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds what another list has and this one lacks.
+    pub(crate) fn complete_with(&mut self, other: Self) {
+        for (state, file) in other.by_state {
+            self.by_state.entry(state).or_insert(file);
+        }
+    }
+
+    /// Returns whether all that another list has stands here too.
+    pub(crate) fn has_all_of(&self, other: &Self) -> bool {
+        other.by_state.keys().all(|state| self.by_state.contains_key(state))
     }
 
     /// Returns the number of the oldest state that has one.
@@ -98,9 +137,9 @@ impl PromotionAttestations {
 #[derive(Debug, serde::Serialize)]
 #[non_exhaustive]
 pub struct AttestationReport {
-    /// How many promotions have a statement that is signed and tells what the history tells.
+    /// How many promotions have a statement that is signed and matches the history.
     pub good: u64,
-    /// How many were done before statements were kept.
+    /// How many have none, because they were published before statements were kept, or signed on another machine.
     pub earlier: u64,
     /// How many are not published yet, and so not signed.
     pub unpublished: u64,
@@ -134,16 +173,44 @@ pub enum AttestationFault {
     /// The envelope cannot be read, or its signature does not hold.
     #[error("its statement proves nothing: {0}")]
     Signature(#[serde(skip)] EnvelopeError),
-    /// The statement is signed, and the history tells something else.
-    #[error("its statement is signed and differs from what the history tells")]
+    /// The statement is signed, and the history has something else.
+    #[error("its statement is signed and does not match the history")]
     Differs,
+    /// Clients find the statement, and the list of the store lacks it.
+    #[error("its statement is published, and the store has lost track of it: run `repo-cli fsck --repair`")]
+    Unlisted,
+    /// Clients find something else in its place, or nothing.
+    #[error(
+        "its statement is kept, and what clients find in its place is something else: run `repo-cli fsck --repair`"
+    )]
+    NotServed,
+    /// The state is attested, and the history does not have it.
+    #[error("it is attested, and the history does not have it")]
+    NotInHistory,
+}
+
+/// Returns the text of a list that was lost or damaged, from what is published and from a copy; `path` is its own.
+///
+/// # Errors
+/// When what is published cannot be listed.
+pub(crate) fn restored(store: &Store, path: &Utf8Path, copy: PromotionAttestations) -> Result<String, Error> {
+    let mut found = match RepositoryName::parse(path.file_name().unwrap_or_default()) {
+        Ok(repository) => PromotionAttestations::of_tree(store, &repository)?,
+        Err(_) => PromotionAttestations::default(),
+    };
+    found.complete_with(copy);
+    Ok(document::to_text(&found))
 }
 
 /// See [`Store::promotion_attestation`].
 pub(crate) fn promotion_attestation(store: &Store, state: &Revision<'_>) -> Result<Option<Envelope>, Error> {
     let kept = PromotionAttestations::load(store, state.repository())?;
     let Some(file) = kept.of(state) else { return Ok(None) };
-    Ok(read(store, file)?.and_then(|bytes| Envelope::parse(&bytes).ok()))
+    let envelope = read(store, file)?.and_then(|bytes| Envelope::parse(&bytes).ok());
+    let damaged = || {
+        Error::damaged("statement about the promotion", &state.commit().sequence, "it is lost or was changed")
+    };
+    envelope.ok_or_else(damaged).map(Some)
 }
 
 /// See [`Store::check_attestations`].
@@ -156,14 +223,26 @@ pub(crate) fn check_attestations(
     let published = Publication::current(store, repository)?.and_then(|shown| shown.commit);
     let kept = PromotionAttestations::load(store, repository)?;
     let mut report = AttestationReport { good: 0, earlier: 0, unpublished: 0, findings: Vec::new() };
-    let mut is_published = false;
+    let in_tree = PromotionAttestations::of_tree(store, repository)?;
+    let (mut is_published, mut seen, mut first) = (false, BTreeSet::new(), u64::MAX);
     for state in store.history(repository) {
         let state = state?;
+        seen.insert((state.commit().sequence, state.id()));
+        first = first.min(state.commit().sequence);
         is_published |= Some(state.id()) == published;
-        let Some(statement) = promotion_statement(&state)? else { continue };
+        if !is_promotion(&state.commit().operation) {
+            continue;
+        }
+        // What the first state of a shortened history changed is not known any more.
+        let statement = promotion_statement(&state)?;
         let sequence = state.commit().sequence;
         let fault = match kept.of(&state) {
-            Some(file) => judge(store, file, (&statement, keyring), now)?,
+            Some(file) => {
+                let fault = judge(store, file, (statement.as_deref(), keyring), now)?;
+                let is_served = !is_published || in_tree.of(&state) == Some(file);
+                fault.or((!is_served).then_some(AttestationFault::NotServed))
+            }
+            None if in_tree.of(&state).is_some() => Some(AttestationFault::Unlisted),
             None if !is_published => {
                 report.unpublished += 1;
                 continue;
@@ -181,21 +260,45 @@ pub(crate) fn check_attestations(
             None => report.good += 1,
         }
     }
+    let mut attested = kept.into_document();
+    attested.complete_with(in_tree);
+    let gone = attested.by_state.into_keys().filter(|state| state.0 >= first && !seen.contains(state));
+    report.findings.extend(gone.map(|(sequence, commit)| AttestationFinding {
+        commit,
+        sequence,
+        fault: AttestationFault::NotInHistory,
+    }));
+    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.sequence));
     Ok(report)
+}
+
+/// Returns the state that a statement says it is about.
+fn attested_state(statement: &[u8]) -> Option<(u64, CommitId)> {
+    #[derive(serde::Deserialize)]
+    struct Statement {
+        predicate: Predicate,
+    }
+    #[derive(serde::Deserialize)]
+    struct Predicate {
+        sequence: u64,
+        commit: String,
+    }
+    let statement: Statement = serde_json::from_slice(statement).ok()?;
+    Some((statement.predicate.sequence, statement.predicate.commit.parse().ok()?))
 }
 
 /// Returns what is wrong with an envelope that is to hold a statement.
 fn judge(
     store: &Store,
     file: KeptEnvelope,
-    (statement, keyring): (&str, &Keyring),
+    (statement, keyring): (Option<&str>, &Keyring),
     now: Timestamp,
 ) -> Result<Option<AttestationFault>, Error> {
     let Some(bytes) = read(store, file)? else { return Ok(Some(AttestationFault::Lost)) };
     let verified =
         Envelope::parse(&bytes).and_then(|envelope| envelope.verify(keyring, SystemTime::from(now)));
     Ok(match verified {
-        Ok(signed) if signed == statement.as_bytes() => None,
+        Ok(signed) if statement.is_none_or(|statement| signed == statement.as_bytes()) => None,
         Ok(_) => Some(AttestationFault::Differs),
         Err(error) => Some(AttestationFault::Signature(error)),
     })

@@ -21,7 +21,7 @@ impl Store {
     /// Returns the statement about the promotion that made a state, as it was signed and published; `None` when there is none.
     ///
     /// # Errors
-    /// When the list of statements cannot be read.
+    /// When the list of statements, or the statement itself, cannot be read.
     pub fn promotion_attestation(&self, state: &Revision<'_>) -> Result<Option<Envelope>, Error> {
         super::promotion_attestations::promotion_attestation(self, state)
     }

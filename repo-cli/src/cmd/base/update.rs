@@ -17,7 +17,7 @@ struct ReadBase {
     archives: Vec<KeptArchive>,
     /// Whether all archives are as they were.
     is_unchanged: bool,
-    /// Archives that could not be read, of which what was last read stays.
+    /// Archives that could not be read. What was last read of them stays.
     failures: Vec<Failure>,
     /// Packages that no check could read.
     refused: Vec<String>,
@@ -48,6 +48,13 @@ pub(super) fn run(suites: &[SuiteName], session: &Session, output: &Output) -> R
             }
         }
     }
+    if suites.is_empty() {
+        let known = all.iter().filter_map(|base| match &base.source {
+            BaseSource::Path(path) => Some((&base.suite, path.as_str())),
+            _ => None,
+        });
+        session.store.forget_other_bases(&known.collect::<Vec<_>>())?;
+    }
     let (bases, rows) = (super::bases(session, suites)?, LimitArguments::default());
     super::print(&bases, &results, rows, session, output);
     let is_done = failures.is_empty();
@@ -60,7 +67,7 @@ pub(super) fn run(suites: &[SuiteName], session: &Session, output: &Output) -> R
     Ok(Outcome::of(is_done))
 }
 
-/// Reads one base and keeps what it has; `None` for a suite of the store, of which nothing is kept.
+/// Reads one base and keeps what it has; `None` for a suite of the store, which is read when it is needed.
 fn update(base: &Base, session: &Session, output: &Output) -> Result<Option<ReadBase>, Failure> {
     let BaseSource::Path(path) = &base.source else { return Ok(None) };
     let place = session.config.root().join(path);

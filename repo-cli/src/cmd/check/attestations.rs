@@ -1,4 +1,4 @@
-//! `check --attestations`: whether the statements about promotions are signed, and tell what the history tells.
+//! `check --attestations`: whether the statements about promotions are signed and match the history.
 
 use std::fs;
 
@@ -19,11 +19,11 @@ use crate::session::Session;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct AttestationCheckJson<'a> {
-    /// How many promotions were done before statements were kept
+    /// How many promotions have no statement, because they were published before statements were kept, or signed on another machine
     earlier: u64,
     /// The promotions whose statements prove nothing, newest first
     findings: Vec<AttestationFindingJson>,
-    /// How many promotions have a statement that is signed and tells what the history tells
+    /// How many promotions have a statement that is signed and matches the history
     good: u64,
     /// The repository
     repository: Text<&'a RepositoryName>,
@@ -39,7 +39,7 @@ impl JsonDocument for AttestationCheckJson<'_> {}
 struct AttestationFindingJson {
     /// The state that the promotion made
     commit: Text<CommitId>,
-    /// `missing`, `lost`, `signature` or `differs`
+    /// `missing`, `lost`, `signature`, `differs`, `unlisted`, `not-served` or `not-in-history`
     fault: &'static str,
     /// What is wrong, in words
     reason: String,
@@ -53,6 +53,9 @@ impl AttestationFindingJson {
             AttestationFault::Missing => "missing",
             AttestationFault::Lost => "lost",
             AttestationFault::Signature(_) => "signature",
+            AttestationFault::Unlisted => "unlisted",
+            AttestationFault::NotServed => "not-served",
+            AttestationFault::NotInHistory => "not-in-history",
             _ => "differs",
         };
         let AttestationFinding { commit, sequence, .. } = finding;
@@ -106,7 +109,10 @@ fn summary(document: &AttestationCheckJson<'_>) -> String {
         parts.push(format!("{} not published yet", document.unpublished));
     }
     if document.earlier > 0 {
-        parts.push(format!("{} before statements were kept", document.earlier));
+        parts.push(format!(
+            "{} without a statement (published before statements were kept, or signed on another machine)",
+            document.earlier
+        ));
     }
     parts.join(", ")
 }

@@ -14,7 +14,9 @@ use apt_fetch::apt_index::parallel::parallel_map;
 use apt_fetch::{Archive, Conditions, PoolFile, Problem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
+use repo_store::RepositoryName;
 use repo_store::operations::import::ArchivePackage;
+use rustix::fs::{FlockOperation, flock};
 
 use super::failure::ImportFailure;
 use super::plan::{Finding, ImportPlan, PlannedPackage};
@@ -92,15 +94,36 @@ pub(super) struct FileChoices {
 #[derive(Debug)]
 pub(super) struct Spool {
     directory: Utf8PathBuf,
+    /// The directory, locked: two runs would write into the same files.
+    _lock: File,
 }
 
 impl Spool {
-    /// Names the directory of the store in `root`. Nothing is made before a file arrives.
-    pub(super) fn of(root: &Utf8Path) -> Self {
-        Self { directory: root.join("import") }
+    /// Takes the directory for files on their way to a repository of the store in `root`.
+    ///
+    /// # Errors
+    /// When it cannot be made, or another run is using it.
+    pub(super) fn of(root: &Utf8Path, repository: &RepositoryName) -> Result<Self, Failure> {
+        let directory = root.join("import").join(repository.as_str());
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+        made.map_err(Failure::io("create", &directory))?;
+        let lock = File::open(&directory).map_err(Failure::io("open", &directory))?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let what = "another import into this repository is running".to_owned();
+            return Err(Failure::UnusableFile { path: directory, what });
+        }
+        Ok(Self { directory, _lock: lock })
     }
 
-    /// Returns the directory, which need not be there.
+    /// Removes a file that is not what was expected, if it arrived here.
+    pub(super) fn forget(&self, file: &Utf8Path) {
+        if file.starts_with(&self.directory) {
+            // If it stays, it is refused once more.
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    /// Returns the directory.
     pub(super) fn directory(&self) -> &Utf8Path {
         &self.directory
     }
@@ -163,12 +186,10 @@ impl Spool {
 
     /// Removes what arrived, once all of it is in the store.
     pub(super) fn remove(self) -> Result<(), Failure> {
-        match fs::remove_dir_all(&self.directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Failure::io("remove", &self.directory)(error))
-            }
-            _ => Ok(()),
-        }
+        fs::remove_dir_all(&self.directory).map_err(Failure::io("remove", &self.directory))?;
+        // Files may be on their way to another repository.
+        let _ = self.directory.parent().map(fs::remove_dir);
+        Ok(())
     }
 }
 
@@ -201,6 +222,8 @@ fn fetch_file(
         let mut output = options.open(&part).map_err(failed)?;
         match archive.resume_file(file, &mut known, &mut output) {
             Ok(hashes) => {
+                // A file with its whole length is trusted by the next run.
+                output.sync_data().map_err(failed)?;
                 fs::rename(&part, &whole).map_err(failed)?;
                 return Ok(hashes.sha256);
             }

@@ -77,6 +77,17 @@ pub(super) fn read(conf: &Utf8Path) -> Result<Reprepro, Failure> {
         let Some(codename) = paragraph.get_str("Codename").map(str::trim) else { continue };
         if crate::published_archive::has_release(&tree.join("dists").join(codename)) {
             suites.push(codename.to_owned());
+            // The link that `createsymlinks` makes.
+            let second = paragraph.get_str("Suite").map(str::trim).filter(|second| *second != codename);
+            let is_published =
+                |second: &&str| crate::published_archive::has_release(&tree.join("dists").join(second));
+            suites.extend(second.filter(is_published).map(str::to_owned));
+            if tree.join("dists").join(codename).join("snapshots").is_dir() {
+                let what = format!(
+                    "the snapshots of {codename} (`gensnapshot`) are not imported: clients of dists/{codename}/snapshots need another address"
+                );
+                findings.push(Finding::new("snapshots", what));
+            }
         } else {
             let what = format!("{codename} was never published (or has `noexport`), and is not imported");
             findings.push(Finding::new("unpublished", what));
@@ -191,10 +202,12 @@ mod tests {
             fs::create_dir_all(root.join(name)).unwrap();
         }
         fs::write(root.join("public/dists/bookworm/Release"), "").unwrap();
+        fs::create_dir(root.join("public/dists/bookworm/snapshots")).unwrap();
+        std::os::unix::fs::symlink("bookworm", root.join("public/dists/stable")).unwrap();
         fs::write(root.join("conf/options"), "verbose\nbasedir ..\noutdir +b/public\n").unwrap();
         fs::write(
             root.join("conf/distributions"),
-            "# ours\nCodename: bookworm\nValidFor: 1m\nUpdate: - debian\n\n!include: more\n",
+            "# ours\nCodename: bookworm\nSuite: stable\nValidFor: 1m\nUpdate: - debian\n\n!include: more\n",
         )
         .unwrap();
         fs::write(root.join("conf/more"), "Codename: sid\n# none\nUpdate: debian\nComponents: main\n")
@@ -203,12 +216,13 @@ mod tests {
         let found = read(&root.join("conf")).unwrap();
         assert_eq!(
             (found.tree.canonicalize_utf8().unwrap(), found.suites),
-            (root.join("public"), vec!["bookworm".to_owned()])
+            (root.join("public"), vec!["bookworm".to_owned(), "stable".to_owned()])
         );
         let lines: Vec<String> = found.findings.iter().map(Finding::line).collect();
         assert_eq!(
             lines,
             [
+                "the snapshots of bookworm (`gensnapshot`) are not imported: clients of dists/bookworm/snapshots need another address",
                 "sid was never published (or has `noexport`), and is not imported",
                 "Update of bookworm, sid has no counterpart",
                 "ValidFor of bookworm: here that is `valid_for` in repo.toml",

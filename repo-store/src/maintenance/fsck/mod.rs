@@ -431,8 +431,8 @@ impl Trees<'_> {
             findings.extend(tree.problems.into_iter().map(|(remedy, problem)| {
                 let or_else = if problem.path.starts_with("store/publications") {
                     Fix::Record
-                } else if problem.path.starts_with("store/keyrings") {
-                    Fix::Document(Area::Keyrings)
+                } else if let Some(area) = Area::of(&problem.path) {
+                    Fix::Document(area)
                 } else if problem.path == "store/ops/log" {
                     Fix::Log
                 } else if problem.path.file_name() == Some(layout::DISTS) && problem.path.iter().count() == 3

@@ -16,6 +16,7 @@ use super::view::View;
 use super::{FsckOptions, KeysFound, SignedSuite};
 use crate::history::last_shown::last_shown;
 use crate::history::tags::tagged;
+use crate::model::commit::Commit;
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
@@ -322,17 +323,34 @@ impl<'a> Published<'a> {
                 }));
             }
         }
-        // A list that cannot be read is named elsewhere.
-        let attestations = PromotionAttestations::load(self.store, self.repository).ok();
-        for (path, file) in attestations.iter().flat_map(|known| known.files()) {
-            wanted.insert(public.join(path), (file.blob, BTreeSet::from([affected(self.repository, None)])));
-        }
         wanted
+    }
+
+    /// Adds the statements about promotions that clients may find: those up to the newest state that any publication shows. The list of them must
+    /// know all that lie there.
+    fn add_attestations(&mut self, wanted: &mut Listed) {
+        // A list that cannot be read is named elsewhere.
+        let Ok(known) = PromotionAttestations::load(self.store, self.repository) else { return };
+        let there = PromotionAttestations::of_tree(self.store, self.repository).unwrap_or_default();
+        let affects = affected(self.repository, None);
+        if !known.has_all_of(&there) {
+            let path = Utf8Path::new("store/attestations").join(self.repository.as_str());
+            let what = "statements about promotions are published that it does not list";
+            self.report(None, ProblemKind::Missing, path, what, vec![affects.clone()]);
+        }
+        let commits = self.records.readable.values().filter_map(|shown| shown.commit);
+        let commits: BTreeSet<CommitId> = commits.filter(|_| !known.is_empty()).collect();
+        let read = commits.into_iter().filter_map(|id| Commit::read(&self.store.objects(), id).ok());
+        let newest = read.map(|commit| commit.sequence).max().unwrap_or(0);
+        for (path, file) in known.files_up_to(newest) {
+            wanted.insert(self.public().join(path), (file.blob, BTreeSet::from([affects.clone()])));
+        }
     }
 
     /// Every package that a publication lists is in the pool, and everything in the pool is a blob.
     fn check_pool(&mut self) {
-        let wanted = self.listed_in_pool();
+        let mut wanted = self.listed_in_pool();
+        self.add_attestations(&mut wanted);
         let keyring = self.repository.keyring_package();
         let is_keyring =
             |of: &Affected| of.package.as_ref().is_some_and(|key| key.package.as_str() == keyring);

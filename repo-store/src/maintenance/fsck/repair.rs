@@ -39,7 +39,7 @@ use crate::model::objects::AREA;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
 use crate::publish::aside::move_aside;
-use crate::publish::promotion_attestations::PromotionAttestations;
+use crate::publish::promotion_attestations::restored;
 use crate::publish::{File, MakeAgain, Publication, Source, TreeEntry, layout, target_of};
 use crate::storage::beneath::{Status, StorePaths, files_below};
 use crate::storage::copy::Digest;
@@ -559,11 +559,11 @@ impl<'a, 's> Repair<'a, 's> {
                 let saved = self.sources.document::<KeyringVersions>(path);
                 saved.map(|(versions, from)| copied(document::to_text(&versions), from))
             }
-            // Without a copy, promotions from now on are attested again, and the envelopes of earlier ones lie where they were published.
-            Area::Attestations => match self.sources.document::<PromotionAttestations>(path) {
-                Some((saved, from)) => Some(copied(document::to_text(&saved), from)),
-                None => moved_aside(),
-            },
+            // Each statement says which promotion it is about.
+            Area::Attestations => {
+                let copy = self.sources.document(path).map(|(saved, _)| saved);
+                Some((restored(self.store, path, copy.unwrap_or_default())?, RepairMeans::MakeAgain))
+            }
             // Who has lost a token gets another one; one that was revoked since the backup stays so.
             Area::Tokens => {
                 let repository = path.file_name().and_then(|name| RepositoryName::parse(name).ok());

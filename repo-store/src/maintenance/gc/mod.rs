@@ -334,7 +334,9 @@ fn mark_histories(
         found.tagged.extend(store.tags(repository)?.into_iter().map(|tag| tag.commit));
         let keyrings = KeyringVersions::load(store, repository)?;
         marks.keep_blobs(keyrings.all.iter().map(|version| version.blob));
-        let attestations = PromotionAttestations::load(store, repository)?;
+        // Also those of a list that somebody took away: a repair finds them by what is published.
+        let mut attestations = PromotionAttestations::load(store, repository)?.into_document();
+        attestations.complete_with(PromotionAttestations::of_tree(store, repository)?);
         marks.keep_blobs(attestations.files().map(|(_, file)| file.blob));
     }
     Ok(found)

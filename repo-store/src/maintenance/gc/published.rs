@@ -20,7 +20,6 @@ use crate::publish::going::forget_going;
 use crate::publish::going::going;
 use crate::publish::going::note_going;
 use crate::publish::layout::{self, PUBLICATIONS, SNAPSHOTS};
-use crate::publish::promotion_attestations::PromotionAttestations;
 use crate::publish::tagged::mend_tags;
 use crate::publish::unlisted_in_pool::{forget_unlisted, note_unlisted, unlisted_since};
 use crate::publish::{Publication, PublicationTarget, Source};
@@ -176,8 +175,6 @@ impl<'a> Survey<'a> {
                 }
             }
         }
-        let attestations = PromotionAttestations::load(store, self.repository)?;
-        listed.extend(attestations.files().map(|(path, _)| path));
         // A machine that was off for long fetches these by the lists that it has.
         let keyrings = KeyringVersions::load(store, self.repository)?;
         let keyrings: HashSet<String> = keyrings.all.iter().map(KeyringVersion::file_name).collect();
@@ -185,6 +182,8 @@ impl<'a> Survey<'a> {
         let mut found = Vec::new();
         for directory in layout::OF_RECORDS {
             let files = self.tree.target.below(directory.into())?.into_iter();
+            // Statements about promotions stay for good.
+            let files = files.filter(|file| !file.path.starts_with(layout::PROMOTIONS));
             let unlisted = files.filter(|file| !listed.contains(&file.path) && !is_keyring(&file.path));
             found.extend(unlisted.map(|file| Published { tree: &self.tree, file }));
         }

@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::model::base_index;
 use crate::model::commit::one_line;
 use crate::model::id::BaseIndexId;
+use crate::model::objects::Objects;
 use crate::storage::Storage;
 use crate::store::Store;
 
@@ -42,6 +43,8 @@ pub struct KeptArchive {
     pub release: Option<KeptRelease>,
     /// Its packages, a list for each architecture.
     pub indices: Vec<KeptIndex>,
+    /// Whether the store still has all of these lists.
+    pub is_whole: bool,
 }
 
 /// What is kept of a Release, so that the next one cannot be older or another one.
@@ -84,7 +87,7 @@ impl KeptArchive {
     /// Makes an archive that was seen at that time.
     #[must_use]
     pub fn new(name: &str, seen: Timestamp, release: Option<KeptRelease>, indices: Vec<KeptIndex>) -> Self {
-        Self { name: one_line(name), seen, release, indices }
+        Self { name: one_line(name), seen, release, indices, is_whole: true }
     }
 
     fn parse(parts: &[&str]) -> Option<Self> {
@@ -110,7 +113,7 @@ impl KeptArchive {
             }),
         };
         let indices = indices.iter().map(|index| KeptIndex::parse(index)).collect::<Option<_>>()?;
-        Some(Self { name: (*name).to_owned(), seen, release, indices })
+        Some(Self { name: (*name).to_owned(), seen, release, indices, is_whole: true })
     }
 
     /// Returns the times, the name and what follows it.
@@ -238,7 +241,27 @@ impl Document for KeptBases {
 
 /// See [`Store::kept_base`].
 pub(crate) fn kept(store: &Store, suite: &SuiteName, source: &str) -> Result<Option<KeptBase>, Error> {
-    Ok(KeptBases::load(store.storage())?.find(suite, &one_line(source)).cloned())
+    let mut found = KeptBases::load(store.storage())?.find(suite, &one_line(source)).cloned();
+    for archive in found.iter_mut().flat_map(|base| &mut base.archives) {
+        let is_there = |index: &KeptIndex| store.storage().objects().contains(&Objects::key(&index.id));
+        let is_whole = archive.indices.iter().map(is_there).try_fold(true, |all, one| Ok(all && one?));
+        archive.is_whole = is_whole.map_err(Error::Storage)?;
+    }
+    Ok(found)
+}
+
+/// See [`Store::forget_other_bases`].
+pub(crate) fn forget_others(store: &Store, known: &[(&SuiteName, &str)]) -> Result<(), Error> {
+    let known: BTreeSet<(&SuiteName, String)> =
+        known.iter().map(|(suite, source)| (*suite, one_line(source))).collect();
+    loop {
+        let kept = KeptBases::load(store.storage())?;
+        let is_known = |base: &&KeptBase| known.contains(&(&base.suite, base.source.clone()));
+        let left: Vec<KeptBase> = kept.0.iter().filter(is_known).cloned().collect();
+        if left.len() == kept.0.len() || kept.replaced_by(KeptBases(left)).save(store.storage())? {
+            return Ok(());
+        }
+    }
 }
 
 /// See [`Store::keep_base`].
@@ -305,14 +328,19 @@ mod tests {
         let file = KeptArchive::new("/srv/Packages", Timestamp::from_second(5).unwrap(), None, Vec::new());
         store.keep_base(&suite, "/srv/Packages", vec![file.clone()]).unwrap();
         let found = |source| store.kept_base(&suite, source).unwrap().map(|base| base.archives);
-        assert_eq!(found("debian.sources"), Some(archives));
+        let kept = KeptBases::load(store.storage()).unwrap().into_document();
+        assert_eq!(kept.find(&suite, "debian.sources").unwrap().archives, archives);
         assert_eq!(found("/srv/Packages"), Some(vec![file]));
         assert_eq!(found("other.sources"), None);
-        let kept = KeptBases::load(store.storage()).unwrap().into_document();
         let text = to_text(&kept);
         assert_eq!(parse::<KeptBases>(text.as_bytes()), Some(kept));
-        store.keep_base(&suite, "/srv/Packages", Vec::new()).unwrap();
+        // The lists themselves are lost.
+        assert!(!found("debian.sources").unwrap()[0].is_whole);
+        store.forget_other_bases(&[(&suite, "debian.sources")]).unwrap();
         assert_eq!(found("/srv/Packages"), None);
+        assert!(found("debian.sources").is_some());
+        store.keep_base(&suite, "debian.sources", Vec::new()).unwrap();
+        assert_eq!(found("debian.sources"), None);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub enum BaseFault {
 }
 
 impl BaseInUse {
-    /// Returns since when the base is known to be as it is: the time of the archive that was not seen for the longest time. `None` for one that
+    /// Returns since when the base is known to be as it is: the time of the archive that was checked longest ago. `None` for one that
     /// was never read, and for a suite of the store, which is up to date.
     #[must_use]
     pub fn seen(&self) -> Option<Timestamp> {

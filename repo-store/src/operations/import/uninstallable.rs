@@ -21,16 +21,19 @@ pub(super) fn insert_installable(
 ) -> Result<Outcome, Error> {
     let mut outcome = insert_all(candidates, transaction, options, BTreeMap::new())?;
     let Some(gate) = gate else { return Ok(outcome) };
+    let given = options.gate_override.as_ref().filter(|given| given.lifts(GateRule::Installable));
     loop {
-        let blamed = gate.blamed(store, &transaction.suite_changes()?, now)?;
-        if blamed.is_empty() {
-            return Ok(outcome);
-        }
-        let given = options.gate_override.as_ref();
-        if let Some(given) = given.filter(|given| given.lifts(GateRule::Installable)) {
+        let changes = transaction.suite_changes()?;
+        let blamed = match gate.blamed(store, &changes, now) {
+            Ok(blamed) if blamed.is_empty() => return Ok(outcome),
+            blamed => blamed,
+        };
+        // Also what cannot be judged does not stop those who decided that it does not count.
+        if let Some(given) = given {
             transaction.note_override(&BTreeSet::from([GateRule::Installable]), &given.reason);
             return Ok(outcome);
         }
+        let blamed = blamed?;
         let mut refused = outcome.refused;
         for (place, candidate) in candidates {
             let key = candidate.record.key();

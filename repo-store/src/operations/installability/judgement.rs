@@ -33,11 +33,23 @@ pub(crate) struct Regression {
     reason: Option<Reason>,
     /// The package file, if it is one that comes.
     pub(crate) key: Option<RecordKey>,
+    /// The kinds of machines that it is about; none when it is the same on all.
+    only_on: Vec<Architecture>,
 }
 
 impl Regression {
     /// Returns the sentence about it.
     pub(crate) fn in_words(&self, repository: &RepositoryName) -> String {
+        let words = self.on_any(repository);
+        if self.only_on.is_empty() {
+            return words;
+        }
+        let names: Vec<&str> = self.only_on.iter().map(Architecture::as_str).collect();
+        format!("on {}: {words}", names.join(" and "))
+    }
+
+    /// Returns the sentence without the kinds of machines.
+    fn on_any(&self, repository: &RepositoryName) -> String {
         let Some(package) = &self.package else {
             let reason = self.reason.as_ref().map_or_else(String::new, ToString::to_string);
             return format!("essential packages could not be installed together: {reason}");
@@ -86,6 +98,7 @@ fn labels(fact: &Fact) -> Vec<&Label> {
 
 /// Machines of one architecture: all packages before and after the change, in one universe.
 struct Machine {
+    architecture: Architecture,
     universe: Universe,
     going: Vec<PackageId>,
     /// What may come, by its key.
@@ -115,11 +128,18 @@ impl Judgement {
 
     /// Returns what gets worse when all that goes is gone, and these of what may come are there. The same on several kinds of machines is told once.
     pub(crate) fn regressions(&self, coming: &BTreeSet<RecordKey>) -> Vec<Regression> {
-        let mut found = BTreeSet::new();
+        let mut found: BTreeMap<Regression, Vec<Architecture>> = BTreeMap::new();
         for machine in &self.machines {
-            found.extend(machine.regressions(coming));
+            for regression in machine.regressions(coming) {
+                found.entry(regression).or_default().push(machine.architecture.clone());
+            }
         }
-        found.into_iter().collect()
+        let is_on_all = |on: &Vec<Architecture>| on.len() == self.machines.len();
+        let on = |(regression, on): (Regression, Vec<Architecture>)| {
+            let only_on = if is_on_all(&on) { Vec::new() } else { on };
+            Regression { only_on, ..regression }
+        };
+        found.into_iter().map(on).collect()
     }
 }
 
@@ -177,7 +197,7 @@ impl Machine {
         for base in bases {
             base.add_to(store, &mut builder, architecture)?;
         }
-        Ok(Self { universe: builder.build(), going, coming })
+        Ok(Self { architecture: architecture.clone(), universe: builder.build(), going, coming })
     }
 
     /// Looks at the packages as if these were not there.
@@ -203,7 +223,7 @@ impl Machine {
         if let Some(reason) = report.essential
             && before.each([]).essential.is_none()
         {
-            found.push(Regression { package: None, reason: Some(reason), key: None });
+            found.push(Regression { package: None, reason: Some(reason), key: None, only_on: Vec::new() });
         }
         let is_worse = |finding: &Finding| self.is_worse(finding, &before);
         for finding in report.findings.into_iter().filter(is_worse) {
@@ -212,7 +232,8 @@ impl Machine {
                 _ => None,
             };
             let key = self.coming.iter().find(|(_, id)| **id == finding.id).map(|(key, _)| key.clone());
-            found.push(Regression { package: Some(finding.package), reason, key });
+            let package = Some(finding.package);
+            found.push(Regression { package, reason, key, only_on: Vec::new() });
         }
         found
     }
@@ -249,7 +270,9 @@ mod tests {
             architecture: Build::For(Architecture::all()),
         };
         let package = universe.label(id);
-        let machine = Machine { universe, going: Vec::new(), coming: BTreeMap::from([(key.clone(), id)]) };
+        let architecture = Architecture::parse("amd64").unwrap();
+        let coming = BTreeMap::from([(key.clone(), id)]);
+        let machine = Machine { architecture, universe, going: Vec::new(), coming };
         // It never passes, whatever was there before.
         let before = machine.without(HashSet::new());
         let limits = Limits::default().with_total_steps(1);
@@ -258,7 +281,7 @@ mod tests {
         assert_eq!(finding.verdict, Verdict::NotDecided);
         assert!(machine.is_worse(&finding, &before));
         let prod = RepositoryName::parse("prod").unwrap();
-        let regression = Regression { package, reason: None, key: Some(key) };
+        let regression = Regression { package, reason: None, key: Some(key), only_on: Vec::new() };
         insta::assert_snapshot!(regression.in_words(&prod), @"whether aa 1 can be installed is not decided: too many possibilities");
     }
 }

@@ -211,9 +211,11 @@ impl InstallableGuard {
         now: Timestamp,
     ) -> Result<(), Error> {
         let Some(gate) = &self.gate else { return Ok(()) };
+        if self.gate_override.as_ref().is_some_and(|given| given.lifts(GateRule::Installable)) {
+            return Ok(());
+        }
         let violations = gate.violations(store, &suite_changes(head, changes)?, now)?;
-        let is_lifted = self.gate_override.as_ref().is_some_and(|given| given.lifts(GateRule::Installable));
-        if violations.is_empty() || is_lifted {
+        if violations.is_empty() {
             return Ok(());
         }
         Err(RuleError::Uninstallable { repository: gate.surroundings.repository.clone(), violations }.into())
@@ -228,14 +230,16 @@ impl InstallableGuard {
         now: Timestamp,
     ) -> Result<(), Error> {
         let Some(gate) = &self.gate else { return Ok(()) };
-        let violations = gate.violations(store, &transaction.suite_changes()?, now)?;
-        if violations.is_empty() {
-            return Ok(());
-        }
+        let violations = match gate.violations(store, &transaction.suite_changes()?, now) {
+            Ok(violations) if violations.is_empty() => return Ok(()),
+            violations => violations,
+        };
+        // Also what cannot be judged does not stop those who decided that it does not count.
         if let Some(given) = self.gate_override.as_ref().filter(|given| given.lifts(GateRule::Installable)) {
             transaction.note_override(&BTreeSet::from([GateRule::Installable]), &given.reason);
             return Ok(());
         }
+        let violations = violations?;
         Err(RuleError::Uninstallable { repository: gate.surroundings.repository.clone(), violations }.into())
     }
 }

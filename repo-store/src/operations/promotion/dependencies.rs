@@ -55,6 +55,8 @@ pub(super) fn needed(
     mut coming: BTreeSet<RecordKey>,
     there: &[Arc<Record>],
 ) -> Option<Vec<Needed>> {
+    // Another version beside the one that was asked for would take its place on machines.
+    let asked: BTreeSet<(PackageName, String)> = coming.iter().map(name_and_architecture).collect();
     let mut found: Vec<Needed> = Vec::new();
     for _ in 0..MOST_ROUNDS {
         let regressions = judgement.regressions(&coming);
@@ -64,7 +66,8 @@ pub(super) fn needed(
         let before = coming.len();
         for regression in &regressions {
             for record in remedies(regression, there) {
-                if coming.insert(record.key().clone()) {
+                let is_asked = asked.contains(&name_and_architecture(record.key()));
+                if !is_asked && coming.insert(record.key().clone()) {
                     found.push((Arc::clone(record), regression.in_words(repository)));
                 }
             }
@@ -74,6 +77,10 @@ pub(super) fn needed(
         }
     }
     None
+}
+
+fn name_and_architecture(key: &RecordKey) -> (PackageName, String) {
+    (key.package.clone(), key.architecture.as_str().to_owned())
 }
 
 /// Leaves out what is not needed after all.

@@ -41,7 +41,12 @@ impl PromotionPlan {
             let before = target.map_or_else(|| Ok(Vec::new()), |target| target.records(&suite))?;
             let change = SuiteChange { before, added: records, removed: Vec::new() };
             let found =
-                self.blamed_in(store, (&gate, &suite, &change), source, (now, is_lifted, &mut proposed))?;
+                self.blamed_in(store, (&gate, &suite, &change), source, (now, is_lifted, &mut proposed));
+            let found = match found {
+                // What cannot be judged does not stop those who decided that it does not count.
+                Err(error) if is_lifted => not_judged(&change, &error),
+                found => found?,
+            };
             if !is_lifted {
                 self.changes.retain_in(&suite, |record| !found.contains_key(record.key()));
             }
@@ -76,13 +81,17 @@ impl PromotionPlan {
         let judgement = gate.surroundings.judgement(store, suite, change, Some((&self.from, &there)))?;
         let mut coming: Vec<&Arc<Record>> = change.added.iter().collect();
         let all: BTreeSet<RecordKey> = coming.iter().map(|record| record.key().clone()).collect();
-        let needed = needed(&judgement, &self.repository, all, &there).unwrap_or_default();
-        proposed.extend(needed.into_iter().map(|(record, _)| record));
+        let mut all = Some(all).filter(|_| !is_lifted);
         loop {
             let keys = coming.iter().map(|record| record.key().clone()).collect();
             let found = blame(&judgement.regressions(&keys), &coming, &self.repository);
             if found.is_empty() {
                 return Ok(blamed);
+            }
+            // Only where something is refused: it takes many looks.
+            if let Some(all) = all.take() {
+                let needed = needed(&judgement, &self.repository, all, &there).unwrap_or_default();
+                proposed.extend(needed.into_iter().map(|(record, _)| record));
             }
             coming.retain(|record| !found.contains_key(record.key()));
             blamed.extend(found);
@@ -123,4 +132,11 @@ impl PromotionPlan {
         list.sort_by(|(a, _), (b, _)| a.key().cmp(b.key()));
         Ok(())
     }
+}
+
+/// Blames all that machines would install, since nothing can be told of it.
+fn not_judged(change: &SuiteChange, error: &Error) -> Blamed {
+    let reason = format!("whether it can be installed cannot be told: {error}");
+    let coming = change.added.iter().filter(|record| record.is_for_machines());
+    coming.map(|record| (record.key().clone(), BTreeSet::from([reason.clone()]))).collect()
 }

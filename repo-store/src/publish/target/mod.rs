@@ -84,7 +84,7 @@ pub(crate) trait PublicationTarget: Send + Sync {
     /// and [`StorageError::Damaged`] when the store does not have the file, or not all of it.
     fn put_pool(&self, key: &RecordKey, path: &Utf8Path, blob: (BlobId, u64)) -> Result<bool, Error>;
 
-    /// Puts a file of the store, of that size, that belongs to no package, unless something has its path.
+    /// Puts a file of the store, of that size, that belongs to no package, at a path that nothing has.
     ///
     /// # Errors
     /// [`StorageError::Missing`] and [`StorageError::Damaged`] when the store does not have the file, or not all of it.

@@ -6,6 +6,7 @@ use apt_fetch::{
 };
 use apt_sign::Keyring;
 use camino::Utf8Path;
+use jiff::Timestamp;
 use repo_store::operations::bases::{BaseIndexBuilder, KeptArchive, KeptIndex, KeptRelease};
 use repo_store::settings::Base;
 
@@ -124,11 +125,7 @@ impl Reading<'_> {
         rules.seen = seen.as_ref();
         let release = match (archive.fetch_release(&rules).map_err(|error| chain(&error))?, self.before) {
             (FetchedRelease::New(release), _) => release,
-            (FetchedRelease::Unchanged, Some(before)) => {
-                let (release, indices) = (before.release.clone(), before.indices.clone());
-                let archive = KeptArchive::new(&before.name, now, release, indices);
-                return Ok(Fetched { archive, is_unchanged: true, refused: Vec::new() });
-            }
+            (FetchedRelease::Unchanged, Some(before)) => return Ok(unchanged(before, now)),
             _ => return Err("the server answers with something that is not known".to_owned()),
         };
         let (mut indices, mut refused) = (Vec::new(), Vec::new());
@@ -174,13 +171,19 @@ impl Reading<'_> {
         Some(names.collect::<Vec<_>>().join(","))
     }
 
-    /// Returns what was seen of the last Release. If it was read for other architectures or by other keys, it is asked for again whole.
+    /// Returns whether what is kept would do if upstream did not change: it is there, and was read for the same architectures and by the same keys.
+    fn can_be_unchanged(&self, wanted: &[Option<String>]) -> bool {
+        let Some(before) = self.before else { return false };
+        let has = |architecture: &Option<String>| {
+            before.indices.iter().any(|index| index.architecture == *architecture)
+        };
+        let is_by_the_same = before.release.as_ref().is_some_and(|release| release.keys == self.key_names());
+        before.is_whole && is_by_the_same && wanted.iter().all(has)
+    }
+
+    /// Returns what was seen of the last Release. If that would not do, it is asked for again whole.
     fn seen(&self, wanted: &[Option<String>]) -> Option<Seen> {
-        let before = self.before?;
-        let release = before.release.as_ref()?;
-        let has_all = wanted
-            .iter()
-            .all(|architecture| before.indices.iter().any(|index| index.architecture == *architecture));
+        let release = self.before?.release.as_ref()?;
         Some(Seen {
             date: release.date,
             valid_until: release.valid_until,
@@ -189,12 +192,15 @@ impl Reading<'_> {
             suite: release.suite.clone(),
             codename: release.codename.clone(),
             form: Some(if release.is_inline { ReleaseForm::Inline } else { ReleaseForm::Detached }),
-            last_modified: release
-                .last_modified
-                .clone()
-                .filter(|_| has_all && release.keys == self.key_names()),
+            last_modified: release.last_modified.clone().filter(|_| self.can_be_unchanged(wanted)),
         })
     }
+}
+
+/// Returns what is kept of an archive, seen to be up to date now.
+fn unchanged(before: &KeptArchive, now: Timestamp) -> Fetched {
+    let archive = KeptArchive::new(&before.name, now, before.release.clone(), before.indices.clone());
+    Fetched { archive, is_unchanged: true, refused: Vec::new() }
 }
 
 /// Returns the paths of the lists of packages for machines of an architecture. Packages for all are in each list, unless the Release says that they

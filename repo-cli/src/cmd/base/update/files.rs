@@ -19,7 +19,7 @@ pub(super) fn read(
     session: &Session,
 ) -> Result<ReadBase, Failure> {
     let mut builder = BaseIndexBuilder::new();
-    let files = files(place)?;
+    let files = files(place, base)?;
     if files.is_empty() {
         return Err(failed(base, place.as_str(), "no Packages file is in it"));
     }
@@ -29,6 +29,9 @@ pub(super) fn read(
         let text = text.map_err(|error| failed(base, path.as_str(), &error.to_string()))?;
         builder.read(text).map_err(|error| failed(base, path.as_str(), &error.to_string()))?;
     }
+    if builder.packages() == 0 {
+        return Err(failed(base, place.as_str(), "it lists no package"));
+    }
     let id = session.store.keep_base_index(&builder)?;
     let index = KeptIndex { architecture: None, packages: builder.packages(), id };
     let archive = KeptArchive::new(place.as_str(), session.context().now, None, vec![index]);
@@ -37,7 +40,10 @@ pub(super) fn read(
     Ok(ReadBase { archives: vec![archive], is_unchanged, failures: Vec::new(), refused })
 }
 
-fn files(place: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
+/// Compressed forms that apt may keep its lists in and that are not read here.
+const UNREADABLE: [&str; 2] = ["Packages.lz4", "Packages.lzma"];
+
+fn files(place: &Utf8Path, base: &Base) -> Result<Vec<Utf8PathBuf>, Failure> {
     if !std::fs::metadata(place).map_err(Failure::io("read", place))?.is_dir() {
         return Ok(vec![place.to_owned()]);
     }
@@ -48,6 +54,9 @@ fn files(place: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
         let plain = name.strip_suffix(Compression::of_name(name).suffix()).unwrap_or(name);
         if plain.ends_with("Packages") && path.is_file() {
             found.push(path);
+        } else if UNREADABLE.iter().any(|ending| plain.ends_with(ending)) {
+            // Without it a part of what clients have would pass for all.
+            return Err(failed(base, path.as_str(), "no list with this compression can be read"));
         }
     }
     found.sort();
