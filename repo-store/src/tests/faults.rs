@@ -402,6 +402,25 @@ fn publishing_survives_every_fault() {
     survives(world, |world| world.publish(5));
 }
 
+/// What clients see was attested before, and what was attested and not shown is nothing that they miss.
+#[test]
+fn publishing_a_promotion_survives_every_fault() {
+    fn publish(world: &World, day: i64) -> Result<(), Error> {
+        Store::open(&world.root)?.publish(&world.prod, &world.signer, &context(day)).map(drop)
+    }
+    let mut world = World::new();
+    world.step = 7;
+    publish(&world, 3).unwrap();
+    world.promote(4).unwrap();
+    world.last = |world| {
+        let report =
+            world.open().check_attestations(&world.prod.name, &world.signer.keyring(), context(6).now);
+        let report = report.unwrap();
+        assert!(report.findings.is_empty() && report.unpublished == 0 && report.good > 0, "{report:?}");
+    };
+    survives(world, |world| publish(world, 5));
+}
+
 /// Many publications are older than an hour, one of them has a tag, and clients see the present state. Whatever goes wrong, what may go is
 /// gone in the end.
 #[test]
