@@ -68,3 +68,51 @@ fn other_content_does_not_inherit_the_age_of_what_was_removed() {
     assert!(is_too_young(&fixture, 61 * HOUR));
     assert!(!is_too_young(&fixture, 84 * HOUR));
 }
+
+/// Statements are kept for years and compared with the history to the byte: another form needs another type beside this one.
+#[test]
+fn a_statement_about_a_promotion_always_has_the_same_bytes() {
+    let fixture = Fixture::new();
+    add(&fixture, &fixture.package("hello", "1.0", "amd64", "content"), 0);
+    let options =
+        PromoteOptions { everything: true, now: Some(context(25 * HOUR).now), ..PromoteOptions::default() };
+    let plan = fixture.store.plan_promotion(&fixture.preprod, &prod(), &options).unwrap();
+    plan.apply(&fixture.store, &context(25 * HOUR)).unwrap();
+    let head = fixture.store.head(&prod().name).unwrap().unwrap();
+    let statement = repo_store::history::promotion_statement(&head).unwrap().unwrap();
+    let records = head.records(&crate::fixture::suite("bookworm")).unwrap();
+    // The digest of the package goes by the compressor.
+    let digest = records[0].sha256().unwrap().to_string();
+    let statement = statement.replace(&digest, "<digest>").replace(&head.id().to_string(), "<commit>");
+    insta::assert_snapshot!(statement, @r#"
+    {
+      "_type": "https://in-toto.io/Statement/v1",
+      "subject": [
+        {
+          "name": "pool/main/h/hello/hello_1.0_amd64.deb",
+          "digest": {
+            "sha256": "<digest>"
+          }
+        }
+      ],
+      "predicateType": "urn:repo-cli:promotion:v1",
+      "predicate": {
+        "from": "preprod",
+        "to": "prod",
+        "suites": [
+          "bookworm",
+          "trixie"
+        ],
+        "sequence": 1,
+        "commit": "<commit>",
+        "date": "2026-09-22T15:13:20Z",
+        "actor": "tester",
+        "gates": [
+          "minimum_age"
+        ],
+        "override": null,
+        "approvals": []
+      }
+    }
+    "#);
+}
