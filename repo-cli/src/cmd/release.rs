@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::changes::{self, Action};
 use super::diff::DifferenceJson;
-use super::{diff, hold};
+use super::{diff, gates, hold};
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard;
@@ -87,6 +87,12 @@ pub(crate) fn run(
             }
         }
         let context = session.context();
+        let gated = plan.gated(store, gate_override.as_ref(), context.now)?;
+        if output.shows_change(dry_run) {
+            let all = gated.values();
+            let all = all.flat_map(|gated| gates::violations_of_release(gated, gate_override.as_ref()));
+            gates::print_table(&all.collect::<Vec<_>>(), arguments.rows.limit(output), output);
+        }
         if dry_run {
             plan.pass_gates(store, gate_override.as_ref(), context.now)?;
             return Ok(Commits::new());

@@ -314,3 +314,24 @@ fn the_base_of_an_undo_is_the_state_of_every_repository_that_it_changes() {
     assert_eq!(plan(), planned);
     let _ = environment.run(&["undo", "prod", "--yes", "--base", base]).succeeds();
 }
+
+#[test]
+fn all_rules_that_stop_a_release_stand_in_one_table() {
+    let environment = store();
+    let gate = "[[gate]]\nto = [\"prod\"]\nforbid_versions = [\"*~dev*\"]\nrequire_fields = [\"Vcs-Git\"]\n";
+    crate::configure(&environment, gate);
+    environment.add("preprod", &["hello=1.0", "tool=2.0~dev1"]);
+    let release = ["release", "prod", "--from", "preprod"];
+    let refused = environment.run(&[&release[..], &["--dry-run"]].concat()).ends_with(1);
+    insta::assert_snapshot!(refused.stdout, @"
+    PACKAGE  VERSION   ARCHITECTURE  RESULT   RULE             REASON
+    hello    1.0       all           refused  require_fields   it has no field Vcs-Git
+    tool     2.0~dev1  all           refused  forbid_versions  prod takes no version like *~dev*
+    tool     2.0~dev1  all           refused  require_fields   it has no field Vcs-Git
+    ");
+    let refused = environment.run(&release).ends_with(1);
+    assert!(refused.stdout.contains("tool     2.0~dev1"), "{refused}");
+    let despite = ["--override", "require_fields", "--override", "forbid_versions", "--reason", "the fair"];
+    let done = environment.run(&[&release[..], &despite].concat()).succeeds();
+    assert_eq!(done.stdout.matches("overridden").count(), 3, "{done}");
+}

@@ -93,6 +93,36 @@ impl ReleasePlan {
         self.moves.iter().all(|one| one.changes.is_empty())
     }
 
+    /// Returns all that would come and does not meet every rule of the repository that it comes into, with these rules, whether they count or not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn gated(
+        &self,
+        store: &Store,
+        gate_override: Option<&GateOverride>,
+        now: Timestamp,
+    ) -> Result<BTreeMap<RepositoryName, Vec<(Arc<Record>, Vec<GateViolation>)>>, Error> {
+        let is_lifted = gate_override.is_some_and(|given| given.lifts(GateRule::Installable));
+        let mut all = BTreeMap::new();
+        for one in self.moves.iter().filter(|one| !one.changes.is_empty()) {
+            let mut gated = one.gated(store, &self.request, now)?;
+            let uninstallable = match one.uninstallable(store, &self.request, now) {
+                // What cannot be judged does not stop those who decided that it does not count.
+                Err(_) if is_lifted => Vec::new(),
+                found => found?,
+            };
+            for (record, violations) in uninstallable {
+                match gated.iter_mut().find(|(known, _)| known.key() == record.key()) {
+                    Some((_, known)) => known.extend(violations),
+                    None => gated.push((record, violations)),
+                }
+            }
+            all.insert(one.repository.clone(), gated);
+        }
+        Ok(all)
+    }
+
     /// Looks whether the gates of the repositories let in what would come. Returns the rules that it does not meet and that do not count, by
     /// repository.
     ///
@@ -254,6 +284,21 @@ impl ReleaseMove {
     }
 
     /// Returns whether the gate `installable` is passed by somebody's decision alone.
+    /// Returns what would come and makes something uninstallable, where a gate asks that nothing does.
+    fn uninstallable(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
+        let Some(gate) = self.settings(request).and_then(InstallableGate::of) else { return Ok(Vec::new()) };
+        let target = store.head(&self.repository)?;
+        let blamed = gate.blamed(store, &suite_changes(target.as_ref(), self.changes.as_map())?, now)?;
+        let added = self.changes.added();
+        let mut found: Gated = Vec::new();
+        for (key, reasons) in blamed {
+            let record = added.iter().map(|(_, record)| record).find(|record| *record.key() == key);
+            let violations = reasons.into_iter().map(|reason| gate.violation(reason)).collect();
+            found.extend(record.map(|record| (Arc::clone(record), violations)));
+        }
+        Ok(found)
+    }
+
     fn pass_installable(
         &self,
         store: &Store,
