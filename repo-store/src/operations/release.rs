@@ -102,7 +102,7 @@ impl ReleasePlan {
         store: &Store,
         gate_override: Option<&GateOverride>,
         now: Timestamp,
-    ) -> Result<BTreeMap<RepositoryName, Vec<(Arc<Record>, Vec<GateViolation>)>>, Error> {
+    ) -> Result<BTreeMap<RepositoryName, Gated>, Error> {
         let is_lifted = gate_override.is_some_and(|given| given.lifts(GateRule::Installable));
         let mut all = BTreeMap::new();
         for one in self.moves.iter().filter(|one| !one.changes.is_empty()) {

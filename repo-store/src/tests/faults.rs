@@ -414,7 +414,7 @@ fn publishing_a_promotion_survives_every_fault() {
     world.promote(4).unwrap();
     world.last = |world| {
         let report =
-            world.open().check_attestations(&world.prod.name, &world.signer.keyring(), context(6).now);
+            world.open().check_attestations(&world.prod.name, world.signer.keyring(), context(6).now);
         let report = report.unwrap();
         assert!(report.findings.is_empty() && report.unpublished == 0 && report.good > 0, "{report:?}");
     };
