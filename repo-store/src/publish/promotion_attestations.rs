@@ -97,10 +97,22 @@ impl PromotionAttestations {
     /// # Errors
     /// When they cannot be listed.
     pub(crate) fn of_tree(store: &Store, repository: &RepositoryName) -> Result<Self, Error> {
+        Self::default().lacking(store, repository)
+    }
+
+    /// Returns the same for the statements that this list does not have; the others are not read.
+    ///
+    /// # Errors
+    /// As for [`of_tree`](Self::of_tree).
+    pub(crate) fn lacking(&self, store: &Store, repository: &RepositoryName) -> Result<Self, Error> {
+        let listed: BTreeSet<Utf8PathBuf> = self.files().map(|(path, _)| path).collect();
         let target = target_of(store, repository);
         let mut found = Self::default();
         for name in target.list(layout::PROMOTIONS.into())? {
             let path = Utf8Path::new(layout::PROMOTIONS).join(name);
+            if listed.contains(&path) {
+                continue;
+            }
             // What cannot be read is not a statement.
             let Ok(Some(file)) = target.open(&path) else { continue };
             let Ok(bytes) = file.read() else { continue };

@@ -336,7 +336,7 @@ fn mark_histories(
         marks.keep_blobs(keyrings.all.iter().map(|version| version.blob));
         // Also those of a list that somebody took away: a repair finds them by what is published.
         let mut attestations = PromotionAttestations::load(store, repository)?.into_document();
-        attestations.complete_with(PromotionAttestations::of_tree(store, repository)?);
+        attestations.complete_with(attestations.lacking(store, repository)?);
         marks.keep_blobs(attestations.files().map(|(_, file)| file.blob));
     }
     Ok(found)
