@@ -140,6 +140,20 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// The fields of a package that decide what can be installed. No other field of a paragraph is read. The last four are those with relations.
+    pub const FIELDS: [&'static str; 10] = [
+        "Package",
+        "Version",
+        "Architecture",
+        "Multi-Arch",
+        "Essential",
+        "Provides",
+        "Pre-Depends",
+        "Depends",
+        "Conflicts",
+        "Breaks",
+    ];
+
     /// Adds an architecture that the machines have besides the native one (`dpkg --add-architecture`). Packages of an
     /// architecture that is added later than they are left out.
     pub fn add_foreign(&mut self, architecture: &Architecture) {
@@ -197,7 +211,7 @@ impl Builder {
         let universe = &mut self.universe;
         // One pass over the paragraph; an accessor reads its field again only when the value is wrong, for the error.
         let [package, version, architecture, multi_arch, essential, provides, links @ ..] =
-            paragraph.get_many(FIELDS);
+            paragraph.get_many(Self::FIELDS);
         let architecture = parsed(architecture, Architecture::parse, || stanza.architecture())?;
         let arch = match architecture.is_all() {
             true => Some(ArchId::NATIVE),
@@ -252,20 +266,6 @@ impl Builder {
         Error::Paragraph { source_name: self.universe.source_name(source).to_owned(), source: error }
     }
 }
-
-/// The fields that count; the last four are those of [`Link::ALL`].
-const FIELDS: [&str; 10] = [
-    "Package",
-    "Version",
-    "Architecture",
-    "Multi-Arch",
-    "Essential",
-    "Provides",
-    "Pre-Depends",
-    "Depends",
-    "Conflicts",
-    "Breaks",
-];
 
 /// Returns a value that is there and right; otherwise what the accessor of its field says.
 fn parsed<T>(

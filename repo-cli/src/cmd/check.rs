@@ -373,11 +373,13 @@ fn check(
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     let mut report = examine(suite, records, architecture, (base, view))?;
-    if let Some(before) = before.filter(|_| !report.findings.is_empty()) {
+    let is_clean = report.findings.is_empty() && report.essential.is_none();
+    if let Some(before) = before.filter(|_| !is_clean) {
         let earlier = examine(suite, before, architecture, (base, view))?;
         let broken: BTreeSet<String> =
             earlier.findings.into_iter().map(|finding| finding.package.name).collect();
         report.findings.retain(|finding| !broken.contains(&finding.package.name));
+        report.essential = report.essential.filter(|_| earlier.essential.is_none());
     }
     for finding in report.findings {
         let reason = match finding.verdict {

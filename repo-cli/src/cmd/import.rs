@@ -52,7 +52,7 @@ pub(crate) struct ImportArguments {
 enum ImportCommand {
     /// Import what was published elsewhere: a repository with its suites, a flat one, or a directory of packages
     ///
-    /// Where there is no store yet, it is made, so that the key, Origin, Label, Suite and Codename are those that clients know before anything
+    /// `import` makes the store where none exists, so that the key, Origin, Label, Suite and Codename are those that clients know before anything
     /// is published. Everything comes in by one commit, or nothing does. Only what a signed Release vouches for is taken.
     Tree(Box<TreeArguments>),
     /// Import what reprepro published, and list what of its configuration has no counterpart
@@ -114,7 +114,7 @@ struct MoveInArguments {
     change: ChangeArguments,
 }
 
-/// What is read of which archive.
+/// The archive that is read, and the part of it.
 #[derive(Clone, Debug, clap::Args)]
 struct SourceArguments {
     /// Only this suite, or a flat directory such as ./; may be given several times [default: all of a directory; a web server lists none, so

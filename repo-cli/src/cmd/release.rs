@@ -87,17 +87,19 @@ pub(crate) fn run(
             }
         }
         let context = session.context();
-        let gated = plan.gated(store, gate_override.as_ref(), context.now)?;
-        if output.shows_change(dry_run) {
-            let all = gated.values();
-            let all = all.flat_map(|gated| gates::violations_of_release(gated, gate_override.as_ref()));
+        let given = gate_override.as_ref();
+        let done = match dry_run {
+            true => plan.pass_gates(store, given, context.now).map(|_| Commits::new()),
+            false => plan.apply(store, given, &context),
+        };
+        // Only then is there something to show.
+        let is_stopped = matches!(done, Err(repo_store::Error::Rule(_)));
+        if (is_stopped || given.is_some()) && output.shows_change(dry_run) {
+            let gated = plan.gated(store, given, context.now)?;
+            let all = gated.values().flat_map(|gated| gates::violations_of_release(gated, given));
             gates::print_table(&all.collect::<Vec<_>>(), arguments.rows.limit(output), output);
         }
-        if dry_run {
-            plan.pass_gates(store, gate_override.as_ref(), context.now)?;
-            return Ok(Commits::new());
-        }
-        Ok(plan.apply(store, gate_override.as_ref(), &context)?)
+        Ok(done?)
     })?;
     // What is released is told and published, whatever becomes of its name.
     let tagged = tag_state(arguments, commits.get(&to.name), to, session);

@@ -73,7 +73,8 @@ fn published(environment: &Environment, repository: &str) -> BTreeMap<String, St
     entries.map(|name| (name.clone(), fs::read_to_string(directory.join(&name)).unwrap())).collect()
 }
 
-fn predicate(envelope: &str) -> Value {
+/// What a statement in an envelope says about the promotion.
+pub(crate) fn predicate(envelope: &str) -> Value {
     let envelope: Value = serde_json::from_str(envelope).unwrap();
     let statement = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
     serde_json::from_slice::<Value>(&statement).unwrap()["predicate"].clone()

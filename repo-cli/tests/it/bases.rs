@@ -49,13 +49,13 @@ fn a_file_is_kept_and_the_check_goes_by_what_is_kept() {
     // It is an object of the store: a collection of garbage leaves the present one, and fsck knows it.
     let _ = environment.run(&["gc"]).succeeds();
     let _ = environment.run(&["fsck"]).succeeds();
-    // A directory with a list that cannot be read is no base: a part would pass for all.
+    // A directory with a list that cannot be read is refused: the other lists would pass for all.
     environment.write("files/other_Packages.lz4", "x");
     let folder = environment.path("files");
     configure(&environment, &format!("[[base]]\nsuite = \"bookworm\"\nsource = \"{folder}\"\n"));
     let refused = environment.run(&["base", "update"]).ends_with(1);
     assert!(refused.stderr.contains("no list with this compression can be read"), "{refused}");
-    // What is no base any more is forgotten.
+    // A base that left the configuration is forgotten.
     configure(&environment, "");
     let _ = environment.run(&["base", "update"]).succeeds();
     assert!(!environment.root().join("store/bases/store").exists());

@@ -608,7 +608,7 @@ fn what_reprepro_published_moves_in() {
         "{output}"
     );
     assert!(other.join("public/prod/dists/sid/InRelease").is_file());
-    // Where the file system clones files there is no need to share one.
+    // A file system that clones files shares none.
     let file = archive.tree.join("pool/main/h/hello/hello_1.0_amd64.deb");
     let clone = Command::new("cp").arg("--reflink=always").args([&file, &environment.path("clone")]).output();
     assert_eq!(file.metadata().unwrap().nlink() > 1, !clone.unwrap().status.success());

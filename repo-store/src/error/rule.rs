@@ -66,13 +66,13 @@ impl RuleError {
     }
 }
 
-/// So many reasons are told one by one.
-const TOLD: usize = 5;
+/// How many reasons are named one by one.
+const MOST_REASONS: usize = 5;
 
 fn first_of(violations: &[GateViolation]) -> String {
-    let mut told: Vec<String> = violations.iter().take(TOLD).map(ToString::to_string).collect();
-    if let Some(more) = violations.len().checked_sub(TOLD).filter(|more| *more > 0) {
-        told.push(format!("and {more} more"));
+    let mut named: Vec<String> = violations.iter().take(MOST_REASONS).map(ToString::to_string).collect();
+    if let Some(more) = violations.len().checked_sub(MOST_REASONS).filter(|more| *more > 0) {
+        named.push(format!("and {more} more"));
     }
-    told.join("; ")
+    named.join("; ")
 }

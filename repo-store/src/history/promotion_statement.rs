@@ -44,7 +44,7 @@ struct Predicate<'a> {
     commit: String,
     date: String,
     actor: &'a str,
-    /// The rules of gates that all met which came in.
+    /// The rules of gates that everything which came in met.
     gates: Vec<&'static str>,
     /// The rules of gates that did not count for some of it.
     r#override: Option<Override<'a>>,
@@ -65,7 +65,7 @@ struct GivenApproval<'a> {
     packages: &'a [String],
 }
 
-/// Returns whether this brought content from another repository, which is attested.
+/// Returns whether an operation brought content from another repository: those are attested.
 pub(crate) fn is_promotion(operation: &Operation) -> bool {
     matches!(operation, Operation::Promote { .. } | Operation::Release { .. })
 }

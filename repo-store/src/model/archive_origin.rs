@@ -20,7 +20,8 @@ pub struct ArchiveOrigin {
 }
 
 impl ArchiveOrigin {
-    /// Names an archive. Blanks and control characters of the address are written as they are in a URL. Of the date, whole seconds count.
+    /// Names an archive. Blanks and control characters of the address, and a colon at its end, are written as they are in a URL. Of the date, whole
+    /// seconds count.
     #[must_use]
     pub fn new(address: &str, date: Option<Timestamp>) -> Self {
         let mut word = String::with_capacity(address.len());
@@ -33,6 +34,11 @@ impl ArchiveOrigin {
             } else {
                 word.push(character);
             }
+        }
+        // The words of an operation go on behind a colon and a blank.
+        if word.ends_with(':') {
+            word.pop();
+            word.push_str("%3A");
         }
         let date = date.and_then(|date| Timestamp::from_second(date.as_second()).ok());
         Self { address: word, date }

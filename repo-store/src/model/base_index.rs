@@ -16,20 +16,6 @@ use crate::storage::StorageError;
 /// The first line, which no other kind of object has.
 pub(crate) const HEAD: &[u8] = b"Base: 1\n";
 
-/// The fields that are kept.
-const FIELDS: [&str; 10] = [
-    "Package",
-    "Version",
-    "Architecture",
-    "Multi-Arch",
-    "Essential",
-    "Provides",
-    "Pre-Depends",
-    "Depends",
-    "Conflicts",
-    "Breaks",
-];
-
 /// The packages of an archive on their way into the store.
 #[derive(Debug)]
 pub struct BaseIndexBuilder {
@@ -78,7 +64,7 @@ impl BaseIndexBuilder {
         }
         self.packages += 1;
         self.text.push(b'\n');
-        for (name, value) in FIELDS.into_iter().zip(paragraph.get_many(FIELDS)) {
+        for (name, value) in Builder::FIELDS.into_iter().zip(paragraph.get_many(Builder::FIELDS)) {
             let Some(value) = value else { continue };
             self.text.extend_from_slice(name.as_bytes());
             self.text.extend_from_slice(b": ");

@@ -49,7 +49,7 @@ pub struct Commit {
     pub operation: Operation,
     /// What was taken out and is to stay out; `None` when there is nothing.
     pub holds: Option<HoldsId>,
-    /// The rules of gates that all met which was promoted or released, in their order. Empty when none was asked, when nothing was promoted, and
+    /// The rules of gates that everything promoted or released met, in their order. Empty when none was asked, when nothing was promoted, and
     /// in commits of earlier versions.
     pub gates_met: Vec<GateRule>,
     /// The rules of gates that did not count, and why; `None` when all were met.

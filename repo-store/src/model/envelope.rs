@@ -73,7 +73,7 @@ impl Envelope {
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
-    /// Returns the statement as it stands there, whoever may have written it.
+    /// Returns the statement without verifying the signature.
     pub(crate) fn claim(&self) -> Option<Vec<u8>> {
         STANDARD.decode(&self.payload).ok()
     }

@@ -426,7 +426,7 @@ mod tests {
         }
 
         #[test]
-        fn words_stay_what_they_are(words in "(add|remove|promote from|release from|roll back|reissue|undo|hold|tag|delete|give|revoke the token of|rename the token of|retention:)?[ -~]{0,60}") {
+        fn words_stay_what_they_are(words in "(add|remove|promote from|release from|import from|roll back|reissue|undo|hold|tag|delete|give|revoke the token of|rename the token of|retention:)?[ -~]{0,60}") {
             let line = one_line(&words);
             prop_assert_eq!(Operation::parse(&line).to_string(), line);
         }

@@ -510,7 +510,7 @@ impl Store {
         super::bases::keep_index(self, index)
     }
 
-    /// Keeps these archives of a base instead of those that were kept of it; with none, the base is forgotten.
+    /// Keeps these archives of a base instead of those that were kept of it.
     ///
     /// # Errors
     /// When the document cannot be read or written.

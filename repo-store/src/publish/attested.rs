@@ -33,7 +33,7 @@ pub(super) fn attest(
     // Where signatures were made elsewhere, no key is at hand.
     let Some(head) = ground.head.as_ref().filter(|_| options.exported.is_none()) else { return Ok(()) };
     let shown = ground.current.as_ref().and_then(|current| current.commit);
-    let promotions = promotions_since(shown, head)?;
+    let mut promotions = promotions_since(head, |_, id| Some(id) == shown)?;
     if promotions.is_empty() && shown.is_some() {
         return Ok(());
     }
@@ -43,7 +43,10 @@ pub(super) fn attest(
         kept => kept?,
     };
     let before = kept.clone();
-    let promotions = unattested(promotions, head, &before)?;
+    if !before.is_empty() {
+        // Also those that were published when no key was at hand.
+        promotions = promotions_since(head, |sequence, id| before.contains(sequence, id))?;
+    }
     for id in promotions.into_iter().rev() {
         let state = store.revision(head.repository(), id)?;
         if before.of(&state).is_some() {
@@ -76,43 +79,25 @@ pub(super) fn attest(
     Ok(())
 }
 
-/// Adds the promotions before those that have no statement either, back to the first that has one: they were published when no key was at hand.
-fn unattested(
-    mut promotions: Vec<CommitId>,
+/// Returns the states that a promotion made, newest first, from `head` back to the first state that is an end, which does not count. An end is
+/// known by its number and id.
+fn promotions_since(
     head: &Revision<'_>,
-    known: &PromotionAttestations,
+    is_end: impl Fn(u64, CommitId) -> bool,
 ) -> Result<Vec<CommitId>, Error> {
-    if known.is_empty() || promotions.is_empty() {
-        return Ok(promotions);
-    }
-    let mut earlier: Option<Revision<'_>> = None;
-    loop {
-        let state = earlier.as_ref().unwrap_or(head);
-        if known.of(state).is_some() {
-            return Ok(promotions);
-        }
-        if is_promotion(&state.commit().operation) && !promotions.contains(&state.id()) {
-            promotions.push(state.id());
-        }
-        let Some(parent) = state.parent()? else { return Ok(promotions) };
-        earlier = Some(parent);
-    }
-}
-
-/// Returns the states after `shown` that a promotion made, newest first.
-fn promotions_since(shown: Option<CommitId>, head: &Revision<'_>) -> Result<Vec<CommitId>, Error> {
     let mut promotions = Vec::new();
     let mut earlier: Option<Revision<'_>> = None;
     loop {
         let state = earlier.as_ref().unwrap_or(head);
-        if Some(state.id()) == shown {
+        let commit = state.commit();
+        if is_end(commit.sequence, state.id()) {
             break;
         }
-        if is_promotion(&state.commit().operation) {
+        if is_promotion(&commit.operation) {
             promotions.push(state.id());
         }
-        // Mostly the state that clients see is the one before, which need not be read.
-        if state.commit().parent == shown {
+        // Mostly the state before is the end, and need not be read.
+        if commit.parent.is_none_or(|parent| is_end(commit.sequence.saturating_sub(1), parent)) {
             break;
         }
         let Some(parent) = state.parent()? else { break };

@@ -71,6 +71,11 @@ impl PromotionAttestations {
         self.by_state.is_empty()
     }
 
+    /// Returns whether the promotion that made a state is attested.
+    pub(crate) fn contains(&self, sequence: u64, commit: CommitId) -> bool {
+        self.by_state.contains_key(&(sequence, commit))
+    }
+
     /// Returns the envelope about the promotion that made a state.
     pub(crate) fn of(&self, state: &Revision<'_>) -> Option<KeptEnvelope> {
         self.by_state.get(&(state.commit().sequence, state.id())).copied()

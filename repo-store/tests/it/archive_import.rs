@@ -115,7 +115,7 @@ fn a_file_that_only_its_owner_writes_to_is_shared_when_that_is_asked_for() {
     }
     let all: Vec<ArchivePackage> = packages.iter().map(|(package, _)| package.clone()).collect();
     let _ = import(&fixture, &all).unwrap();
-    // Where the file system clones files there is no need to share one.
+    // A file system that clones files shares none.
     let clone = all[0].file.with_extension("clone");
     let clones =
         std::process::Command::new("cp").arg("--reflink=always").args([&all[0].file, &clone]).output();

@@ -186,10 +186,15 @@ impl Spool {
 
     /// Removes what arrived, once all of it is in the store.
     pub(super) fn remove(self) -> Result<(), Failure> {
-        fs::remove_dir_all(&self.directory).map_err(Failure::io("remove", &self.directory))?;
-        // Files may be on their way to another repository.
+        fs::remove_dir_all(&self.directory).map_err(Failure::io("remove", &self.directory))
+    }
+}
+
+impl Drop for Spool {
+    /// Removes the directories if nothing lies in them: files may have arrived, or be on their way to another repository.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.directory);
         let _ = self.directory.parent().map(fs::remove_dir);
-        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use super::failure::ImportFailure;
 use super::plan::{Finding, Gathering, ImportPlan, PlannedPackage, PlannedSuite, ReleaseFacts};
 use crate::output::count;
 
-/// Which part of which archive is read, and what it must be.
+/// The part of an archive to read, and what the archive must be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TreeRequest<'a> {
     pub(super) address: &'a Address,
@@ -43,7 +43,7 @@ pub(super) fn read(request: &TreeRequest<'_>) -> ImportPlan {
         let Some(mut suite) = name_suite(request, archive, release, &releases, &mut gathering) else {
             continue;
         };
-        gathering.findings.extend(tell_of_release(&suite, release));
+        gathering.findings.extend(release_findings(&suite, release));
         read_indices(request, archive, release, &mut suite, &mut gathering);
         suites.push(suite);
     }
@@ -145,8 +145,8 @@ fn facts(release: &Release) -> ReleaseFacts {
     }
 }
 
-/// Tells of what in a Release has no counterpart here, or must be set by a person.
-fn tell_of_release(suite: &PlannedSuite, release: &Release) -> Vec<Finding> {
+/// Returns findings about what in a Release has no counterpart here, or must be set by a person.
+fn release_findings(suite: &PlannedSuite, release: &Release) -> Vec<Finding> {
     let (fields, name) = (release.fields(), &suite.name);
     let mut findings = Vec::new();
     if let Some(keys) = fields.paragraph().get_str("Signed-By") {

@@ -198,9 +198,7 @@ impl KeptBases {
     fn with(&self, new: &KeptBase) -> Self {
         let is_other = |base: &&KeptBase| base.suite != new.suite || base.source != new.source;
         let mut all: Vec<KeptBase> = self.0.iter().filter(is_other).cloned().collect();
-        if !new.archives.is_empty() {
-            all.push(new.clone());
-        }
+        all.push(new.clone());
         all.sort_by(|a, b| (&a.suite, &a.source).cmp(&(&b.suite, &b.source)));
         Self(all)
     }
@@ -339,7 +337,7 @@ mod tests {
         store.forget_other_bases(&[(&suite, "debian.sources")]).unwrap();
         assert_eq!(found("/srv/Packages"), None);
         assert!(found("debian.sources").is_some());
-        store.keep_base(&suite, "debian.sources", Vec::new()).unwrap();
+        store.forget_other_bases(&[]).unwrap();
         assert_eq!(found("debian.sources"), None);
     }
 

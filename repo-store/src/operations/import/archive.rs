@@ -71,7 +71,7 @@ pub(crate) fn import_archive(
     for package in packages {
         repository.check_suites(&package.suites)?;
     }
-    // The Release of the archive vouches for its source packages, whoever signed them.
+    // The Release of the archive vouches for its source packages, not those who signed them.
     let repository = &RepositorySettings { uploaders: None, ..repository.clone() };
     let paths: Vec<Utf8PathBuf> = packages.iter().map(|package| package.file.clone()).collect();
     let phase = context.progress.begin(Phase::Reading, Amount::items(packages.len()));

@@ -47,8 +47,8 @@ impl PromotionPlan {
     }
 }
 
-/// Returns a set of packages with which nothing gets worse, and of which none can be left out; `None` when there is none to be found. It is
-/// empty when nothing is needed.
+/// Returns the packages to add so that nothing gets worse, without any that could be left out. Empty when nothing is needed, `None` when no such
+/// set is found.
 pub(super) fn needed(
     judgement: &Judgement,
     repository: &RepositoryName,

@@ -58,7 +58,7 @@ impl PromotionPlan {
             proposed.retain(|record| !self.proposed.contains(record));
             self.proposed.extend(proposed);
         }
-        self.tell(&gate, &blamed, is_lifted, source)?;
+        self.add_reasons(&gate, &blamed, is_lifted, source)?;
         Ok(!blamed.is_empty() && !is_lifted)
     }
 
@@ -80,29 +80,27 @@ impl PromotionPlan {
         let there = source.records(suite)?;
         let judgement = gate.surroundings.judgement(store, suite, change, Some((&self.from, &there)))?;
         let mut coming: Vec<&Arc<Record>> = change.added.iter().collect();
-        let all: BTreeSet<RecordKey> = coming.iter().map(|record| record.key().clone()).collect();
-        let mut all = Some(all).filter(|_| !is_lifted);
         loop {
-            let keys = coming.iter().map(|record| record.key().clone()).collect();
+            let keys: BTreeSet<RecordKey> = coming.iter().map(|record| record.key().clone()).collect();
             let found = blame(&judgement.regressions(&keys), &coming, &self.repository);
             if found.is_empty() {
                 return Ok(blamed);
             }
-            // Only where something is refused: it takes many looks.
-            if let Some(all) = all.take() {
-                let needed = needed(&judgement, &self.repository, all, &there).unwrap_or_default();
+            if is_lifted {
+                return Ok(found);
+            }
+            // Once, and only where something is refused: it takes many looks.
+            if blamed.is_empty() {
+                let needed = needed(&judgement, &self.repository, keys, &there).unwrap_or_default();
                 proposed.extend(needed.into_iter().map(|(record, _)| record));
             }
             coming.retain(|record| !found.contains_key(record.key()));
             blamed.extend(found);
-            if is_lifted {
-                return Ok(blamed);
-            }
         }
     }
 
-    /// Adds the reasons to what is told of gates.
-    fn tell(
+    /// Adds the reasons to those of other gates.
+    fn add_reasons(
         &mut self,
         gate: &InstallableGate,
         blamed: &Blamed,
@@ -134,9 +132,9 @@ impl PromotionPlan {
     }
 }
 
-/// Blames all that machines would install, since nothing can be told of it.
+/// Blames everything that machines would install, since nobody can judge it.
 fn not_judged(change: &SuiteChange, error: &Error) -> Blamed {
-    let reason = format!("whether it can be installed cannot be told: {error}");
+    let reason = format!("whether it can be installed is unknown: {error}");
     let coming = change.added.iter().filter(|record| record.is_for_machines());
     coming.map(|record| (record.key().clone(), BTreeSet::from([reason.clone()]))).collect()
 }

@@ -16,8 +16,8 @@ use crate::error::{Failure, chain};
 use crate::fetch::{USER_AGENT, authorities, proxies};
 use crate::session::Session;
 
-/// Reads every archive that a file of sources names. What fails leaves what is known of it; an archive of which nothing is known fails the whole
-/// base, because a part of what clients have says nothing about the rest.
+/// Reads every archive that a file of sources names. An archive that cannot be read keeps what was last read. One that was never read fails the
+/// whole base, because a part of what clients have proves nothing about the rest.
 pub(super) fn read(
     place: &Utf8Path,
     base: &Base,
