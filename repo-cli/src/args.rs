@@ -45,7 +45,7 @@ pub(crate) fn color_choice(arguments: impl IntoIterator<Item = OsString>) -> Col
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
     after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` or `import verify` found differences,\n\
-                  or `status`, `doctor` or `key check` something that needs a person, 130 interrupted."
+                  or `check`, `vulnerabilities`, `status`, `doctor` or `key check` something that needs a person, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -262,6 +262,15 @@ pub(crate) enum Command {
     /// The way is `channels` in repo.toml. A version is started when something keeps it out of the next repository: a gate, a missing approval, a freeze, a
     /// hold. It is finished when it can be promoted, and released in the last repository.
     Pipeline(cmd::pipeline::PipelineArguments),
+    /// Find sources with known vulnerabilities (exit status 3 when there are some)
+    ///
+    /// What counts is the newest version of each package, as machines install it, and what the data say of its source in the release that the suite is
+    /// named after. A version that was mended by somebody else is known to have a fix only by its number.
+    Vulnerabilities(cmd::vulnerabilities::VulnerabilitiesArguments),
+    /// Write what a state of a repository is made of, as SPDX or CycloneDX
+    ///
+    /// The same state gives the same bytes. Licences are not named: the packages hold them, and the repository does not read them.
+    Sbom(cmd::sbom::SbomArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
     /// Give a repository the content of another one, and keep what it had in a third
@@ -419,6 +428,8 @@ impl Command {
             | Self::Diff(_)
             | Self::Check(_)
             | Self::Pipeline(_)
+            | Self::Sbom(_)
+            | Self::Vulnerabilities(_)
             | Self::History(_)
             | Self::Holds(_)
             | Self::Approvals(_)
@@ -504,6 +515,7 @@ impl Command {
             Self::List(arguments) => arguments.prints_json(),
             Self::Versions(arguments) => arguments.prints_json(),
             Self::Search(arguments) => arguments.prints_json(),
+            Self::Vulnerabilities(arguments) => arguments.prints_json(),
             _ => false,
         }
     }
@@ -516,7 +528,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 28] = [
+    const READING: [&str; 30] = [
         "access list",
         "approvals",
         "base list",
@@ -540,11 +552,13 @@ mod tests {
         "machines show",
         "pipeline",
         "repository list",
+        "sbom",
         "search",
         "show",
         "status",
         "suite list",
         "versions",
+        "vulnerabilities",
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.

@@ -348,7 +348,7 @@ fn cell(name: &str, value: &str, format: ListFormat) -> String {
 }
 
 /// Returns values in one record: separated by commas as RFC 4180 has it, or by tabs.
-fn separated(cells: &[String], separator: char) -> String {
+pub(crate) fn separated(cells: &[String], separator: char) -> String {
     let quoted = |cell: &String| {
         if separator == '\t' {
             cell.replace('\t', " ")

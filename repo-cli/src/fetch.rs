@@ -54,6 +54,21 @@ impl WebServer {
     }
 }
 
+/// Opens one file on a web server; it may have so many bytes at most.
+pub(crate) fn open(url: &str, most: u64) -> Result<Box<dyn Read>, Failure> {
+    let (directory, file) = url.rsplit_once('/').unwrap_or((url, ""));
+    let server = WebServer::parse(directory)?;
+    let failed = |what: String| Failure::Url(format!("{}/{file}: {what}", server.name));
+    let address = Address { url: server.address.url.join(file), login: server.address.login.clone() };
+    match server.client.open(&address, &Conditions::default(), most) {
+        Ok(answer) => Ok(Box::new(answer.into_body())),
+        Err(error) => Err(match explain(&error.problem, file) {
+            Ok(_) => failed("there is no such file".to_owned()),
+            Err(error) => failed(error.what),
+        }),
+    }
+}
+
 /// Returns the proxies that the environment names.
 pub(crate) fn proxies() -> Result<Proxies, Failure> {
     let proxies = Proxies::of_environment(|name| std::env::var(name).ok());

@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate and those of ours it may use.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("deb-parse", &[]),
     ("deb-sandbox", &["deb-parse"]),
     ("apt-sign", &[]),
     ("apt-index", &["deb-parse"]),
     ("apt-fetch", &["deb-parse", "apt-index", "apt-sign"]),
+    ("deb-advisories", &["deb-parse"]),
     ("apt-solve", &["deb-parse"]),
     ("repo-store", &["deb-parse", "apt-index", "apt-sign", "apt-solve"]),
     ("repo-config", &["deb-parse", "apt-index", "apt-sign", "repo-store"]),
@@ -27,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "apt-sign",
             "apt-fetch",
             "apt-solve",
+            "deb-advisories",
             "repo-store",
             "repo-config",
             "repo-serve",

@@ -38,6 +38,10 @@ fn verb(word: &str) -> Option<clap::Command> {
         "diff" => ("diff", cmd::diff::DiffArguments::augment_args),
         "check" => ("check", cmd::check::CheckArguments::augment_args),
         "pipeline" => ("pipeline", cmd::pipeline::PipelineArguments::augment_args),
+        "vulnerabilities" => {
+            ("vulnerabilities", cmd::vulnerabilities::VulnerabilitiesArguments::augment_args)
+        }
+        "sbom" => ("sbom", cmd::sbom::SbomArguments::augment_args),
         "promote" => ("promote", cmd::promote::PromoteArguments::augment_args),
         "release" => ("release", cmd::release::ReleaseArguments::augment_args),
         "remove" => ("remove", cmd::remove::RemoveArguments::augment_args),

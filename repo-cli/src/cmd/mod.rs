@@ -39,6 +39,7 @@ pub(crate) mod repository;
 pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod rollback;
+pub(crate) mod sbom;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod show;
@@ -49,6 +50,7 @@ pub(crate) mod suite;
 pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
+pub(crate) mod vulnerabilities;
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -148,6 +150,8 @@ fn carry_out(
         Command::Check(arguments) => check::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Pipeline(arguments) => pipeline::run(&arguments, &session()?, output),
+        Command::Vulnerabilities(arguments) => vulnerabilities::run(&arguments, &session()?, output),
+        Command::Sbom(arguments) => sbom::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
         Command::Release(arguments) => release::run(&arguments, &session()?, output),
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),

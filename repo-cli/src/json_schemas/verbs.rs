@@ -4,8 +4,8 @@ use super::Forms;
 use crate::cmd::{
     access, add, approve, backup, base, check, client_config, completions, config, configured, diff, doctor,
     freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline, promote, publish,
-    quickstart, reissue, release, remove, repository, restore, retention, rollback, search, serve, show,
-    sign, status, store, suite, tag, undo, versions,
+    quickstart, reissue, release, remove, repository, restore, retention, rollback, sbom, search, serve,
+    show, sign, status, store, suite, tag, undo, versions, vulnerabilities,
 };
 use crate::json_value::ForeignJson;
 
@@ -32,6 +32,8 @@ pub(super) fn document_of(verb: &str) -> Forms {
         "check" => forms.or::<check::CheckJson<'_>>().or::<check::attestations::AttestationCheckJson<'_>>(),
         "diff" => forms.or::<diff::DiffJson<'_>>().or::<diff::json::DetailedDiffJson<'_>>(),
         "pipeline" => forms.or::<pipeline::PipelineJson>(),
+        "vulnerabilities" => forms.or::<vulnerabilities::VulnerabilitiesJson>(),
+        "sbom" => forms.or::<sbom::SbomJson>(),
         "promote" => forms.or::<promote::PromotedJson<'_>>(),
         "release" => forms.or::<release::ReleaseJson<'_>>(),
         "remove" => forms.or::<remove::RemovedJson>(),

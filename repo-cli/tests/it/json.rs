@@ -8,7 +8,7 @@ use std::{fmt, fs};
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{Environment, Output, package};
 
 use crate::{PROGRAM, configure};
@@ -159,6 +159,21 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(2, &["search"]),
         ],
         "pipeline" => vec![case(0, &["pipeline", "--all"]), case(1, &["pipeline", "--suite", "nothing"])],
+        "sbom" => vec![
+            case(0, &["sbom", "preprod"]),
+            case(0, &["sbom", "preprod", "--format", "cyclonedx", "--newest"]),
+            case(1, &["sbom", &hostile_name]),
+        ],
+        "vulnerabilities" => {
+            let said = json!({"summary": HOSTILE, "id": format!("CVE-1{HOSTILE}"), "affected": [
+                {"package": {"ecosystem": "Debian:12", "name": "hostile"}, "versions": ["2.0"]}
+            ]});
+            let data = environment.write("advisories.json", said.to_string());
+            vec![
+                case(3, &["vulnerabilities", "preprod", "--data", data.as_str()]),
+                case(1, &["vulnerabilities", "preprod", "--data", &hostile_name]),
+            ]
+        }
         "versions" => vec![case(0, &["versions", "hostile"]), case(0, &["versions", "nothing"])],
         "show" => vec![
             case(0, &["show", "preprod", "hostile"]),

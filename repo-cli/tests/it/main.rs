@@ -103,6 +103,7 @@ mod tokens;
 mod traces;
 mod true_copies;
 mod undoing;
+mod vulnerabilities;
 mod watching;
 mod whole_machines;
 

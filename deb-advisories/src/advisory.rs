@@ -1,0 +1,222 @@
+//! What is known of vulnerabilities, and what that means for a version.
+
+use std::collections::BTreeMap;
+
+use deb_parse::Version;
+
+use crate::range::Range;
+use crate::release::{Distribution, Place, Release};
+
+/// The series that Debian's tracker counts a source by when a release does not have it.
+const SID: &str = "sid";
+
+/// What was read about vulnerabilities of sources.
+#[derive(Clone, Debug, Default)]
+pub struct Advisories {
+    by_source: BTreeMap<String, Vec<Advisory>>,
+}
+
+/// A vulnerability of one source.
+#[derive(Clone, Debug)]
+pub(crate) struct Advisory {
+    pub(crate) id: String,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) summary: String,
+    /// The first one for a release counts.
+    pub(crate) places: Vec<(Place, Said)>,
+}
+
+/// What is said of a release.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// `None`: that is not known.
+    pub(crate) affected: Option<Affected>,
+    pub(crate) urgency: String,
+    pub(crate) note: String,
+}
+
+/// The versions that have a vulnerability.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Affected {
+    pub(crate) ranges: Vec<Range>,
+    pub(crate) versions: Vec<Version>,
+}
+
+impl Affected {
+    pub(crate) fn of(range: Range) -> Self {
+        Self { ranges: vec![range], versions: Vec::new() }
+    }
+
+    fn has(&self, version: &Version) -> bool {
+        self.versions.contains(version) || self.ranges.iter().any(|range| range.has(version))
+    }
+
+    fn fixed_after(&self, version: &Version) -> Option<&Version> {
+        self.ranges.iter().filter_map(|range| range.fixed_after(version)).max()
+    }
+
+    fn last_fixed(&self) -> Option<&Version> {
+        self.ranges.iter().filter_map(Range::last_fixed).max()
+    }
+}
+
+/// Whether a version has a vulnerability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It has it.
+    Affected,
+    /// The data do not say.
+    Undetermined,
+}
+
+/// A vulnerability that a version has, or may have.
+#[derive(Clone, Debug)]
+pub struct Finding<'a> {
+    /// The name of the vulnerability, such as `CVE-2026-1234` or `DSA-5678-1`.
+    pub id: &'a str,
+    /// Other names of it.
+    pub aliases: &'a [String],
+    /// What it is, in the words of the data; may be empty.
+    pub summary: &'a str,
+    /// How urgent it is there, in the words of the data, such as `medium` or `unimportant`; empty where they do not say.
+    pub urgency: &'a str,
+    /// Why nothing is done about it, in the words of the data; empty where they do not say.
+    pub note: &'a str,
+    /// Whether the version has it.
+    pub status: Status,
+    /// The first version of the release without it, if there is one.
+    pub fixed: Option<&'a Version>,
+    /// The versions of other releases that brought a fix.
+    pub fixed_elsewhere: Vec<(String, &'a Version)>,
+}
+
+impl Finding<'_> {
+    /// Returns whether Debian's security team calls it unimportant: no fix is to be expected.
+    #[must_use]
+    pub fn is_unimportant(&self) -> bool {
+        self.urgency == "unimportant"
+    }
+}
+
+impl Advisories {
+    /// Returns how many vulnerabilities of sources are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_source.values().map(Vec::len).sum()
+    }
+
+    /// Returns whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_source.is_empty()
+    }
+
+    /// Finds the vulnerabilities that a version of a source has in a release, or may have, by name.
+    #[must_use]
+    pub fn of(&self, source: &str, version: &Version, release: &Release) -> Vec<Finding<'_>> {
+        let known = self.by_source.get(source).map(Vec::as_slice).unwrap_or_default();
+        let mut found: Vec<Finding<'_>> =
+            known.iter().filter_map(|advisory| advisory.judge(version, release)).collect();
+        found.sort_by(|a, b| a.id.cmp(b.id));
+        found
+    }
+
+    pub(crate) fn add(&mut self, source: &str, advisory: Advisory) {
+        if !self.by_source.contains_key(source) {
+            self.by_source.insert(source.to_owned(), Vec::new());
+        }
+        let Some(known) = self.by_source.get_mut(source) else { return };
+        match known.iter_mut().find(|known| known.id == advisory.id) {
+            Some(known) => known.places.extend(advisory.places),
+            None => known.push(advisory),
+        }
+    }
+
+    pub(crate) fn merge(&mut self, others: Self) {
+        for (source, advisories) in others.by_source {
+            for advisory in advisories {
+                self.add(&source, advisory);
+            }
+        }
+    }
+}
+
+impl Advisory {
+    fn at(&self, release: &Release) -> Option<&(Place, Said)> {
+        self.places.iter().find(|(place, _)| release.is_at(place))
+    }
+
+    /// What Debian's tracker says of `sid`.
+    fn in_sid(&self) -> Option<&(Place, Said)> {
+        self.at(&Release::new(Distribution::Debian, SID, ""))
+    }
+
+    fn judge(&self, version: &Version, release: &Release) -> Option<Finding<'_>> {
+        let in_sid = self.in_sid().filter(|_| release.distribution() == Distribution::Debian);
+        let own = self.at(release);
+        let Some((_, said)) = own.or(in_sid) else {
+            // OSV names every release that has the vulnerability. The tracker names those that have the source.
+            let is_trackers = self.places.iter().any(|(place, _)| matches!(place, Place::Series(_)));
+            let is_open = is_trackers && release.distribution() == Distribution::Debian;
+            return is_open.then(|| self.finding(None, release, Status::Undetermined));
+        };
+        let status = match &said.affected {
+            None => Status::Undetermined,
+            Some(affected) if !affected.has(version) => return None,
+            Some(_) if in_sid.is_some_and(|(_, said)| is_fixed_in(said, version)) => return None,
+            Some(_) => Status::Affected,
+        };
+        let affected = own.and_then(|(_, said)| said.affected.as_ref());
+        let fixed = affected.and_then(|affected| affected.fixed_after(version));
+        Some(Finding { fixed, ..self.finding(Some(said), release, status) })
+    }
+
+    fn finding<'a>(&'a self, said: Option<&'a Said>, release: &Release, status: Status) -> Finding<'a> {
+        let elsewhere = self.places.iter().filter(|(place, _)| !release.is_at(place));
+        Finding {
+            id: &self.id,
+            aliases: &self.aliases,
+            summary: &self.summary,
+            urgency: said.map_or("", |said| &said.urgency),
+            note: said.map_or("", |said| &said.note),
+            status,
+            fixed: None,
+            fixed_elsewhere: elsewhere
+                .filter_map(|(place, said)| Some((place.in_words(), said.affected.as_ref()?.last_fixed()?)))
+                .collect(),
+        }
+    }
+}
+
+/// Returns whether a version is made of one that has the fix: a release that is behind may have a newer version than Debian gives it.
+fn is_fixed_in(sid: &Said, version: &Version) -> bool {
+    let fixed = sid.affected.as_ref().and_then(Affected::last_fixed);
+    fixed.is_some_and(|fixed| version >= fixed || original_of(version).is_some_and(|one| one >= *fixed))
+}
+
+/// Returns the version that one was made of for an older release of Debian: `1.5-2` of `1.5-2~bpo12+1` and of `1.5-2~deb12u1`.
+fn original_of(version: &Version) -> Option<Version> {
+    let (original, mark) = version.as_str().rsplit_once('~')?;
+    let number = mark.strip_prefix("bpo").or_else(|| mark.strip_prefix("deb"))?;
+    number.starts_with(|c: char| c.is_ascii_digit()).then(|| Version::parse(original).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_for_an_older_release_comes_of_a_newer_version() {
+        let cases = [
+            ("1.5-2~bpo12+1", Some("1.5-2")),
+            ("1:1.5~rc1-2~deb12u1", Some("1:1.5~rc1-2")),
+            ("1.5-2~rc1", None),
+            ("1.5-2", None),
+            ("1.5-2~debian", None),
+        ];
+        for (text, expected) in cases {
+            let found = original_of(&Version::parse(text).unwrap());
+            assert_eq!(found.as_ref().map(Version::as_str), expected, "{text}");
+        }
+    }
+}

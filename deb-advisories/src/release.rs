@@ -1,0 +1,106 @@
+//! Releases, as the data name them.
+
+/// Who makes a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Distribution {
+    /// Debian.
+    Debian,
+    /// Ubuntu.
+    Ubuntu,
+}
+
+impl Distribution {
+    /// Returns the name as OSV writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debian => "Debian",
+            Self::Ubuntu => "Ubuntu",
+        }
+    }
+}
+
+/// A release that packages are for. Debian's tracker names releases by their series, OSV by their number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    distribution: Distribution,
+    series: String,
+    number: String,
+}
+
+impl Release {
+    /// Makes the release of a distribution with this series (`bookworm`) and this number (`12`, `22.04`; empty for `sid`).
+    #[must_use]
+    pub fn new(distribution: Distribution, series: &str, number: &str) -> Self {
+        Self { distribution, series: series.to_owned(), number: number.to_owned() }
+    }
+
+    /// Returns the name of the series.
+    #[must_use]
+    pub fn series(&self) -> &str {
+        &self.series
+    }
+
+    /// Returns who makes it.
+    #[must_use]
+    pub fn distribution(&self) -> Distribution {
+        self.distribution
+    }
+
+    pub(crate) fn is_at(&self, place: &Place) -> bool {
+        match place {
+            Place::Series(series) => self.distribution == Distribution::Debian && *series == self.series,
+            Place::Number(distribution, number) => {
+                *distribution == self.distribution && !number.is_empty() && *number == self.number
+            }
+        }
+    }
+}
+
+/// A release, as one kind of data names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A series of Debian.
+    Series(String),
+    /// A number.
+    Number(Distribution, String),
+}
+
+impl Place {
+    /// Reads what OSV calls an ecosystem: `Debian:12`, `Ubuntu:22.04:LTS`. What is only for subscribers (`Ubuntu:Pro:…`) and other ecosystems are
+    /// none.
+    pub(crate) fn of_ecosystem(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let distribution = match parts.next()? {
+            "Debian" => Distribution::Debian,
+            "Ubuntu" => Distribution::Ubuntu,
+            _ => return None,
+        };
+        let number = parts.next()?;
+        let is_number = number.starts_with(|c: char| c.is_ascii_digit());
+        is_number.then(|| Self::Number(distribution, number.to_owned()))
+    }
+
+    /// Returns the words for it.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Series(series) => series.clone(),
+            Self::Number(distribution, number) => format!("{} {number}", distribution.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecosystems_are_those_of_debian_and_ubuntu_without_subscription() {
+        let number = |distribution, number: &str| Some(Place::Number(distribution, number.to_owned()));
+        assert_eq!(Place::of_ecosystem("Debian:12"), number(Distribution::Debian, "12"));
+        assert_eq!(Place::of_ecosystem("Ubuntu:22.04:LTS"), number(Distribution::Ubuntu, "22.04"));
+        for other in ["Debian", "Ubuntu:Pro:18.04:LTS", "PyPI", "Alpine:v3.19", "", "Debian:"] {
+            assert_eq!(Place::of_ecosystem(other), None, "{other}");
+        }
+    }
+}
