@@ -80,7 +80,6 @@ pub mod encryption {
     //! ```
     //! use apt_sign::SecretKey;
     //! use apt_sign::encryption::{EncryptionError, Recipients};
-    //! use std::io::{Read, Write};
     //! # let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000);
     //!
     //! let signing_only = SecretKey::generate("Example <a@example.org>", now, None)?;

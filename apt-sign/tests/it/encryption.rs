@@ -1,5 +1,3 @@
-use std::io::{Read as _, Write as _};
-
 use apt_sign::SecretKey;
 use apt_sign::encryption::{EncryptionError, Recipients};
 
