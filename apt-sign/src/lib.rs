@@ -70,6 +70,36 @@ mod user_id;
 #[cfg(feature = "openpgp")]
 mod openpgp;
 
+#[cfg(feature = "openpgp")]
+pub mod encryption {
+    //! Encryption of files to the holders of keys, and back.
+    //!
+    //! Encryption hides, and proves nothing about who made a file: whoever knows a certificate can encrypt to it. What comes out of
+    //! [`SecretKey::decrypt`](crate::SecretKey::decrypt) is as foreign as what went in, and is trusted only when a signature inside it says so.
+    //!
+    //! ```
+    //! use apt_sign::SecretKey;
+    //! use apt_sign::encryption::{EncryptionError, Recipients};
+    //! # let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000);
+    //!
+    //! let signing_only = SecretKey::generate("Example <a@example.org>", now, None)?;
+    //! let refused = Recipients::new(vec![signing_only.certificate()], now);
+    //! assert!(matches!(refused, Err(EncryptionError::NoEncryptionKey { .. })));
+    //!
+    //! let key = SecretKey::generate_for_encryption("Plant 7 <plant-7@example.org>", now, None)?;
+    //! let recipients = Recipients::new(vec![key.certificate()], now)?;
+    //! let mut encrypted = Vec::new();
+    //! recipients.encrypt(&mut encrypted, |output| output.write_all(b"hello"))??;
+    //!
+    //! let mut text = String::new();
+    //! key.decrypt(&encrypted[..], now, |input| input.read_to_string(&mut text))??;
+    //! assert_eq!(text, "hello");
+    //! # Ok::<(), Box<dyn std::error::Error>>(())
+    //! ```
+
+    pub use crate::openpgp::encryption::{EncryptionError, Recipients};
+}
+
 #[cfg(all(feature = "openpgp", any(test, feature = "fuzzing")))]
 #[doc(hidden)]
 pub use openpgp::fuzzing;

@@ -1,6 +1,7 @@
 //! What must hold for any bytes: modules of laws for each crate. The fuzz targets run them on nightly, and
 //! `cargo test` replays them on stable over `seeds/` and `regressions/`.
 
+pub mod apt_bundle;
 pub mod apt_fetch;
 pub mod apt_index;
 pub mod apt_sign;
@@ -20,6 +21,7 @@ pub mod store_actions;
 /// Returns the law with that name.
 pub fn law(name: &str) -> Option<checks::Law> {
     let all = [
+        apt_bundle::LAWS,
         apt_fetch::LAWS,
         apt_index::LAWS,
         apt_sign::LAWS,

@@ -33,8 +33,13 @@ impl ActorSigner for ActorKey {
     }
 }
 
-/// Reads the secret key of the actor, which nobody else may be able to read. A passphrase is asked for where somebody can be asked.
+/// Reads the secret key of the actor, which nobody else may be able to read.
 pub(crate) fn load(path: &Utf8Path) -> Result<Arc<dyn ActorSigner>, Failure> {
+    Ok(Arc::new(ActorKey(OpenPgpSigner::new(vec![read_secret_key(path)?])?)))
+}
+
+/// Reads a secret key, which nobody else may be able to read. A passphrase is asked for where somebody can be asked.
+pub(crate) fn read_secret_key(path: &Utf8Path) -> Result<SecretKey, Failure> {
     let file = std::fs::File::open(path).map_err(Failure::io("open", path))?;
     let mode = file.metadata().map_err(Failure::io("look at", path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -50,7 +55,7 @@ pub(crate) fn load(path: &Utf8Path) -> Result<Arc<dyn ActorSigner>, Failure> {
         }
         result => result,
     };
-    Ok(Arc::new(ActorKey(OpenPgpSigner::new(vec![key?])?)))
+    Ok(key?)
 }
 
 /// The keys of the people and jobs that are known.

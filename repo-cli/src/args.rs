@@ -333,6 +333,8 @@ pub(crate) enum Command {
     Import(cmd::import::ImportArguments),
     /// Read and list what clients have besides the repositories, for checks
     Base(cmd::base::BaseArguments),
+    /// Carry published repositories to sites without network: files that are applied whole or not at all
+    Bundle(cmd::bundle::BundleArguments),
     /// Check that everything in the store is what was written
     Fsck(cmd::fsck::FsckArguments),
     /// Copy what cannot be made again to another directory, while the store is in use
@@ -438,6 +440,7 @@ impl Command {
             | Self::Serve(_)
             | Self::Status(_)
             | Self::Doctor(_)
+            | Self::Bundle(_)
             | Self::Completions(_)
             | Self::Config(_)
             | Self::Suite(_)
@@ -528,10 +531,13 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 30] = [
+    const READING: [&str; 33] = [
         "access list",
         "approvals",
         "base list",
+        "bundle inspect",
+        "bundle receipt",
+        "bundle verify",
         "check",
         "client-config",
         "completions",
@@ -562,8 +568,9 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 10] = [
+    const WITHOUT: [(&str, &str); 11] = [
         ("base update", "it keeps what checks read, and changes nothing that clients see"),
+        ("bundle create", "it writes a new file, which nobody reads before it is carried away"),
         (
             "config proxy",
             "it prints; --write-credentials writes what another server reads of users and tokens, and nothing else",

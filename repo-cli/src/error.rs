@@ -25,6 +25,7 @@ use repo_store::storage::StorageError;
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
+use crate::cmd::bundle::failure::BundleFailure;
 use crate::cmd::import::failure::ImportFailure;
 use crate::front::FrontError;
 use crate::output::joined;
@@ -80,6 +81,9 @@ pub(crate) enum Failure {
     /// What keeps an archive from being imported.
     #[error(transparent)]
     Import(Box<ImportFailure>),
+    /// What keeps a bundle from being made, read or applied.
+    #[error(transparent)]
+    Bundle(Box<BundleFailure>),
     /// A change of the configuration.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -531,6 +535,12 @@ impl Report {
 
 const USAGE: &str = "E-USAGE";
 
+impl From<BundleFailure> for Failure {
+    fn from(failure: BundleFailure) -> Self {
+        Self::Bundle(Box::new(failure))
+    }
+}
+
 impl From<ImportFailure> for Failure {
     fn from(failure: ImportFailure) -> Self {
         Self::Import(Box::new(failure))
@@ -594,6 +604,7 @@ impl Failure {
             Self::Key(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::Import(error) => error.code(),
+            Self::Bundle(error) => error.code(),
             Self::Edit(error) => error.code(),
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } | Self::PinnedTwice { .. } => "E-ARGUMENT",

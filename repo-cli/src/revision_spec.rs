@@ -87,6 +87,11 @@ impl RevisionSpec {
         }
     }
 
+    /// Returns whether a state is named.
+    pub(crate) fn names_a_revision(&self) -> bool {
+        self.revision.is_some()
+    }
+
     /// Whether one suite is named.
     pub(crate) fn names_a_suite(&self) -> bool {
         self.suite.is_some()

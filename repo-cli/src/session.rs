@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
+use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signed, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, Limits, PackageName};
 use jiff::{SignedDuration, Timestamp};
@@ -324,6 +324,12 @@ impl Session {
     pub(crate) fn attest(&self, repository: &RepositoryName, statement: &str) -> Result<Envelope, Failure> {
         let keys = self.signing_keys(repository, false)?;
         Ok(Envelope::of_statement(statement, &keys.signer, SystemTime::from(self.context().now))?)
+    }
+
+    /// Signs a text with the keys of a repository.
+    pub(crate) fn sign_text(&self, repository: &RepositoryName, text: &[u8]) -> Result<Signed, Failure> {
+        let keys = self.signing_keys(repository, false)?;
+        Ok(keys.signer.sign(text, SystemTime::from(self.context().now))?)
     }
 
     /// Publishes a repository after a change, unless that is left for later, and says so.

@@ -5,6 +5,7 @@ mod attached;
 mod certificate;
 mod cleartext;
 mod command;
+pub(crate) mod encryption;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod gpg;

@@ -8,6 +8,7 @@
     clippy::print_stderr
 )]
 
+mod encryption;
 mod external;
 mod key_file;
 mod keys;

@@ -63,6 +63,7 @@ fn verb(word: &str) -> Option<clap::Command> {
         "sign" => ("sign", cmd::sign::SignArguments::augment_args),
         "import" => ("import", cmd::import::ImportArguments::augment_args),
         "base" => ("base", cmd::base::BaseArguments::augment_args),
+        "bundle" => ("bundle", cmd::bundle::BundleArguments::augment_args),
         "doctor" => ("doctor", cmd::doctor::DoctorArguments::augment_args),
         "status" => ("status", cmd::status::StatusArguments::augment_args),
         "fsck" => ("fsck", cmd::fsck::FsckArguments::augment_args),

@@ -5,6 +5,7 @@ pub(crate) mod add;
 pub(crate) mod approve;
 pub(crate) mod backup;
 pub(crate) mod base;
+pub(crate) mod bundle;
 mod changes;
 pub(crate) mod check;
 pub(crate) mod client_config;
@@ -186,6 +187,7 @@ fn carry_out(
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Base(arguments) => base::run(&arguments, &session()?, output),
+        Command::Bundle(arguments) => bundle::run(&arguments, &session, output),
         Command::Doctor(arguments) => doctor::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),
         Command::Store(arguments) => store::run(&arguments, session()?, output),

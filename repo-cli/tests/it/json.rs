@@ -237,6 +237,38 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["base", "update", "--suite", "nothing"]),
             case(2, &["base", "update", "--suite", &hostile_name]),
         ],
+        "bundle create" => vec![
+            case(0, &["bundle", "create", "prod", "--plain", "-o", "made.bundle"]),
+            case(1, &["bundle", "create", "prod", "--plain", "--receipt", bad.as_str(), "-o", "x"]),
+            case(1, &["bundle", "create", &hostile_name, "--plain", "-o", "x"]),
+            case(2, &["bundle", "create", "prod", "-o", "x"]),
+        ],
+        "bundle inspect" | "bundle verify" | "bundle apply" => {
+            let key = public.join("key.asc");
+            let rest: &[&str] = if verb == "bundle apply" { &["--tree", "tree"] } else { &[] };
+            let of = |file: &str| {
+                let verb: Vec<&str> = verb.split(' ').collect();
+                words(&[&verb[..], &[file, "--keyring", key.as_str()], rest].concat())
+            };
+            vec![(of("made.bundle"), 0), (of(bad.as_str()), 1), (of(&hostile_name), 1)]
+        }
+        "bundle undo" => {
+            // The second state of the tree.
+            let _ = environment.run(&["sign", "again", "prod"]);
+            let _ = environment.run(&["bundle", "create", "prod", "--plain", "-o", "later.bundle"]);
+            let key = public.join("key.asc");
+            let apply = ["bundle", "apply", "later.bundle", "--tree", "tree", "--keyring", key.as_str()];
+            let _ = environment.run(&apply);
+            vec![
+                case(0, &["bundle", "undo", "--tree", "tree", "--dry-run"]),
+                case(0, &["bundle", "undo", "--tree", "tree"]),
+                case(1, &["bundle", "undo", "--tree", &hostile_name]),
+            ]
+        }
+        "bundle receipt" => vec![
+            case(0, &["bundle", "receipt", "--tree", "tree"]),
+            case(1, &["bundle", "receipt", "--tree", &hostile_name]),
+        ],
         "approvals" => vec![case(0, &["approvals", "preprod"]), case(1, &["approvals", &hostile_name])],
         "holds" => vec![case(0, &["holds", "prod"]), case(1, &["holds", &hostile_name])],
         "sign again" => {
@@ -556,6 +588,9 @@ fn every_verb_fails_with_one_document() {
     let environment = hostile();
     let _ = environment.run(&["backup", "saved"]).succeeds();
     let without_a_store = ["quickstart", "init", "restore", "completions", "config schema", "doctor"];
+    let needs_none = |verb: &str| {
+        without_a_store.contains(&verb) || verb.starts_with("bundle ") && verb != "bundle create"
+    };
     for verb in verbs(&environment, &[]) {
         let Some((mut arguments, _)) =
             cases(&verb, &environment).into_iter().find(|(_, status)| *status != 2)
@@ -563,7 +598,7 @@ fn every_verb_fails_with_one_document() {
             panic!("{verb}: no case")
         };
         arguments.push("--json".into());
-        if without_a_store.contains(&verb.as_str()) {
+        if needs_none(&verb) {
             continue;
         }
         for (text, line) in [(format!("origin = \"{HOSTILE}\"\n"), 1), (format!("\n{HOSTILE} = 1\n"), 2)] {

@@ -47,6 +47,7 @@ pub(crate) mod promotion_attestations;
 mod proof;
 mod public_keys;
 mod publication;
+mod published_files;
 mod recipe;
 mod refresh;
 mod release_info;
@@ -86,6 +87,7 @@ pub use promotion_attestations::{AttestationFault, AttestationFinding, Attestati
 pub(crate) use proof::{Forged, forged};
 pub(crate) use publication::Publication;
 use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
+pub use published_files::{PublicationOf, PublishedFiles, TreeFile};
 pub use refresh::DueSuite;
 pub use shown::CurrentPublication;
 pub(crate) use tagged::hide_tag;

@@ -13,7 +13,9 @@ use crate::publish::export::{Exported, UnsignedRelease};
 use crate::publish::promotion_attestations::AttestationReport;
 use crate::publish::refresh::DueSuite;
 use crate::publish::shown::CurrentPublication;
-use crate::publish::{LastPublication, PublicationPlan, PublishOptions, PublishReport};
+use crate::publish::{
+    LastPublication, PublicationOf, PublicationPlan, PublishOptions, PublishReport, PublishedFiles, TreeFile,
+};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -273,5 +275,31 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<(TagName, Timestamp)>, Error> {
         super::tagged::tags_ahead(self, repository, now)
+    }
+
+    /// Returns all files of a publication of a repository that clients of these suites, or of all if none is named, read: indices, signatures,
+    /// keys and packages. `None` when there is no such publication. The flat form is not part of it.
+    ///
+    /// # Errors
+    /// When the record of the publication or the state that it shows cannot be read.
+    pub fn published_files(
+        &self,
+        repository: &RepositoryName,
+        publication: PublicationOf,
+        suites: &[SuiteName],
+    ) -> Result<Option<PublishedFiles>, Error> {
+        super::published_files::published_files(self, repository, publication, suites)
+    }
+
+    /// Opens one of the [published files](Self::published_files). Its content is not compared with its digest.
+    ///
+    /// # Errors
+    /// [`NotFound`](std::io::ErrorKind::NotFound) when it has gone since, and when it cannot be opened.
+    pub fn open_published(
+        &self,
+        repository: &RepositoryName,
+        file: &TreeFile,
+    ) -> std::io::Result<Box<dyn std::io::Read>> {
+        super::published_files::open_published(self, repository, file)
     }
 }

@@ -80,6 +80,35 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "choose a later time; `repo-cli history REPOSITORY` lists the states",
     ),
     (
+        "E-BUNDLE",
+        "a bundle is damaged, or cannot be made",
+        "copy the bundle again; the message names the part",
+    ),
+    (
+        "E-BUNDLE-ENCRYPTION",
+        "a bundle cannot be decrypted, or a key cannot be encrypted to",
+        "give the key with `--secret-key`, or a certificate with an encryption key with `--to`",
+    ),
+    (
+        "E-BUNDLE-ORDER",
+        "a bundle does not belong on top of what is there: it was applied before, is older, or begins with another state",
+        "carry what `repo-cli bundle receipt` prints to where bundles are made, for `--receipt`",
+    ),
+    ("E-BUNDLE-RECEIPT", "a receipt cannot be used, or is from another site", "carry a new receipt"),
+    ("E-BUNDLE-SIGNATURE", "no trusted key signed the bundle", "give the sender's key with `--keyring`"),
+    ("E-BUNDLE-SITE", "the bundle is for another site", "if this is that site, give its name with `--site`"),
+    (
+        "E-BUNDLE-STATE",
+        "a state has no publication that is kept, or the site has it already",
+        "publish and tag the state; make a bundle that carries everything",
+    ),
+    (
+        "E-BUNDLE-TREE",
+        "a directory cannot take the bundle: it lacks a file, is in use, or was changed by others",
+        "make a bundle that carries everything; the message names the file",
+    ),
+    ("E-BUNDLE-TRUNCATED", "a bundle ends too early", "copy the bundle again, with all of its pieces"),
+    (
         "E-CANCELLED",
         "the operation was stopped with Ctrl-C; it can be given again",
         "give the same command again",

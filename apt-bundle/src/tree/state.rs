@@ -1,0 +1,84 @@
+//! The states that a tree keeps: what each is called, and what it consists of.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::Sha256;
+use sha2::Digest as _;
+
+use super::TreeError;
+use super::disk::Disk;
+use crate::manifest::{ListedFile, MAX_MANIFEST, Manifest};
+use crate::name::Name;
+
+/// The link that clients follow.
+pub(super) const CURRENT: &str = ".current";
+/// The directory of the states.
+pub(super) const STATES: &str = ".states";
+/// Where a state is built.
+pub(super) const NEW_STATE: &str = ".states/.new";
+/// The directory of the indices.
+pub(super) const INDICES: &str = ".by-hash/SHA256";
+/// Where files are received.
+pub(super) const INCOMING: &str = ".incoming";
+
+/// A state of a tree.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) id: String,
+    pub(super) manifest: Manifest,
+    /// The state before it.
+    pub(super) previous: Option<String>,
+}
+
+/// Returns what the state of a signed manifest is called.
+pub(super) fn id_of(signed: &[u8]) -> String {
+    let digest = Sha256::from_bytes(sha2::Sha256::digest(signed).into()).to_string();
+    digest.chars().take(16).collect()
+}
+
+/// Returns the directory of a state.
+pub(super) fn directory(id: &str) -> Utf8PathBuf {
+    Utf8Path::new(STATES).join(id)
+}
+
+/// Returns the state that clients see.
+pub(super) fn current(disk: &Disk) -> Result<Option<State>, TreeError> {
+    let Some(target) = disk.leads_to(CURRENT.into())? else { return Ok(None) };
+    let id = target.strip_prefix(STATES).ok().filter(|id| is_id(id.as_str()));
+    let id = id.ok_or(TreeError::State { path: CURRENT.into(), rule: "it does not lead to a state" })?;
+    read(disk, id.as_str()).map(Some)
+}
+
+/// Reads a state.
+pub(super) fn read(disk: &Disk, id: &str) -> Result<State, TreeError> {
+    let path = directory(id).join("manifest");
+    let damaged = |rule| TreeError::State { path: path.clone(), rule };
+    let text = disk.read(&path, MAX_MANIFEST)?.ok_or(damaged("it is missing"))?;
+    let manifest = Manifest::parse(&text).map_err(|_| damaged("it is not a manifest"))?;
+    let previous = disk.read(&directory(id).join("previous"), 64)?;
+    let previous = previous.and_then(|id| String::from_utf8(id).ok()).filter(|id| is_id(id));
+    Ok(State { id: id.to_owned(), manifest, previous })
+}
+
+/// Returns the state before another one; `None` when it has none, or others damaged it.
+pub(super) fn previous(disk: &Disk, state: &State) -> Option<State> {
+    state.previous.as_ref().and_then(|id| read(disk, id).ok())
+}
+
+/// Returns whether a state can be called that.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Returns where a file lies in the tree, whichever states list it: packages under their names, all else by its digest.
+pub(super) fn stored_at(repository: &Name, file: &ListedFile) -> Utf8PathBuf {
+    if is_package(file) {
+        Utf8Path::new(repository.as_str()).join(file.path.as_str())
+    } else {
+        Utf8Path::new(INDICES).join(file.sha256.to_string())
+    }
+}
+
+/// Returns whether a file belongs into the pool.
+pub(super) fn is_package(file: &ListedFile) -> bool {
+    file.path.as_str().starts_with("pool/")
+}

@@ -1,0 +1,231 @@
+use std::time::{Duration, SystemTime};
+
+use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer as _};
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+
+use super::{Tree, TreeError};
+use crate::manifest::{LinkedName, ListedFile, Manifest, Member, RepositoryState};
+use crate::{Name, PublicationTime, Refusal, write_bundle};
+
+/// Content of files, by path.
+type Files<'a> = &'a [(&'a str, &'a [u8])];
+
+const FIRST: Files<'_> = &[
+    ("dists/bookworm/InRelease", b"first"),
+    ("dists/bookworm/main/binary-amd64/Packages", b"hello 1.0"),
+    ("key.asc", b"the key"),
+    ("pool/main/h/hello/hello_1.0_amd64.deb", b"hello 1.0 itself"),
+    ("pool/main/h/hello/same_1.0_amd64.deb", b"hello 1.0 itself"),
+];
+const SECOND: Files<'_> = &[
+    ("dists/bookworm/InRelease", b"second"),
+    ("dists/bookworm/main/binary-amd64/Packages", b"hello 2.0"),
+    ("key.asc", b"the key"),
+    ("pool/main/h/hello/hello_2.0_amd64.deb", b"hello 2.0 itself"),
+    ("pool/main/h/hello/same_1.0_amd64.deb", b"hello 1.0 itself"),
+];
+const THIRD: Files<'_> = &[
+    ("dists/bookworm/InRelease", b"third"),
+    ("dists/bookworm/main/binary-amd64/Packages", b"nothing"),
+    ("key.asc", b"the key"),
+];
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+}
+
+struct Site {
+    signer: OpenPgpSigner,
+    keyring: Keyring,
+    _directory: tempfile::TempDir,
+    root: Utf8PathBuf,
+}
+
+impl Site {
+    fn new() -> Self {
+        let key = SecretKey::generate("Example archive <archive@example.org>", now(), None).unwrap();
+        let keyring = Keyring::new(vec![key.certificate()]);
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().join("tree");
+        Self { signer: OpenPgpSigner::new(vec![key]).unwrap(), keyring, _directory: directory, root }
+    }
+
+    fn tree(&self) -> Tree {
+        Tree::new(&self.root)
+    }
+
+    /// Makes the bundle that leads to publication `number`, since another one if that is given with its files.
+    fn bundle(&self, number: u64, files: Files<'_>, since: Option<(u64, Files<'_>)>) -> Vec<u8> {
+        let publication = |number| PublicationTime::parse(&format!("20260921T1413{number:02}Z")).unwrap();
+        let had = since.map(|(_, files)| files).unwrap_or_default();
+        let listed = files.iter().map(|(path, content)| {
+            let is_new = !had.iter().any(|(_, had)| had == content);
+            ListedFile::of_bytes(path, content, is_new).unwrap()
+        });
+        let path = apt_index::RelPath::parse("dists/stable").unwrap();
+        let link = LinkedName { path, target: "bookworm".to_owned() };
+        let has_suite = files.iter().any(|(path, _)| path.starts_with("dists/"));
+        let state = RepositoryState {
+            name: Name::parse("prod").unwrap(),
+            commit: number,
+            publication: publication(number),
+            since: since.map(|(number, _)| publication(number)),
+            links: if has_suite { vec![link] } else { Vec::new() },
+            files: listed.collect(),
+        };
+        let manifest = Manifest::new(None, Timestamp::UNIX_EPOCH, vec![state]).unwrap();
+        let signed = self.signer.sign(manifest.to_text().as_bytes(), now()).unwrap();
+        let mut bytes = Vec::new();
+        let mut open = |member: &Member<'_>| {
+            let content = files.iter().find(|(path, _)| *path == member.path.as_str()).unwrap().1;
+            Ok(Box::new(std::io::Cursor::new(content.to_vec())) as Box<dyn std::io::Read>)
+        };
+        write_bundle(&manifest, signed.inline(), &mut open, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn apply(&self, tree: &Tree, bundle: &[u8]) -> Result<super::Applied, TreeError> {
+        tree.apply(bundle, &self.keyring, None, now())
+    }
+
+    /// Returns what a client reads.
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.root.join("prod").join(path)).ok()
+    }
+
+    /// Checks that a client sees exactly these files, each index also under its digest and the suite also under its other name.
+    fn assert_shows(&self, files: Files<'_>) {
+        for (path, content) in files {
+            assert_eq!(self.read(path).as_deref(), Some(*content), "{path}");
+            let Some((directory, name)) = path.rsplit_once('/').filter(|_| path.starts_with("dists")) else {
+                continue;
+            };
+            let sha256 = ListedFile::of_bytes(path, content, true).unwrap().sha256;
+            assert_eq!(self.read(&format!("{directory}/by-hash/SHA256/{sha256}")).as_deref(), Some(*content));
+            let alias = directory.replace("bookworm", "stable");
+            assert_eq!(self.read(&format!("{alias}/{name}")).as_deref(), Some(*content));
+        }
+    }
+}
+
+#[test]
+fn states_follow_each_other_and_go_back() {
+    let site = Site::new();
+    let tree = site.tree();
+    assert_eq!(tree.state().unwrap(), None);
+    assert!(matches!(tree.undo(), Err(TreeError::NoPrevious { .. })));
+    assert!(matches!(site.apply(&tree, b"rubbish"), Err(TreeError::Bundle(_))) && !site.root.exists());
+    let second_after_first = site.bundle(2, SECOND, Some((1, FIRST)));
+    let refused = site.apply(&tree, &second_after_first).unwrap_err();
+    assert!(matches!(refused, TreeError::Refused(Refusal::OutOfOrder { there: None, .. })), "{refused:?}");
+
+    let first = site.bundle(1, FIRST, None);
+    assert_eq!(site.apply(&tree, &first).unwrap().received, 4, "one content is carried once");
+    site.assert_shows(FIRST);
+    let refused = site.apply(&tree, &first).unwrap_err();
+    assert!(matches!(refused, TreeError::Refused(Refusal::Replayed { .. })), "{refused:?}");
+
+    assert_eq!(site.apply(&tree, &second_after_first).unwrap().received, 3);
+    site.assert_shows(SECOND);
+    assert!(site.read("pool/main/h/hello/hello_1.0_amd64.deb").is_some(), "clients may still fetch it");
+    let refused = site.apply(&tree, &first).unwrap_err();
+    assert!(matches!(refused, TreeError::Refused(Refusal::Older { bundle: 1, there: 2, .. })), "{refused:?}");
+
+    tree.undo().unwrap();
+    site.assert_shows(FIRST);
+    site.apply(&tree, &second_after_first).unwrap();
+    site.assert_shows(SECOND);
+
+    let third = site.bundle(3, THIRD, Some((2, SECOND)));
+    let refused = site.apply(&tree, &site.bundle(4, THIRD, Some((3, THIRD)))).unwrap_err();
+    assert!(matches!(refused, TreeError::Refused(Refusal::OutOfOrder { .. })), "{refused:?}");
+    site.apply(&tree, &third).unwrap();
+    site.assert_shows(THIRD);
+    assert_eq!(site.read("pool/main/h/hello/hello_1.0_amd64.deb"), None, "two states back");
+    assert!(site.read("pool/main/h/hello/hello_2.0_amd64.deb").is_some());
+}
+
+#[test]
+fn a_process_that_dies_at_any_step_leaves_the_old_state_or_the_new_one() {
+    let site = Site::new();
+    let first = site.bundle(1, FIRST, None);
+    let second = site.bundle(2, SECOND, Some((1, FIRST)));
+    let mut seen = [0, 0];
+    for step in 0.. {
+        let _ = std::fs::remove_dir_all(&site.root);
+        site.apply(&site.tree(), &first).unwrap();
+        let dying = site.tree();
+        dying.disk.left.set(step);
+        let ended = site.apply(&dying, &second);
+        let state = site.tree().state().unwrap().unwrap();
+        let is_new = state.repositories()[0].commit == 2;
+        site.assert_shows(if is_new { SECOND } else { FIRST });
+        seen[usize::from(is_new)] += 1;
+        assert!(is_new || ended.is_err());
+        // The same command again.
+        match site.apply(&site.tree(), &second) {
+            Ok(_) => assert!(!is_new),
+            Err(TreeError::Refused(Refusal::Replayed { .. })) => assert!(is_new),
+            Err(error) => panic!("after step {step}: {error}"),
+        }
+        site.assert_shows(SECOND);
+        if dying.disk.left.get() > 0 {
+            break;
+        }
+    }
+    assert!(seen[0] > 20 && seen[1] > 4, "{seen:?}");
+}
+
+#[test]
+fn everything_is_durable_before_a_client_can_come_to_it() {
+    let site = Site::new();
+    let tree = site.tree();
+    site.apply(&tree, &site.bundle(1, FIRST, None)).unwrap();
+    let done = tree.disk.done.borrow().clone();
+    let switch = done.iter().position(|step| step == "rename .current").unwrap();
+    assert_eq!(done[switch - 2], "sync .", "between the last change and the switch: {done:#?}");
+    assert_eq!(done[switch + 1], "sync .", "and before anything old goes");
+    let first_name = done.iter().position(|step| step.starts_with("link ")).unwrap();
+    let last_received = done.iter().rposition(|step| step.starts_with("create ")).unwrap();
+    assert!(
+        done[last_received..first_name].contains(&"sync .".to_owned()),
+        "content before names: {done:#?}"
+    );
+}
+
+#[test]
+fn a_bundle_that_ends_early_changes_nothing_that_clients_see() {
+    let site = Site::new();
+    let tree = site.tree();
+    site.apply(&tree, &site.bundle(1, FIRST, None)).unwrap();
+    let second = site.bundle(2, SECOND, Some((1, FIRST)));
+    for length in (0..second.len()).step_by(7) {
+        assert!(site.apply(&tree, &second[..length]).is_err());
+    }
+    site.assert_shows(FIRST);
+    assert!(site.read("pool/main/h/hello/hello_2.0_amd64.deb").is_none());
+    let _lock = tree.disk.lock().unwrap();
+    assert!(matches!(site.apply(&site.tree(), &second), Err(TreeError::Busy { .. })));
+}
+
+#[test]
+fn a_file_that_has_gone_is_named_and_comes_back_with_all() {
+    let site = Site::new();
+    let tree = site.tree();
+    site.apply(&tree, &site.bundle(1, FIRST, None)).unwrap();
+    let lost = "pool/main/h/hello/same_1.0_amd64.deb";
+    std::fs::remove_file(site.root.join("prod").join(lost)).unwrap();
+    let error = site.apply(&tree, &site.bundle(2, SECOND, Some((1, FIRST)))).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("prod/{lost} is missing or damaged, and the bundle does not carry it")
+    );
+    site.assert_shows(&FIRST[..4]);
+    site.apply(&tree, &site.bundle(2, SECOND, None)).unwrap();
+    site.assert_shows(SECOND);
+    // A publisher that gives one name two contents would break clients that are about to fetch the first.
+    let forged: Files<'_> = &[(lost, b"another one")];
+    let error = site.apply(&tree, &site.bundle(3, forged, Some((2, SECOND)))).unwrap_err();
+    assert_eq!(error.to_string(), format!("prod/{lost}: the bundle has another file of that name"));
+}

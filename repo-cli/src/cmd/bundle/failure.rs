@@ -1,0 +1,132 @@
+//! What can be wrong with a bundle, as a command ends with it.
+
+use apt_bundle::tree::TreeError;
+use apt_bundle::{ManifestError, Name, PublicationTime, Refusal};
+use apt_sign::encryption::EncryptionError;
+use camino::Utf8PathBuf;
+
+/// What keeps a bundle from being made, read or applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BundleFailure {
+    /// It cannot be read, or not applied to a tree.
+    #[error("{file}: {}", crate::error::chain(.problem))]
+    Read {
+        /// The file, or the piece that was being read.
+        file: Utf8PathBuf,
+        /// Why; its causes stand in the message.
+        problem: TreeError,
+    },
+    /// It cannot be decrypted.
+    #[error("{file}: {}", crate::error::chain(.problem))]
+    Decrypt {
+        /// The file.
+        file: Utf8PathBuf,
+        /// Why; its causes stand in the message.
+        problem: EncryptionError,
+    },
+    /// It is encrypted, and no key was given.
+    #[error("{file}: encrypted, or not a bundle")]
+    NoSecretKey {
+        /// The file.
+        file: Utf8PathBuf,
+    },
+    /// Recipients cannot be encrypted to.
+    #[error(transparent)]
+    Encrypt(EncryptionError),
+    /// A file cannot be carried or written.
+    #[error(transparent)]
+    Write(apt_bundle::Error),
+    /// The state that is to be carried cannot stand in a manifest.
+    #[error(transparent)]
+    Manifest(ManifestError),
+    /// A receipt cannot be used.
+    #[error("{file}: {}", crate::error::chain(.problem))]
+    Receipt {
+        /// The file.
+        file: Utf8PathBuf,
+        /// Why.
+        problem: ManifestError,
+    },
+    /// A receipt is of another site than the one that is named.
+    #[error("the receipt is from site {receipt}, and --site is {site}")]
+    OtherReceipt {
+        /// The site that is named.
+        site: Name,
+        /// The site of the receipt.
+        receipt: Name,
+    },
+    /// A state was never published, or its publication is not kept.
+    #[error("{state} has no publication")]
+    NotPublished {
+        /// As it was named.
+        state: String,
+    },
+    /// A site has a publication that is not kept.
+    #[error("publication {publication} of {repository} is not kept")]
+    Forgotten {
+        /// The repository.
+        repository: Name,
+        /// The publication.
+        publication: PublicationTime,
+    },
+    /// A site has what is to be carried.
+    #[error("nothing to carry: the site has publication {publication} of {repository} already")]
+    Nothing {
+        /// The repository.
+        repository: Name,
+        /// The publication.
+        publication: PublicationTime,
+    },
+    /// A directory is in the wrong state.
+    #[error(transparent)]
+    Tree(TreeError),
+}
+
+impl BundleFailure {
+    /// Returns the code by which programs know this kind of failure. It never changes.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Read { problem, .. } | Self::Tree(problem) => match problem {
+                TreeError::Bundle(apt_bundle::Error::Signature { .. }) => "E-BUNDLE-SIGNATURE",
+                TreeError::Bundle(apt_bundle::Error::Truncated { .. }) => "E-BUNDLE-TRUNCATED",
+                TreeError::Bundle(_) => "E-BUNDLE",
+                TreeError::Refused(Refusal::OtherSite { .. }) => "E-BUNDLE-SITE",
+                TreeError::Refused(_) => "E-BUNDLE-ORDER",
+                _ => "E-BUNDLE-TREE",
+            },
+            Self::Write(_) | Self::Manifest(_) => "E-BUNDLE",
+            Self::Decrypt { .. } | Self::NoSecretKey { .. } | Self::Encrypt(_) => "E-BUNDLE-ENCRYPTION",
+            Self::Receipt { .. } | Self::OtherReceipt { .. } => "E-BUNDLE-RECEIPT",
+            Self::NotPublished { .. } | Self::Forgotten { .. } | Self::Nothing { .. } => "E-BUNDLE-STATE",
+        }
+    }
+
+    /// Returns what to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Read { problem, .. } | Self::Tree(problem) => match problem {
+                TreeError::Bundle(apt_bundle::Error::Signature { .. }) => {
+                    "if you trust the sender, give the sender's public key with --keyring"
+                }
+                TreeError::Bundle(_) => "copy the bundle to this machine again",
+                TreeError::Refused(Refusal::OtherSite { site: None, .. }) => {
+                    "if this is that site, give its name with --site"
+                }
+                TreeError::Refused(Refusal::OutOfOrder { .. }) => {
+                    "send `repo-cli bundle receipt --tree DIR` to where bundles are made, for `bundle create --receipt`"
+                }
+                TreeError::Missing { .. } => "ask for a bundle that carries everything",
+                TreeError::Busy { .. } => "wait for the other process, and give the command again",
+                _ => return None,
+            },
+            Self::NoSecretKey { .. } => "give the key that it is encrypted to with --secret-key",
+            Self::Decrypt { problem: EncryptionError::NotARecipient { .. }, .. } => {
+                "give the key that it is encrypted to with --secret-key"
+            }
+            Self::NotPublished { .. } => "publish the state, or choose one that `snapshot/` still has",
+            Self::Forgotten { .. } => "make a bundle that carries everything, without --since and --receipt",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
