@@ -6,6 +6,7 @@ pub mod apt_index;
 pub mod apt_sign;
 pub mod apt_solve;
 pub mod checks;
+pub mod deb_build;
 pub mod deb_built;
 pub mod deb_parse;
 pub mod differential;
@@ -23,6 +24,7 @@ pub fn law(name: &str) -> Option<checks::Law> {
         apt_index::LAWS,
         apt_sign::LAWS,
         apt_solve::LAWS,
+        deb_build::LAWS,
         deb_built::LAWS,
         deb_parse::LAWS,
         differential::LAWS,

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate and those of ours it may use.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("deb-parse", &[]),
     ("deb-sandbox", &["deb-parse"]),
+    ("deb-build", &["deb-parse"]),
     ("apt-sign", &[]),
     ("apt-index", &["deb-parse"]),
     ("apt-fetch", &["deb-parse", "apt-index", "apt-sign"]),
@@ -23,6 +24,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         &[
             "deb-parse",
             "deb-sandbox",
+            "deb-build",
             "apt-index",
             "apt-sign",
             "apt-fetch",
@@ -230,9 +232,10 @@ fn families_of_errors_are_small() {
 
 /// The most names at the root of each library besides its modules. The rest stands in the module that is about it, so that somebody who opens
 /// the documentation sees what every program meets. The numbers only ever go down.
-const NAMES_AT_ROOT: [(&str, usize); 10] = [
+const NAMES_AT_ROOT: [(&str, usize); 11] = [
     ("deb-parse", 13),
     ("deb-sandbox", 9),
+    ("deb-build", 9),
     ("apt-index", 7),
     ("apt-sign", 29),
     ("apt-solve", 15),
