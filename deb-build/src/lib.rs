@@ -36,7 +36,7 @@
 //! environment, no clock, no other program.
 #![forbid(unsafe_code)]
 
-pub mod changelog;
+mod changelog;
 mod control;
 mod copyright;
 mod elf;

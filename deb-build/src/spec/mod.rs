@@ -3,13 +3,15 @@
 mod read;
 mod table;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, PackageName};
 
 pub(crate) use read::canonical;
 pub(crate) use table::At;
 
-use crate::error::Error;
+use crate::changelog::Changelog;
+use crate::error::{Error, Position};
+use crate::folder::Folder;
 use crate::owner::Ownership;
 use crate::target::Target;
 
@@ -33,7 +35,7 @@ use crate::target::Target;
 #[derive(Clone, Debug)]
 pub struct Spec {
     pub(crate) name: PackageName,
-    pub(crate) version: Option<VersionSource>,
+    pub(crate) version: Option<At<VersionSource>>,
     pub(crate) architecture: Option<At<Architecture>>,
     pub(crate) summary: String,
     pub(crate) description: String,
@@ -42,7 +44,7 @@ pub struct Spec {
     pub(crate) fields: Vec<(&'static str, String)>,
     /// Relations by their fields, in the order of the control file. `${version}` in them stands for the version of the package.
     pub(crate) relations: Vec<RelationTexts>,
-    pub(crate) changelog: Option<ChangelogSource>,
+    pub(crate) changelog: Option<At<ChangelogSource>>,
     pub(crate) copyright: Option<Copyright>,
     pub(crate) files: Vec<FileRule>,
     pub(crate) directories: Vec<DirectoryRule>,
@@ -76,13 +78,41 @@ impl Spec {
 
     /// Returns where the version comes from; none where the description leaves it to the caller.
     pub fn version(&self) -> Option<&VersionSource> {
-        self.version.as_ref()
+        self.version.as_ref().map(|version| &version.value)
+    }
+
+    /// Reads the version from the file that has it; none when no file has it.
+    ///
+    /// # Errors
+    /// [`Error::Path`] and [`Error::Read`] for a file that cannot be read, or that is not in the folder.
+    pub fn read_version(&self, folder: &Utf8Path) -> Result<Option<String>, Error> {
+        let Some(At { value: VersionSource::File(path), .. }) = &self.version else { return Ok(None) };
+        let text = read(folder, self.version.as_ref().map(|version| version.map(path.to_string())))?;
+        Ok(text.map(|text| text.lines().next().unwrap_or_default().trim().to_owned()))
     }
 
     /// Returns where the changelog comes from.
     pub fn changelog(&self) -> Option<&ChangelogSource> {
-        self.changelog.as_ref()
+        self.changelog.as_ref().map(|changelog| &changelog.value)
     }
+
+    /// Reads the changelog from the file that has it; none when no file has it.
+    ///
+    /// # Errors
+    /// As for [`read_version`](Self::read_version), and [`Error::Changelog`] for one that breaks its grammar.
+    pub fn read_changelog(&self, folder: &Utf8Path) -> Result<Option<Changelog>, Error> {
+        let Some(At { value: ChangelogSource::File(path), .. }) = &self.changelog else { return Ok(None) };
+        let text = read(folder, self.changelog.as_ref().map(|changelog| changelog.map(path.to_string())))?;
+        text.map(|text| Changelog::parse(path, &text)).transpose()
+    }
+}
+
+/// Reads a text of the folder.
+fn read(folder: &Utf8Path, named: Option<At<String>>) -> Result<Option<String>, Error> {
+    let start = Position { line: 1, column: 1 };
+    let failure = |source| Error::Read { position: start, path: folder.to_owned(), source };
+    let folder = Folder::new(folder).map_err(failure)?;
+    named.map(|named| folder.read_text(&named)).transpose()
 }
 
 /// The name of a relationship field, with the texts that make up its value.

@@ -54,8 +54,8 @@ pub(super) fn spec(text: &str) -> Result<Spec, Error> {
         fields: fields_of(&mut table)?,
         relations: relations_of(&mut table)?,
         changelog: table.text("changelog")?.map(|text| match text.value.as_str() {
-            "git" => ChangelogSource::Git,
-            path => ChangelogSource::File(Utf8PathBuf::from(path)),
+            "git" => text.map(ChangelogSource::Git),
+            path => text.map(ChangelogSource::File(Utf8PathBuf::from(path))),
         }),
         manual: table.texts("manual")?,
         sysusers: table.text("sysusers")?,
@@ -94,7 +94,7 @@ fn rule_of(error: &deb_parse::Error) -> String {
     }
 }
 
-fn version_of(text: &At<String>) -> Result<VersionSource, Error> {
+fn version_of(text: &At<String>) -> Result<At<VersionSource>, Error> {
     let source = match text.value.as_str() {
         "git" => VersionSource::Git,
         other => match other.strip_prefix("file:") {
@@ -105,7 +105,7 @@ fn version_of(text: &At<String>) -> Result<VersionSource, Error> {
             }
         },
     };
-    Ok(source)
+    Ok(text.map(source))
 }
 
 fn architecture_of(text: &At<String>) -> Result<At<Architecture>, Error> {

@@ -41,6 +41,7 @@ impl Failure {
             Self::UnknownSetting { name, known } => Some(setting_hint(name, known)),
             Self::Front(error) => Some(error.hint()),
             Self::Import(error) => error.hint(),
+            Self::Build(error) => error.hint(),
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),

@@ -2,10 +2,10 @@
 
 use super::Forms;
 use crate::cmd::{
-    access, add, approve, backup, base, check, client_config, completions, config, configured, diff, doctor,
-    freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline, promote, publish,
-    quickstart, reissue, release, remove, repository, restore, retention, rollback, search, serve, show,
-    sign, status, store, suite, tag, undo, versions,
+    access, add, approve, backup, base, build, check, client_config, completions, config, configured, diff,
+    doctor, freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline, promote,
+    publish, quickstart, reissue, release, remove, repository, restore, retention, rollback, search, serve,
+    show, sign, status, store, suite, tag, undo, versions,
 };
 use crate::json_value::ForeignJson;
 
@@ -95,6 +95,8 @@ pub(super) fn document_of(verb: &str) -> Forms {
         "hooks test" => forms.or::<hooks::TestedHookJson<'_>>(),
         "hooks retry" => forms.or::<hooks::RetriedHooksJson>(),
         "base list" | "base update" => forms.or::<base::BasesJson>(),
+        "build package" => forms.or::<build::BuiltPackagesJson<'_>>(),
+        "build new" => forms.or::<build::template::BuildNewJson<'_>>(),
         "doctor" => forms.or::<doctor::finding::DoctorJson<'_>>(),
         "status" => forms.or::<status::StatusJson<'_>>(),
         "config check" => forms.or::<config::CheckedConfigurationJson<'_>>(),

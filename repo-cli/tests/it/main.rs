@@ -12,6 +12,7 @@ mod beginning;
 mod book;
 mod browser;
 mod builders;
+mod building;
 mod checking;
 mod client;
 mod client_config;
