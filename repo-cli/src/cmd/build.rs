@@ -1,3 +1,4 @@
+mod buildinfo;
 pub(crate) mod failure;
 mod git;
 pub(crate) mod template;
@@ -126,6 +127,21 @@ struct Built {
     sha256: Sha256,
 }
 
+impl Built {
+    /// Returns the path of the file that says how the package was built, beside it.
+    fn buildinfo(&self) -> Utf8PathBuf {
+        self.file.with_extension("buildinfo")
+    }
+}
+
+/// Writes how a package was built, beside it.
+fn write_buildinfo(built: &Built, time: u64) -> Result<(), Failure> {
+    let path = built.buildinfo();
+    let invalid = |source| Failure::Argument { argument: path.to_string(), source };
+    let text = buildinfo::text(built, time).map_err(invalid)?;
+    fs::write(&path, text).map_err(Failure::io("write", &path))
+}
+
 /// A package that was built.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -209,7 +225,9 @@ fn build(
             (Some(session), Some(repository)) => known_builds(&stem, &source.spec, repository, session)?,
             _ => Vec::new(),
         };
-        built.push(build.numbered(&stem, &known)?);
+        let package = build.numbered(&stem, &known)?;
+        write_buildinfo(&package, time)?;
+        built.push(package);
     }
     let shown = |built: &Built| {
         if is_kept {
@@ -228,7 +246,11 @@ fn build(
     if !output.is_json() {
         print(&built, &files, arguments, output);
     }
-    let options = AddOptions { gate_override: arguments.gates.gate_override(), ..AddOptions::default() };
+    let options = AddOptions {
+        gate_override: arguments.gates.gate_override(),
+        attestations: built.iter().map(Built::buildinfo).collect(),
+        ..AddOptions::default()
+    };
     let packages: Vec<Utf8PathBuf> = built.iter().map(|built| built.file.clone()).collect();
     let limit = arguments.rows.limit(output);
     add::add_files(

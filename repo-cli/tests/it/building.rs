@@ -76,13 +76,21 @@ fn a_package_for_each_release_goes_into_a_repository_in_one_change() {
     // Without --add the files are the result, and nothing else is left.
     let _ =
         environment.run(&["build", folder.as_str(), "--output", environment.path("out").as_str()]).succeeds();
-    let files: Vec<String> = environment
+    let mut files: Vec<String> = environment
         .path("out")
         .read_dir_utf8()
         .unwrap()
         .map(|file| file.unwrap().file_name().to_owned())
         .collect();
-    assert_eq!(files, ["acme-shop_1.5-1_all.deb"]);
+    files.sort();
+    assert_eq!(files, ["acme-shop_1.5-1_all.buildinfo", "acme-shop_1.5-1_all.deb"]);
+    let info = fs::read_to_string(environment.path("out").join(&files[0])).unwrap();
+    // Of this machine and this version of the program alone.
+    let info: Vec<&str> = info.lines().filter(|line| !line.starts_with("Build-Architecture: ")).collect();
+    insta::assert_snapshot!(info.join("\n").replace(env!("CARGO_PKG_VERSION"), "OURS"));
+    // What the repository has, it knows how it was built.
+    let shown = environment.run(&["show", "preprod", "acme-shop=1.5-1+deb12u2"]).succeeds();
+    assert!(shown.text().contains("acme-shop_1.5-1+deb12u2_all.buildinfo"), "{shown}");
     assert_eq!(folder.read_dir_utf8().unwrap().count(), 3);
 }
 
