@@ -8,6 +8,7 @@ pub mod apt_sign;
 pub mod apt_solve;
 pub mod checks;
 pub mod deb_advisories;
+pub mod deb_build;
 pub mod deb_built;
 pub mod deb_parse;
 pub mod differential;
@@ -27,6 +28,7 @@ pub fn law(name: &str) -> Option<checks::Law> {
         apt_sign::LAWS,
         apt_solve::LAWS,
         deb_advisories::LAWS,
+        deb_build::LAWS,
         deb_built::LAWS,
         deb_parse::LAWS,
         differential::LAWS,

@@ -329,6 +329,11 @@ pub(crate) enum Command {
     /// It needs no store. It looks at the Release and its signatures as apt 2 and apt 3 judge them, at dates, at every index under each of its names, at
     /// package files, and at what a web server does with conditional requests, ranges and caches. Each finding has what clients print, and how to mend it.
     Doctor(cmd::doctor::DoctorArguments),
+    /// Build a package from a folder and a short description of it
+    ///
+    /// The description is TOML: the name, the version, which files go where, and what the package needs (docs/building.md). `build new` writes one to begin with.
+    /// The same folder gives the same bytes on every machine. With --add, a version that the repository has with another content gets the next number.
+    Build(cmd::build::BuildArguments),
     /// Import another repository
     Import(cmd::import::ImportArguments),
     /// Read and list what clients have besides the repositories, for checks
@@ -400,6 +405,7 @@ impl Command {
     pub(crate) fn writes(&self) -> bool {
         match self {
             Self::Add(arguments) => arguments.writes(),
+            Self::Build(arguments) => arguments.writes(),
             Self::Import(arguments) => arguments.writes(),
             Self::Incoming(arguments) => arguments.writes(),
             Self::Promote(arguments) => arguments.writes(),
@@ -467,6 +473,7 @@ impl Command {
         match self {
             Self::Add(arguments) => vec![arguments.repository()],
             Self::Import(arguments) => arguments.repository().into_iter().collect(),
+            Self::Build(arguments) => arguments.repository().into_iter().collect(),
             Self::Incoming(arguments) => arguments.repository().into_iter().collect(),
             Self::Remove(arguments) => vec![arguments.repository()],
             Self::Rollback(arguments) => vec![arguments.repository()],
@@ -568,8 +575,9 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 11] = [
+    const WITHOUT: [(&str, &str); 12] = [
         ("base update", "it keeps what checks read, and changes nothing that clients see"),
+        ("build new", "it writes to a new directory, and nowhere else"),
         ("bundle create", "it writes a new file, which nobody reads before it is carried away"),
         (
             "config proxy",

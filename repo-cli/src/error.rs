@@ -25,6 +25,7 @@ use repo_store::storage::StorageError;
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
+use crate::cmd::build::failure::BuildFailure;
 use crate::cmd::bundle::failure::BundleFailure;
 use crate::cmd::import::failure::ImportFailure;
 use crate::front::FrontError;
@@ -84,6 +85,9 @@ pub(crate) enum Failure {
     /// What keeps a bundle from being made, read or applied.
     #[error(transparent)]
     Bundle(Box<BundleFailure>),
+    /// What keeps a package from being built.
+    #[error(transparent)]
+    Build(Box<BuildFailure>),
     /// A change of the configuration.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -547,6 +551,12 @@ impl From<ImportFailure> for Failure {
     }
 }
 
+impl From<BuildFailure> for Failure {
+    fn from(failure: BuildFailure) -> Self {
+        Self::Build(Box::new(failure))
+    }
+}
+
 impl Failure {
     pub(crate) fn io(verb: &'static str, path: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_string();
@@ -586,14 +596,22 @@ impl Failure {
         }
         let (file, line) = self.location();
         let place = self.config_error().and_then(ConfigError::place);
+        let (mut column, mut excerpt) = (
+            place.and_then(|place| place.column),
+            place.and_then(|place| place.excerpt.as_ref()).map(ToString::to_string),
+        );
+        if let Self::Build(failure) = self {
+            column = failure.location().1.map(|position| position.column);
+            excerpt = failure.excerpt().map(str::to_owned);
+        }
         Report {
             code: self.code().into(),
             message: chain(self),
             hint: self.hint(),
             file,
             line,
-            column: place.and_then(|place| place.column).map(|column| column.try_into().unwrap_or(u64::MAX)),
-            excerpt: place.and_then(|place| place.excerpt.as_ref()).map(ToString::to_string),
+            column: column.map(|column| column.try_into().unwrap_or(u64::MAX)),
+            excerpt,
         }
     }
 
@@ -605,6 +623,7 @@ impl Failure {
             Self::Config(error) => error.code(),
             Self::Import(error) => error.code(),
             Self::Bundle(error) => error.code(),
+            Self::Build(error) => error.code(),
             Self::Edit(error) => error.code(),
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } | Self::PinnedTwice { .. } => "E-ARGUMENT",
@@ -676,6 +695,10 @@ impl Failure {
         }
         match self {
             Self::Store(error) => store_location(error),
+            Self::Build(failure) => {
+                let (file, position) = failure.location();
+                (file, position.map(|position| number(position.line)))
+            }
             Self::Edit(EditError::Form { path } | EditError::Changed { path }) => {
                 (Some(path.to_string()), None)
             }

@@ -12,7 +12,7 @@ use super::source::Source;
 use crate::error::{Error, Quoted};
 use nom::bytes::complete::{tag, take};
 use nom::{IResult, Parser};
-use std::io::Read;
+use std::io::{Read, Write};
 
 pub(super) const MAGIC: &[u8] = b"!<arch>\n";
 pub(super) const HEADER_LEN: usize = 60;
@@ -100,15 +100,25 @@ pub(super) fn with_size(bytes: &[u8; HEADER_LEN], size: usize) -> Result<[u8; HE
 }
 
 /// Writes a member with its header.
-pub(super) fn write_member(out: &mut Vec<u8>, name: &str, mtime: u64, content: &[u8]) -> Result<(), Error> {
-    let header = format!("{name:<16}{mtime:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 100_644, content.len());
+pub(super) fn write_member(
+    output: &mut impl Write,
+    name: &str,
+    mtime: u64,
+    content: &[u8],
+) -> Result<(), Error> {
+    output.write_all(&header(name, mtime, content.len() as u64)?)?;
+    output.write_all(content)?;
+    if content.len() % 2 == 1 {
+        output.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// Returns the header of a member.
+pub(super) fn header(name: &str, mtime: u64, size: u64) -> Result<Vec<u8>, Error> {
+    let header = format!("{name:<16}{mtime:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 100_644);
     if header.len() != HEADER_LEN {
         return Err(Error::value("ar member", name, "its name, time or size does not fit into the header"));
     }
-    out.extend_from_slice(header.as_bytes());
-    out.extend_from_slice(content);
-    if content.len() % 2 == 1 {
-        out.push(b'\n');
-    }
-    Ok(())
+    Ok(header.into_bytes())
 }

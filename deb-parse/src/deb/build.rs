@@ -1,14 +1,15 @@
 //! Writes packages: the same input gives the same bytes, always.
 
 use super::compression::Compression;
-use super::{ar, codec, tar};
+use super::tar::Owner;
+use super::writer::{Writer, checked_path};
 use crate::checksum::Md5;
 use crate::deb822::ParagraphBuf;
 use crate::error::Error;
 use crate::name::{Architecture, PackageName};
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::io::{Cursor, Write};
 
 /// Builds a package.
 ///
@@ -149,14 +150,22 @@ impl Builder {
     /// lacks the compression.
     pub fn build(&self) -> Result<Vec<u8>, Error> {
         let tree = self.tree()?;
-        let suffix = self.compression.suffix();
-        let mut out = ar::MAGIC.to_vec();
-        ar::write_member(&mut out, "debian-binary", self.mtime, b"2.0\n")?;
-        let control = codec::compress(self.compression, &self.control_archive(&tree)?)?;
-        ar::write_member(&mut out, &format!("control.tar{suffix}"), self.mtime, &control)?;
-        let data = codec::compress(self.compression, &self.data_archive(&tree)?)?;
-        ar::write_member(&mut out, &format!("data.tar{suffix}"), self.mtime, &data)?;
-        Ok(out)
+        let mut writer =
+            Writer::new(Cursor::new(Vec::new()), self.compression, self.mtime, &self.control_files(&tree)?)?;
+        let root = Owner::root();
+        // A directory must come before what is in it: `a/b` after `a`, and not `a.b` between them.
+        let mut sorted: Vec<_> = tree.iter().collect();
+        sorted.sort_by_key(|(path, _)| path.split('/').collect::<Vec<_>>());
+        for (path, entry) in sorted {
+            match entry {
+                Entry::Directory(mode) => writer.directory(path, *mode, &root)?,
+                Entry::File(content, mode) => {
+                    writer.file(path, (*mode, &root), content.len() as u64, &**content)?;
+                }
+                Entry::Symlink(target) => writer.symlink(path, target, &root)?,
+            }
+        }
+        Ok(writer.finish()?.into_inner())
     }
 
     /// Builds the package and writes it.
@@ -196,49 +205,29 @@ impl Builder {
         Ok(tree)
     }
 
-    fn control_archive(&self, tree: &BTreeMap<&str, Entry>) -> Result<Vec<u8>, Error> {
-        let mut files: BTreeMap<&str, (Vec<u8>, u32)> = BTreeMap::new();
-        files.insert("control", (self.control(tree)?.to_bytes(), 0o644));
+    /// Returns the files of the control archive by their names, with their modes.
+    fn control_files(&self, tree: &BTreeMap<&str, Entry>) -> Result<BTreeMap<String, (Vec<u8>, u32)>, Error> {
+        let mut files: BTreeMap<String, (Vec<u8>, u32)> = BTreeMap::new();
+        files.insert("control".to_owned(), (self.control(tree)?.to_bytes(), 0o644));
         let conffiles: BTreeSet<&str> =
             self.conffiles.iter().map(|path| checked_path(path)).collect::<Result<_, _>>()?;
         let md5sums = md5sums(tree, &conffiles);
         if !md5sums.is_empty() {
-            files.insert("md5sums", (md5sums.into_bytes(), 0o644));
+            files.insert("md5sums".to_owned(), (md5sums.into_bytes(), 0o644));
         }
         if !conffiles.is_empty() {
             let text: String = conffiles.iter().map(|path| format!("/{path}\n")).collect();
-            files.insert("conffiles", (text.into_bytes(), 0o644));
+            files.insert("conffiles".to_owned(), (text.into_bytes(), 0o644));
         }
         for (name, content, mode) in &self.control_files {
             if !SCRIPTS.contains(&name.as_str()) {
                 return Err(Error::value("maintainer script", name, "must be one of those that dpkg runs"));
             }
-            if files.insert(name, (content.clone(), *mode)).is_some() {
+            if files.insert(name.clone(), (content.clone(), *mode)).is_some() {
                 return Err(Error::value("maintainer script", name, "occurs twice in the package"));
             }
         }
-        let mut tar = tar::Writer::new(self.mtime);
-        tar.directory("", 0o755)?;
-        for (name, (content, mode)) in files {
-            tar.file(name, &content, mode)?;
-        }
-        Ok(tar.finish())
-    }
-
-    fn data_archive(&self, tree: &BTreeMap<&str, Entry>) -> Result<Vec<u8>, Error> {
-        let mut tar = tar::Writer::new(self.mtime);
-        tar.directory("", 0o755)?;
-        // A directory must come before what is in it: `a/b` after `a`, and not `a.b` between them.
-        let mut sorted: Vec<_> = tree.iter().collect();
-        sorted.sort_by_key(|(path, _)| path.split('/').collect::<Vec<_>>());
-        for (path, entry) in sorted {
-            match entry {
-                Entry::Directory(mode) => tar.directory(path, *mode)?,
-                Entry::File(content, mode) => tar.file(path, content, *mode)?,
-                Entry::Symlink(target) => tar.symlink(path, target)?,
-            }
-        }
-        Ok(tar.finish())
+        Ok(files)
     }
 
     fn control(&self, tree: &BTreeMap<&str, Entry>) -> Result<ParagraphBuf, Error> {
@@ -268,14 +257,4 @@ fn md5sums(tree: &BTreeMap<&str, Entry>, conffiles: &BTreeSet<&str>) -> String {
             _ => None,
         })
         .collect()
-}
-
-/// The path without a `/` before it; each element must be a name.
-fn checked_path(path: &str) -> Result<&str, Error> {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let plain = |element: &str| !matches!(element, "" | "." | "..");
-    if !path.split('/').all(plain) || path.contains(['\0', '\n']) {
-        return Err(Error::value("path", path, "must be elements that are neither empty nor `.` nor `..`"));
-    }
-    Ok(path)
 }

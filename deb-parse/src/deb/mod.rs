@@ -26,6 +26,7 @@ pub mod tarball;
 pub mod transfer;
 mod unpacked;
 mod unpacking;
+mod writer;
 
 pub use build::Builder;
 pub use compression::Compression;
@@ -38,3 +39,4 @@ pub use package::{Data, FileEntry, Options, Package, read, read_with};
 pub use replaced_control::replace_control;
 pub use tar::{EntryKind, Owner};
 pub use unpacking::UnpackProblem;
+pub use writer::Writer;

@@ -72,6 +72,17 @@ pub struct Owner {
     pub group: String,
 }
 
+impl Owner {
+    /// Returns `root:root`, to which almost everything in a package belongs.
+    ///
+    /// ```
+    /// assert_eq!(deb_parse::deb::Owner::root().to_string(), "root:root");
+    /// ```
+    pub fn root() -> Self {
+        Self { uid: 0, gid: 0, user: "root".to_owned(), group: "root".to_owned() }
+    }
+}
+
 /// `user:group`, with the number in place of a missing name.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -61,6 +61,7 @@ fn verb(word: &str) -> Option<clap::Command> {
         "gc" => ("gc", cmd::gc::GcArguments::augment_args),
         "publish" => ("publish", cmd::publish::PublishArguments::augment_args),
         "sign" => ("sign", cmd::sign::SignArguments::augment_args),
+        "build" => ("build", cmd::build::BuildArguments::augment_args),
         "import" => ("import", cmd::import::ImportArguments::augment_args),
         "base" => ("base", cmd::base::BaseArguments::augment_args),
         "bundle" => ("bundle", cmd::bundle::BundleArguments::augment_args),

@@ -114,22 +114,38 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         ..arguments.placement.options()
     };
     let files = arguments.named_files(output)?;
-    let (store, context, dry_run) = (&session.store, session.context(), arguments.change.dry_run);
+    let shown = (arguments.change, arguments.rows.limit(output));
+    add_files(repository, &files, &options, shown, session, output, |report, complete| {
+        print(report, complete, arguments.change.dry_run, arguments.rows.limit(output), output);
+    })
+}
+
+/// Adds package files to a repository, or finds out what would be added. `show` prints it; it learns whether the good files were taken.
+pub(super) fn add_files(
+    repository: &RepositorySettings,
+    files: &[Utf8PathBuf],
+    options: &AddOptions,
+    (change, limit): (ChangeArguments, RowLimit),
+    session: &Session,
+    output: &Output,
+    show: impl FnOnce(&AddReport, bool),
+) -> Result<Outcome, Failure> {
+    let (store, context, dry_run) = (&session.store, session.context(), change.dry_run);
     let directory = session.root.join("store");
     let (plan, added);
     let report = if dry_run {
-        plan = kept_to(&[], || store.plan_import(repository, &files, &options, &context))??;
+        plan = kept_to(&[], || store.plan_import(repository, files, options, &context))??;
         plan.report()
     } else {
-        let add = || store.add(repository, &files, &options, &context);
+        let add = || store.add(repository, files, options, &context);
         added = kept_to(&[&directory], add)?.or_else(AddError::into_report)?;
         &added
     };
     let complete = report.refused.is_empty() || options.keep_going;
-    warn_of_unknown_releases(report, repository, arguments.rows.limit(output), session, output);
-    print(report, complete, dry_run, arguments.rows.limit(output), output);
+    warn_of_unknown_releases(report, repository, limit, session, output);
+    show(report, complete);
     if complete {
-        finish(report, repository, arguments.change, session, output)?;
+        finish(report, repository, change, session, output)?;
     }
     Ok(Outcome::of(report.refused.is_empty()))
 }

@@ -5,6 +5,7 @@ pub(crate) mod add;
 pub(crate) mod approve;
 pub(crate) mod backup;
 pub(crate) mod base;
+pub(crate) mod build;
 pub(crate) mod bundle;
 mod changes;
 pub(crate) mod check;
@@ -143,6 +144,7 @@ fn carry_out(
         Command::Init(arguments) => init::run(&arguments, global, output),
         Command::Add(arguments) => add::run(&arguments, &session()?, output),
         Command::Import(arguments) => import::run(&arguments, global, &session, output),
+        Command::Build(arguments) => build::run(&arguments, session, output),
         Command::Incoming(arguments) => incoming::run(&arguments, &session, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
         Command::Versions(arguments) => versions::run(&arguments, &session()?, output),

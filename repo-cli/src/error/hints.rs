@@ -42,6 +42,7 @@ impl Failure {
             Self::Front(error) => Some(error.hint()),
             Self::Import(error) => error.hint(),
             Self::Bundle(error) => error.hint(),
+            Self::Build(error) => error.hint(),
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),

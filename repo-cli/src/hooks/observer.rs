@@ -306,7 +306,7 @@ fn operation_of(command: &Command) -> Option<HookOperation> {
         Command::Fsck(_) => return Some(HookOperation::Fsck),
         Command::Backup(arguments) => return arguments.writes().then_some(HookOperation::Backup),
         Command::Incoming(arguments) if !arguments.ends() => return None,
-        Command::Add(_) | Command::Import(_) | Command::Incoming(_) => HookOperation::Add,
+        Command::Add(_) | Command::Build(_) | Command::Import(_) | Command::Incoming(_) => HookOperation::Add,
         Command::Promote(_) | Command::Release(_) => HookOperation::Promote,
         Command::Remove(arguments) if arguments.undoes() => HookOperation::Undo,
         Command::Remove(_) => HookOperation::Remove,

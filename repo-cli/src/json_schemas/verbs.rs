@@ -2,10 +2,10 @@
 
 use super::Forms;
 use crate::cmd::{
-    access, add, approve, backup, base, bundle, check, client_config, completions, config, configured, diff,
-    doctor, freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline, promote,
-    publish, quickstart, reissue, release, remove, repository, restore, retention, rollback, sbom, search,
-    serve, show, sign, status, store, suite, tag, undo, versions, vulnerabilities,
+    access, add, approve, backup, base, build, bundle, check, client_config, completions, config, configured,
+    diff, doctor, freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline,
+    promote, publish, quickstart, reissue, release, remove, repository, restore, retention, rollback, sbom,
+    search, serve, show, sign, status, store, suite, tag, undo, versions, vulnerabilities,
 };
 use crate::json_value::ForeignJson;
 
@@ -97,6 +97,8 @@ pub(super) fn document_of(verb: &str) -> Forms {
         "hooks test" => forms.or::<hooks::TestedHookJson<'_>>(),
         "hooks retry" => forms.or::<hooks::RetriedHooksJson>(),
         "base list" | "base update" => forms.or::<base::BasesJson>(),
+        "build package" => forms.or::<build::BuiltPackagesJson<'_>>(),
+        "build new" => forms.or::<build::template::BuildNewJson<'_>>(),
         "bundle create" => forms.or::<bundle::create::CreatedBundleJson>(),
         "bundle inspect" | "bundle verify" => forms.or::<bundle::inspect::BundleJson>(),
         "bundle apply" => forms.or::<bundle::apply::AppliedJson<'_>>(),

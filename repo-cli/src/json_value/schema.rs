@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use apt_sign::Fingerprint;
+use deb_parse::checksum::Sha256;
 use deb_parse::{Architecture, Component, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use repo_store::RepositoryName;
@@ -67,6 +68,7 @@ described! {
     PublicationId: "PublicationId", "The id of a publication: its time, and a number where one second has several", "^[0-9]{8}T[0-9]{6}Z";
     RecordKey: "PackageKey", "The name, version and architecture of a package file, separated by blanks";
     RepositoryName: "RepositoryName", "The name of a repository";
+    Sha256: "Sha256", "A SHA-256 in hexadecimal digits", "^[0-9a-f]{64}$";
     SuiteName: "SuiteName", "The name of a suite";
     TagName: "TagName", "The name of a tag";
     Version: "Version", "The version of a package";

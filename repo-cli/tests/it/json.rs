@@ -423,6 +423,30 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(3, &["import", "verify", public.as_str(), "--repository", "prod", "--allow-unsigned"]),
             case(1, &["import", "verify", &hostile_name, "--repository", "prod", "--allow-unsigned"]),
         ],
+        "build package" => {
+            let spec = environment.path("build.toml");
+            let text = "name = 'acme'\nversion = '1.0'\nmaintainer = 'A <a@example.org>'\nsummary = 'x'\n\
+                        copyright = { license = 'MIT', holder = 'A' }\n";
+            fs::write(&spec, text).unwrap();
+            vec![
+                case(
+                    0,
+                    &["build", "package", spec.as_str(), "--add", "prod", "--for", "bookworm", "--dry-run"],
+                ),
+                case(0, &["build", spec.as_str(), "--output", environment.path("built").as_str()]),
+                case(1, &["build", &hostile_name]),
+                case(2, &["build", "--for", &hostile_name]),
+            ]
+        }
+        "build new" => {
+            let directory = environment.path("acme");
+            let arguments = ["build", "new", "service", "acme", "--directory", directory.as_str()];
+            vec![
+                case(0, &arguments),
+                case(1, &arguments),
+                case(2, &["build", "new", "service", &hostile_name]),
+            ]
+        }
         "doctor" => vec![
             case(3, &["doctor", environment.public("preprod").as_str(), "--suite", "nowhere"]),
             case(1, &["doctor", &hostile_name]),
@@ -587,7 +611,8 @@ fn every_verb_prints_one_document() {
 fn every_verb_fails_with_one_document() {
     let environment = hostile();
     let _ = environment.run(&["backup", "saved"]).succeeds();
-    let without_a_store = ["quickstart", "init", "restore", "completions", "config schema", "doctor"];
+    let without_a_store =
+        ["quickstart", "init", "restore", "completions", "config schema", "doctor", "build new"];
     let needs_none = |verb: &str| {
         without_a_store.contains(&verb) || verb.starts_with("bundle ") && verb != "bundle create"
     };

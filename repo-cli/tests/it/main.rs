@@ -12,6 +12,7 @@ mod beginning;
 mod book;
 mod browser;
 mod builders;
+mod building;
 mod bundles;
 mod checking;
 mod client;

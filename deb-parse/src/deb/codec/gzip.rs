@@ -1,8 +1,7 @@
 //! gzip.
 
 use super::{Decode, Error, Limits, Step};
-use flate2::{Compression, Decompress, FlushDecompress, Status};
-use std::io::Write;
+use flate2::{Decompress, FlushDecompress, Status};
 
 struct Decoder(Decompress);
 
@@ -20,10 +19,4 @@ impl Decode for Decoder {
             self.0.decompress(input, output, FlushDecompress::None).map_err(|error| error.to_string())?;
         Ok(Step::between(before, counts(&self.0), status == Status::StreamEnd))
     }
-}
-
-pub(super) fn compress(data: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::new(6));
-    encoder.write_all(data)?;
-    Ok(encoder.finish()?)
 }

@@ -4,6 +4,9 @@ use super::compression::Compression;
 use super::source::copy;
 use crate::error::Error;
 use crate::limits::Limits;
+use std::io::Write as _;
+
+pub(super) use encoder::Encoder;
 
 /// Stands in for the module of a format that this build lacks.
 #[allow(unused_macros)] // In a build that lacks nothing.
@@ -17,14 +20,11 @@ macro_rules! missing {
             pub(super) fn decoder(_: &Limits) -> Result<Box<dyn Decode>, Error> {
                 Err(MISSING)
             }
-
-            #[allow(dead_code)] // Not every format is written.
-            pub(super) fn compress(_: &[u8]) -> Result<Vec<u8>, Error> {
-                Err(MISSING)
-            }
         }
     };
 }
+
+mod encoder;
 
 #[cfg(feature = "bz2")]
 mod bzip2;
@@ -87,17 +87,9 @@ pub(super) fn decoder(format: Compression, limits: &Limits) -> Result<Box<dyn De
 
 /// Compresses `data` as dpkg-deb does by default; the same data give the same bytes.
 pub(super) fn compress(format: Compression, data: &[u8]) -> Result<Vec<u8>, Error> {
-    match format {
-        Compression::None => Ok(data.to_vec()),
-        Compression::Gzip => gzip::compress(data),
-        Compression::Xz => xz::compress(data),
-        Compression::Zstd => zstd::compress(data),
-        Compression::Bzip2 | Compression::Lzma => Err(Error::value(
-            "compression",
-            format.suffix(),
-            "must be one that dpkg takes for the control archive",
-        )),
-    }
+    let mut encoder = Encoder::new(format, Vec::new())?;
+    encoder.write_all(data)?;
+    Ok(encoder.finish()?)
 }
 
 struct Plain;

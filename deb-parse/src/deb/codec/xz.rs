@@ -1,7 +1,6 @@
 //! xz.
 
 use super::{Decode, Error, Limits, Step};
-use std::io::Write;
 use xz2::stream::{Action, Status, Stream};
 
 struct Decoder(Stream);
@@ -19,10 +18,4 @@ impl Decode for Decoder {
         let status = self.0.process(input, output, Action::Run).map_err(|error| error.to_string())?;
         Ok(Step::between(before, counts(&self.0), status == Status::StreamEnd))
     }
-}
-
-pub(super) fn compress(data: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut encoder = xz2::write::XzEncoder::new(Vec::new(), 6);
-    encoder.write_all(data)?;
-    Ok(encoder.finish()?)
 }

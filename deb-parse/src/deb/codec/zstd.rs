@@ -3,7 +3,6 @@
 use super::{Decode, Error, Limits, Step};
 use ::zstd::stream::raw::{self, Operation};
 use ::zstd::zstd_safe::DParameter;
-use std::io::Write;
 
 struct Decoder(raw::Decoder<'static>);
 
@@ -18,11 +17,4 @@ impl Decode for Decoder {
         let status = self.0.run_on_buffers(input, output).map_err(|error| error.to_string())?;
         Ok(Step { consumed: status.bytes_read, produced: status.bytes_written, ended: status.remaining == 0 })
     }
-}
-
-pub(super) fn compress(data: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut encoder = ::zstd::stream::write::Encoder::new(Vec::new(), 19)?;
-    encoder.include_checksum(true)?;
-    encoder.write_all(data)?;
-    Ok(encoder.finish()?)
 }

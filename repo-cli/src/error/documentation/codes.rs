@@ -80,6 +80,26 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "choose a later time; `repo-cli history REPOSITORY` lists the states",
     ),
     (
+        "E-BUILD-EXISTS",
+        "the directory for a new description of a package exists already",
+        "name another directory with `--directory`",
+    ),
+    (
+        "E-BUILD-SPEC",
+        "the description of a package, or the folder that it is about, cannot be used",
+        "correct it; the file, the line and the column are named",
+    ),
+    (
+        "E-BUILD-TIME",
+        "`SOURCE_DATE_EPOCH` is not a number of seconds",
+        "set it to seconds since 1970, or unset it",
+    ),
+    (
+        "E-BUILD-VERSION",
+        "the version of a package that is built cannot be found out, or is not one",
+        "set `version` in the description, make a tag, or give `--set-version`",
+    ),
+    (
         "E-BUNDLE",
         "a bundle is damaged, or cannot be made",
         "copy the bundle again; the message names the part",

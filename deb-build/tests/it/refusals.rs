@@ -1,0 +1,121 @@
+//! What is refused, with the line and column.
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use deb_build::{Changelog, Spec};
+
+use crate::folder::{COPYRIGHT, Folder, HEAD};
+
+#[test]
+fn wrong_descriptions_are_refused_where_they_are_wrong() {
+    let lines = [
+        "section = 1",
+        "sumary = 'x'",
+        "colour = 'red'",
+        "section = 'Admin!'",
+        "priority = 'high'",
+        "homepage = 'acme.example'",
+        "architecture = 'any'",
+        "depends = 'libc6 (=> 2)'",
+        "depends = ['a', 'b [amd64]']",
+        "depends = ''",
+        "conflicts = 'a | b'",
+        "provides = 'a (>= 2)'",
+        "manual = ['acme']",
+        "sysusers = 'missing.conf'",
+        "cron = '../cron'",
+        "[[file]]\nfrom = 'a'",
+        "[[file]]\nfrom = '/etc/passwd'\nto = '/usr/share/acme/'",
+        "[[file]]\nfrom = 'x/../../y'\nto = '/usr/share/acme/'",
+        "[[file]]\nfrom = 'a'\nto = 'usr/bin'",
+        "[[file]]\nfrom = 'a'\nto = '/usr/../bin/a'",
+        "[[file]]\nfrom = 'a'\nto = '/bin/'",
+        "[[file]]\nfrom = 'a'\nto = '/usr/local/bin/'",
+        "[[file]]\nfrom = 'a'\nto = '/usr/bin/'\nmode = '0999'",
+        "[[file]]\nfrom = 'a'\nto = '/usr/bin/'\nmode = 644",
+        "[[file]]\nfrom = 'a'\nto = '/usr/bin/'\nowner = 'a b'",
+        "[[file]]\nfrom = 'a'\nto = '/'\n[[file]]\nfrom = 'a'\nto = '/a'",
+        "[[file]]\nfrom = 'a'\nto = '/opt/a'\n[[file]]\nfrom = 'a'\nto = '/opt/a/b'",
+        "[[file]]\nfrom = '*.none'\nto = '/usr/bin/'",
+        "[[file]]\nfrom = 'out'\nto = '/usr/bin/'",
+        "[[file]]\nfrom = 'links'\nto = '/usr/share/acme'",
+        "[[file]]\nfrom = 'absolute'\nto = '/usr/share/acme'",
+        "[[file]]\nfrom = 'special'\nto = '/usr/share/acme'",
+        "[[unit]]\nfile = 'a'",
+        "[[unit]]\nfile = 'plain.service'\nenable = true",
+        "[unit]\nfile = 'plain.service'",
+        "[[alternative]]\nname = 'a'\nlink = '/usr/bin/a'\npath = '/usr/bin/b'",
+        "[[alternative]]\nname = 'a'\nlink = '/usr/bin/a;reboot'\npath = '/usr/bin/b'",
+        "[scripts]\npostinst = 'python'",
+        "[triggers]\ninterest = 'a b'",
+        "[copyright]\nlicense = 'Acme'\nholder = 'Acme'",
+        "[copyright]\nlicense = 'Zlib'\nholder = 'Acme'",
+        "[copyright]\nlicense = 'MIT'",
+    ];
+    let folder = Folder::new(&[
+        ("a", "a"),
+        ("plain.service", "[Service]\n"),
+        ("python", "#!/usr/bin/python3\n"),
+        ("links/x", ""),
+        ("absolute/x", ""),
+        ("special/x", ""),
+    ]);
+    symlink("/etc", folder.path().join("out")).unwrap();
+    symlink("../../secret", folder.path().join("links/up")).unwrap();
+    symlink("/etc/passwd", folder.path().join("absolute/passwd")).unwrap();
+    let made = Command::new("mkfifo").arg(folder.path().join("special/pipe")).status().unwrap();
+    assert!(made.success());
+    let mut shown = String::new();
+    for line in lines {
+        let copyright = if line.contains("[copyright]") { "" } else { COPYRIGHT };
+        // Keys of the top level stand before tables.
+        let rest = if line.starts_with('[') {
+            format!("{copyright}{line}\n")
+        } else {
+            format!("{line}\n{copyright}")
+        };
+        let error = match folder.plan(&rest) {
+            Ok(plan) => panic!("{line}: {}", plan.file_name()),
+            Err(error) => error,
+        };
+        shown.push_str(&format!("{}\n    {error}\n", line.replace('\n', "; ")));
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn names_and_versions_follow_policy() {
+    let mut shown = String::new();
+    for (key, value) in [
+        ("name", "Acme"),
+        ("name", "a"),
+        ("name", "acme_shop"),
+        ("version", "v1.0"),
+        ("version", "1.0_1"),
+        ("version", ""),
+        ("maintainer", "ops@acme.example"),
+        ("maintainer", "A, B <a@b.example>"),
+        ("summary", ""),
+        ("summary", "a\\nb"),
+    ] {
+        let line = HEAD.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
+        let text = HEAD.replace(line, &format!("{key} = \"{value}\""));
+        let error = Spec::parse(&text).unwrap_err();
+        assert!(error.position().is_some());
+        shown.push_str(&format!("{key} = {value:?}\n    {error}\n"));
+    }
+    insta::assert_snapshot!(shown);
+    assert_eq!(Spec::parse("name = ").unwrap_err().position().unwrap().line, 1);
+}
+
+#[test]
+fn changelogs_that_are_wrong_name_the_line() {
+    let said = |path: &str, text: &str| Changelog::parse(path.into(), text).unwrap_err().to_string();
+    assert_eq!(
+        said("CHANGELOG.md", "# x\n\n## 1.0 - 2026-13-45\n"),
+        "CHANGELOG.md, line 3: the date is not one of the form 2026-11-29"
+    );
+    let text = "acme (1.0) unstable; urgency=low\n\n  * x\n\n -- nobody\n";
+    assert!(said("changelog", text).starts_with("changelog, line 5: "), "{}", said("changelog", text));
+}

@@ -1,0 +1,2 @@
+<?php
+return ['greeting' => 'NAME', 'data' => '/var/lib/NAME'];

@@ -1,0 +1,3 @@
+#!/usr/bin/node
+'use strict';
+console.log('NAME');

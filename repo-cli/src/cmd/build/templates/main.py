@@ -1,0 +1,3 @@
+"""The application NAME."""
+
+print("NAME")

@@ -1,0 +1,140 @@
+//! Versions of packages that are built: from a tag, for a release, with a number that is raised.
+
+use deb_parse::Version;
+use repo_store::settings::{Distribution, ReleaseName};
+
+/// A version up to the number that is raised with each build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stem {
+    /// Everything before the number: `1.5-1+deb12u`.
+    before: String,
+    /// The number that the first build has.
+    first: u64,
+}
+
+impl Stem {
+    /// Returns the stem of a version for a release, or for none.
+    ///
+    /// A version without a revision gets the revision 1. For a release of Debian `+deb12u1` follows, for one of Ubuntu `~jammy1`: what is built
+    /// for a later release of Debian is newer, and the version of Ubuntu itself comes above what is built for one of its releases.
+    pub(crate) fn new(version: &Version, release: Option<ReleaseName>) -> Self {
+        let full = match version.as_str().rsplit_once('-') {
+            Some(_) => version.as_str().to_owned(),
+            None => format!("{version}-1"),
+        };
+        if let Some(release) = release {
+            let before = match (release.distribution(), release.number()) {
+                (Distribution::Debian, number) if !number.is_empty() => format!("{full}+deb{number}u"),
+                _ => format!("{full}~{}", release.series()),
+            };
+            return Self { before, first: 1 };
+        }
+        // The last number of the revision.
+        let digits = full.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (before, number) = full.split_at_checked(full.len() - digits).unwrap_or((&full, ""));
+        match number.parse() {
+            Ok(first) if full.len() > digits => Self { before: before.to_owned(), first },
+            // `1.0-rc`: the number follows.
+            _ => Self { before: format!("{full}."), first: 1 },
+        }
+    }
+
+    /// Returns the number of a version that has this stem.
+    pub(crate) fn number_of(&self, version: &str) -> Option<u64> {
+        let number = version.strip_prefix(&self.before)?;
+        let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+        number.parse().ok().filter(|_| is_number)
+    }
+
+    /// Returns the number that a build has when nothing was built before.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Returns the version with a number.
+    pub(crate) fn version(&self, number: u64) -> Result<Version, deb_parse::Error> {
+        Version::parse(&self.text(number))
+    }
+
+    /// Returns the text of such a version.
+    pub(crate) fn text(&self, number: u64) -> String {
+        format!("{}{number}", self.before)
+    }
+}
+
+/// Makes a version of what `git describe --long --dirty` prints, such as `v1.5-rc1-3-g1a2b3c4`: `1.5~rc1+3.g1a2b3c4`.
+///
+/// What follows a tag is above the version of the tag and below the next one; a release candidate is below the release.
+pub(crate) fn of_description(text: &str) -> Option<String> {
+    let (text, is_dirty) = match text.trim().strip_suffix("-dirty") {
+        Some(text) => (text, true),
+        None => (text.trim(), false),
+    };
+    let (rest, commit) = text.rsplit_once('-')?;
+    let (tag, ahead) = rest.rsplit_once('-')?;
+    // `release/1.5`, `acme-v1.5` and `v1.5` are all tags of 1.5.
+    let start = tag.rfind('/').map_or(0, |slash| slash + 1);
+    let tag = tag.get(start..)?;
+    let digit = tag.find(|c: char| c.is_ascii_digit())?;
+    let tag = tag.get(digit..)?;
+    let mut version = tag.to_owned();
+    for word in ["-rc", "-alpha", "-beta", "-pre", "-dev"] {
+        version = version.replace(word, &word.replace('-', "~"));
+    }
+    // A hyphen would begin the revision.
+    version = version.replace(['-', '_'], "+");
+    if ahead != "0" {
+        version.push_str(&format!("+{ahead}.{commit}"));
+    }
+    if is_dirty {
+        version.push_str("+dirty");
+    }
+    Some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_of_each_release_stands_where_it_should() {
+        let version = |text: &str, release: Option<&str>, number| {
+            let release = release.map(|release| ReleaseName::of_series(release).unwrap());
+            let stem = Stem::new(&text.parse().unwrap(), release);
+            let version = stem.version(number).unwrap();
+            assert_eq!(stem.number_of(version.as_str()), Some(number));
+            version
+        };
+        assert_eq!(version("1.5", None, 1).as_str(), "1.5-1");
+        assert_eq!(version("1.5-2ubuntu7", None, 8).as_str(), "1.5-2ubuntu8");
+        assert_eq!(version("1.5-rc", None, 1).as_str(), "1.5-rc.1");
+        assert_eq!(version("1:1.5-1", Some("bookworm"), 1).as_str(), "1:1.5-1+deb12u1");
+        assert_eq!(version("1.5", Some("sid"), 1).as_str(), "1.5-1~sid1");
+        assert!(version("1.5", Some("bookworm"), 9) < version("1.5", Some("trixie"), 1));
+        assert!(version("1.5", Some("bookworm"), 9) < version("1.5", Some("bookworm"), 10));
+        assert!(version("1.5", Some("jammy"), 9) < version("1.5", Some("noble"), 1));
+        assert!(version("1.5", Some("noble"), 1) < version("1.5", None, 1));
+        let stem = Stem::new(&"1.5".parse().unwrap(), None);
+        assert_eq!((stem.first(), stem.number_of("1.5-1+deb12u1"), stem.number_of("1.5-")), (1, None, None));
+        assert_eq!(Stem::new(&"1.5-3".parse().unwrap(), None).first(), 3);
+    }
+
+    #[test]
+    fn descriptions_of_commits_become_versions_in_the_order_of_the_commits() {
+        for (described, version) in [
+            ("v1.5-0-gabc", "1.5"),
+            ("1.5-3-gabc\n", "1.5+3.gabc"),
+            ("v1.5-rc1-0-gabc", "1.5~rc1"),
+            ("release/1.5-0-gabc-dirty", "1.5+dirty"),
+            ("acme-v2_1-2-gabc", "2+1+2.gabc"),
+        ] {
+            assert_eq!(of_description(described).as_deref(), Some(version), "{described}");
+            assert!(Version::parse(version).is_ok());
+        }
+        for other in ["abc1234", "", "v-0-gabc"] {
+            assert_eq!(of_description(other), None, "{other}");
+        }
+        let order = ["1.5~rc1", "1.5", "1.5+2.gaaa", "1.5+10.gabc", "1.5.1"];
+        assert!(order.map(|text| Version::parse(text).unwrap()).is_sorted());
+    }
+}
