@@ -331,6 +331,23 @@ impl<'u> Checker<'u> {
         }
     }
 
+    pub(crate) fn universe(&self) -> &'u Universe {
+        self.universe
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns a goal for each essential name; none where they cannot be installed together.
+    pub(crate) fn essential_goals(&self, budget: &Budget) -> &[Vec<PackageId>] {
+        &self.essential(budget).goals
+    }
+
+    pub(crate) fn candidates(&self) -> &Candidates<'u> {
+        &self.candidates
+    }
+
     fn writer<'a>(&'a self, budget: &'a Budget) -> Writer<'a, 'u> {
         Writer { candidates: &self.candidates, view: self.view, budget }
     }

@@ -107,6 +107,11 @@ impl Universe {
         all.filter(move |(_, package)| Some(package.name) == name).map(|(at, _)| PackageId(to_u32(at)))
     }
 
+    /// Returns the sources in the order in which they were added.
+    pub fn sources(&self) -> impl Iterator<Item = SourceId> + '_ {
+        (0..self.sources.len()).filter_map(|number| u16::try_from(number).ok()).map(SourceId)
+    }
+
     /// Returns the name of a source.
     pub fn source_name(&self, source: SourceId) -> &str {
         self.sources.get(source.index()).map_or("", |name| name)
@@ -122,8 +127,21 @@ impl Universe {
         self.get(package).map(|package| Label::new(self, package))
     }
 
+    /// Returns whether every machine has a package of that name: it is essential, and built for them.
+    pub fn is_essential(&self, package: PackageId) -> bool {
+        self.get(package).is_some_and(|package| package.is_essential)
+    }
+
     pub(crate) fn get(&self, package: PackageId) -> Option<&Package> {
         self.packages.get(package.index())
+    }
+
+    /// Returns what a package provides, each with the package itself.
+    pub(crate) fn provided_by(&self, package: PackageId) -> &[(PackageId, Provided)] {
+        let start = self.provided.partition_point(|(holder, _)| *holder < package);
+        let rest = self.provided.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|(holder, _)| *holder == package);
+        rest.get(..end).unwrap_or_default()
     }
 
     /// Returns the relations of a package, in the order of [`Link::ALL`].
