@@ -49,6 +49,7 @@ pub(crate) mod suite;
 pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
+pub(crate) mod why;
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -146,6 +147,7 @@ fn carry_out(
         Command::Search(arguments) => search::run(&arguments, &session()?, output),
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Check(arguments) => check::run(&arguments, &session()?, output),
+        Command::Why(arguments) => why::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Pipeline(arguments) => pipeline::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),

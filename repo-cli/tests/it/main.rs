@@ -105,6 +105,7 @@ mod true_copies;
 mod undoing;
 mod watching;
 mod whole_machines;
+mod why;
 
 use std::process::Command;
 
