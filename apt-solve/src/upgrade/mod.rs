@@ -16,7 +16,7 @@ use self::scores::Scores;
 use crate::candidates::Candidates;
 use crate::dead::Dead;
 use crate::limits::{Budget, Exhausted, Limits};
-use crate::package::{ArchId, NameId, PackageId};
+use crate::package::{ArchId, NameId, Package, PackageId, SourceId};
 use crate::reason::{Label, Reason, Writer};
 use crate::relation::to_u32;
 use crate::universe::{Universe, View};
@@ -87,6 +87,40 @@ impl Universe {
         let mut upgrade = Upgrade { universe: self, candidates: &candidates, budget: &budget, goals };
         let solution = upgrade.run();
         upgrade.plan(solution.ok())
+    }
+}
+
+impl Universe {
+    /// Returns the packages of a source that machines get while `before` is absent, and that have only an older version when `after` is absent instead:
+    /// each with that version. apt never goes there by itself.
+    ///
+    /// ```
+    /// use apt_solve::Universe;
+    /// use deb_parse::Architecture;
+    /// let mut builder = Universe::builder(&Architecture::parse("amd64")?);
+    /// let (bookworm, trixie) = (builder.add_source("bookworm"), builder.add_source("trixie"));
+    /// let version = |text| format!("Package: hello\nVersion: {text}\nArchitecture: amd64\n");
+    /// builder.read(bookworm, version("2.10-3").as_bytes())?;
+    /// builder.read(trixie, version("2.10-2").as_bytes())?;
+    /// let universe = builder.build();
+    /// let of = |source| universe.packages_of(source).collect();
+    /// let found = universe.older_versions(bookworm, &of(trixie), &of(bookworm));
+    /// assert_eq!(found[0].1.to_string(), "hello 2.10-2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn older_versions(
+        &self,
+        source: SourceId,
+        before: &HashSet<PackageId>,
+        after: &HashSet<PackageId>,
+    ) -> Vec<(Label, Label)> {
+        let (before, after) = (newest(self, before), newest(self, after));
+        let is_older = |(old, new): &(&Package, &Package)| old.source == source && new.version < old.version;
+        let both = before.iter().filter_map(|(key, id)| self.get(*id).zip(self.get(*after.get(key)?)));
+        let labels = |(old, new)| (Label::new(self, old), Label::new(self, new));
+        let mut found: Vec<(Label, Label)> = both.filter(is_older).map(labels).collect();
+        found.sort();
+        found
     }
 }
 

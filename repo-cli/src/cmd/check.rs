@@ -2,7 +2,9 @@
 
 pub(crate) mod attestations;
 mod junit;
+mod problem;
 pub(crate) mod scope;
+mod upgrades;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
@@ -18,7 +20,9 @@ use repo_store::model::record::Record;
 use repo_store::operations::bases::{BaseInUse, BaseState, KeptIndex};
 use serde::Serialize;
 
+use self::problem::{PackageProblemJson, Problems};
 use self::scope::{Bases, ScopeArguments, add_records, binaries, machines};
+use self::upgrades::{Destination, Origin};
 use super::base::state_of;
 use crate::args::{RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
@@ -37,6 +41,10 @@ pub(crate) struct CheckArguments {
     /// Find only what is worse than in this state of the repository, such as `prod@-1`: what could be installed there, or was not there
     #[arg(long, value_name = "REPOSITORY[@STATE]", value_parser = RevisionSpec::from_str)]
     against: Option<RevisionSpec>,
+    /// Try also how machines upgrade from there, another suite or the state of a repository: versions that are older here, and what `apt-get dist-upgrade` would
+    /// remove or keep back when everything is installed that can be
+    #[arg(long, value_name = "REPOSITORY[/SUITE][@STATE]|SUITE", value_parser = RevisionSpec::from_str)]
+    upgrade_from: Option<RevisionSpec>,
     /// Print it for a program that shows the results of tests
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
     format: Option<Format>,
@@ -44,7 +52,7 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     all_versions: bool,
     /// Check instead that each promotion into the repository has a signed statement that matches the history
-    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions", "no_base", "against", "format"])]
+    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions", "no_base", "against", "upgrade_from", "format"])]
     attestations: bool,
     /// The public keys that may have signed the statements [default: the keys of the repository, also those that sign no more]
     #[arg(long, value_name = "FILE", requires = "attestations")]
@@ -125,8 +133,12 @@ pub(crate) struct CheckJson<'a> {
     checked: &'a [CheckedJson],
     /// The packages that were not found to be installable
     findings: &'a [UninstallableJson],
+    /// What is wrong with packages besides
+    problems: &'a [PackageProblemJson],
     /// The state of the repository, as it was given
     state: &'a str,
+    /// What upgrades were tried from; null when none were
+    upgrade_from: Option<&'a str>,
     /// `newest` or `all-versions`: which versions may meet dependencies
     view: &'static str,
 }
@@ -141,11 +153,16 @@ type Key = (String, deb_parse::Version, String, Option<String>);
 struct Findings {
     checked: Vec<CheckedJson>,
     suites: BTreeMap<Key, Vec<SuiteName>>,
+    problems: Problems,
+    /// What upgrades were tried from.
+    upgrade_from: Option<String>,
 }
 
 impl Findings {
     fn is_empty(&self) -> bool {
-        self.suites.is_empty() && self.checked.iter().all(|checked| checked.essential.is_none())
+        let is_installable =
+            self.suites.is_empty() && self.checked.iter().all(|checked| checked.essential.is_none());
+        is_installable && self.problems.is_empty()
     }
 }
 
@@ -168,7 +185,10 @@ pub(crate) fn run(
         return Err(Failure::Usage("--against names another state of the same repository"));
     }
     let earlier = earlier.and_then(|(_, revision)| revision);
-    let mut findings = Findings::default();
+    let origin = arguments.upgrade_from.as_ref();
+    let origin = origin.map(|spec| Origin::find(spec, state, &arguments.scope, session)).transpose()?;
+    let upgrade_from = origin.as_ref().map(|origin| origin.name().to_owned());
+    let mut findings = Findings { upgrade_from, ..Findings::default() };
     if let Some(head) = &head {
         for suite in &arguments.scope.suites_of(state, repository, head) {
             let records = binaries(head, suite)?;
@@ -177,6 +197,13 @@ pub(crate) fn run(
             for architecture in machines(&records, published, &arguments.scope.architectures) {
                 let states = (&records[..], before.as_deref());
                 check(suite, states, &architecture, (&base, view), &mut findings)?;
+                if let Some(origin) = &origin {
+                    let (records, bases) = (&records[..], &base);
+                    let destination = Destination { state, repository, suite, records, bases };
+                    for problem in origin.problems(&destination, &architecture)? {
+                        findings.problems.add(problem, &architecture, suite);
+                    }
+                }
             }
         }
     }
@@ -314,7 +341,16 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
     let view_name = if view == View::Newest { "newest" } else { "all-versions" };
     let against = arguments.against.as_ref().map(|spec| spec.text.as_str());
     let (checked, findings_json) = (&findings.checked[..], &found[..]);
-    let json = CheckJson { against, checked, findings: findings_json, state, view: view_name };
+    let (problems, upgrade_from) = (findings.problems.to_json(), findings.upgrade_from.as_deref());
+    let json = CheckJson {
+        against,
+        checked,
+        findings: findings_json,
+        problems: &problems,
+        state,
+        upgrade_from,
+        view: view_name,
+    };
     output.result(&json, || {
         let row = |one: &UninstallableJson| {
             let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED);
@@ -324,6 +360,10 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
         if !found.is_empty() {
             let rows: Vec<_> = found.iter().map(row).collect();
             output.table(&HEAD, &rows, arguments.rows.limit(output));
+        }
+        if !problems.is_empty() {
+            let rows: Vec<_> = problems.iter().map(PackageProblemJson::row).collect();
+            output.table(&problem::HEAD, &rows, arguments.rows.limit(output));
         }
         for one in &findings.checked {
             if let Some(reason) = &one.essential {
@@ -335,6 +375,12 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
         let bases = findings.checked.iter().flat_map(|one| &one.bases).map(|base| base.in_words(now));
         bases.collect::<BTreeSet<_>>().iter().for_each(|line| output.line(line));
         summarize(findings, found.len(), view, output);
+        if let Some(from) = upgrade_from.filter(|_| !findings.checked.is_empty()) {
+            output.line(&match problems.len() {
+                0 => format!("upgrade from {from}: nothing is removed or kept back, and no version is older"),
+                number => format!("upgrade from {from}: {}", count(number, "problem")),
+            });
+        }
     });
     if findings.checked.is_empty() {
         output.found_nothing(&format!("no packages in {state}"));

@@ -148,3 +148,57 @@ fn machines_that_nothing_is_built_for_are_checked_when_they_are_asked_for() {
     let found = environment.run(&["check", "prod", "--architecture", "arm64"]).ends_with(3);
     assert!(found.stdout.contains("hello 1.0 needs greeter, which nothing provides"), "{found}");
 }
+
+#[test]
+fn solve_an_upgrade_is_tried_from_another_repository_and_from_another_release() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    let add = |place: &str, packages: &[(&str, &str, &str)]| {
+        let (repository, suite) = place.split_once('/').unwrap();
+        for (name, version, depends) in packages {
+            let file = environment.build(name, version, "amd64", |builder| match *depends {
+                "" => builder,
+                depends => builder.field("Depends", depends),
+            });
+            let _ = environment.run(&["add", repository, "--suite", suite, file.as_str()]).succeeds();
+        }
+    };
+    add("prod/bookworm", &[("app", "1.0", "libfoo (<< 2)"), ("libfoo", "1.0", ""), ("hello", "2.10-3", "")]);
+    add("prod/trixie", &[("hello", "2.10-2", "")]);
+    add("preprod/bookworm", &[("libfoo", "2.0", ""), ("hello", "2.12", "nowhere")]);
+    insta::assert_snapshot!(environment.run(&["check", "preprod", "--upgrade-from", "prod"]), @"
+    status: 3
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    REASON
+    hello    2.12     amd64         bookworm  hello 2.12 needs nowhere, which nothing provides
+    PACKAGE  VERSION  FROM  ARCHITECTURE  SUITES    PROBLEM    REASON
+    app      1.0      prod  amd64         bookworm  removed    app 1.0 needs libfoo (<< 2); only one of libfoo 2.0 and libfoo 1.0 can be installed
+    hello    2.10-3   prod  amd64         bookworm  kept-back  hello 2.12 needs nowhere, which nothing provides
+    1 package cannot be installed, 1 package can (newest versions)
+    upgrade from prod: 2 problems
+    ");
+    insta::assert_snapshot!(environment.run(&["check", "prod/trixie", "--upgrade-from", "bookworm"]), @"
+    status: 3
+    ---- stdout
+    PACKAGE  VERSION  FROM           ARCHITECTURE  SUITES  PROBLEM        REASON
+    hello    2.10-3   prod/bookworm  amd64         trixie  older-version  prod/trixie has 2.10-2
+    1 package can be installed (newest versions)
+    upgrade from prod/bookworm: 1 problem
+    ");
+    let junit =
+        environment.run(&["check", "prod/trixie", "--upgrade-from", "prod/bookworm", "--format", "junit"]);
+    insta::assert_snapshot!(junit.ends_with(3).stdout, @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites>
+      <testsuite name="prod/trixie trixie amd64" tests="2" failures="1">
+        <testcase classname="prod/trixie trixie amd64" name="1 packages can be installed"/>
+        <testcase classname="prod/trixie trixie amd64" name="hello 2.10-3: older-version">
+          <failure message="prod/trixie has 2.10-2"/>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    "#);
+    let smooth = environment.run(&["check", "prod", "--upgrade-from", "prod@-1"]).succeeds();
+    assert!(smooth.stdout.contains("upgrade from prod@-1: nothing is removed"), "{smooth}");
+    let unknown = environment.run(&["check", "prod", "--upgrade-from", "sid"]).ends_with(1);
+    assert!(unknown.stderr.contains("no repository named `sid`"), "{unknown}");
+}

@@ -175,6 +175,8 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         ],
         "check" => vec![
             case(0, &["check", "preprod"]),
+            case(0, &["check", "preprod", "--upgrade-from", "prod"]),
+            case(1, &["check", "preprod", "--upgrade-from", "nothing"]),
             case(1, &["check", "preprod", "--base", &hostile_name]),
             case(1, &["check", &hostile_name]),
         ],

@@ -139,24 +139,29 @@ impl Bases<'_> {
         Ok(self.session.store.bases_of(self.configured, suite)?)
     }
 
-    /// Adds what the clients of a suite have.
+    /// Adds what the clients of a suite have, and returns the sources that it is in.
     pub(crate) fn add_to(
         &self,
         builder: &mut Builder,
         suite: &SuiteName,
         architecture: &Architecture,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<SourceId>, Failure> {
+        let mut sources = Vec::new();
         for base in self.in_use(suite)? {
-            base.add_to(&self.session.store, builder, architecture)?;
+            sources.push(base.add_to(&self.session.store, builder, architecture)?);
         }
         for (spec, suites, revision) in &self.states {
             let of_same_name = |one: &&SuiteName| spec.names_a_suite() || *one == suite;
             for suite in suites.iter().filter(of_same_name) {
                 let source = builder.add_source(&spec.text);
+                sources.push(source);
                 add_records(builder, source, &binaries(revision, suite)?, &spec.text)?;
             }
         }
-        self.files.iter().try_for_each(|path| add_file(builder, path))
+        for path in self.files {
+            sources.push(add_file(builder, path)?);
+        }
+        Ok(sources)
     }
 }
 
@@ -184,7 +189,7 @@ fn check_file(path: &Utf8Path) -> Result<(), Failure> {
     Err(Failure::UnusableFile { path: path.to_owned(), what: "it is not a regular file".to_owned() })
 }
 
-fn add_file(builder: &mut Builder, path: &Utf8Path) -> Result<(), Failure> {
+fn add_file(builder: &mut Builder, path: &Utf8Path) -> Result<SourceId, Failure> {
     let io = |source| Failure::Io { verb: "read", path: path.to_string(), source };
     let file = File::open(path).map_err(io)?;
     let source = builder.add_source(path.file_name().unwrap_or(path.as_str()));
@@ -195,7 +200,7 @@ fn add_file(builder: &mut Builder, path: &Utf8Path) -> Result<(), Failure> {
             builder.read(source, text.map_err(|error| unusable(path.into(), &error))?)
         }
     };
-    read.map(|_| ()).map_err(|error| unusable(path.into(), &error))
+    read.map(|_| source).map_err(|error| unusable(path.into(), &error))
 }
 
 /// Returns the failure about packages that cannot be read: the message is the first cause, which knows most.
