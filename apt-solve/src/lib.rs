@@ -52,6 +52,7 @@
 //! Not decided here: whether there is an order in which dpkg can unpack the packages, pins, and held packages.
 
 mod affected;
+mod build;
 mod candidates;
 mod checker;
 mod closure;

@@ -205,19 +205,30 @@ impl Builder {
     /// [`Error::Paragraph`] for a missing or wrong name, version, architecture or relation; [`Error::TooLarge`];
     /// [`Error::UnknownSource`].
     pub fn add(&mut self, source: SourceId, paragraph: Paragraph<'_>) -> Result<Option<PackageId>, Error> {
-        if self.universe.sources.get(source.index()).is_none() {
-            return Err(Error::UnknownSource(source));
-        }
+        self.check_room(source)?;
         let (links, provided) = (self.universe.links.len(), self.universe.provided.len());
-        if self.universe.packages.len() >= MAX_PACKAGES || links.max(provided) >= MAX_RELATIONS {
-            return Err(Error::TooLarge { source_name: self.universe.source_name(source).to_owned() });
-        }
         self.add_stanza(source, paragraph).map_err(|error| {
             // The next package gets the number that this one would have had, and must not get what it provides.
             self.universe.links.truncate(links);
             self.universe.provided.truncate(provided);
             self.error(source, error)
         })
+    }
+
+    /// Refuses another package when there are as many as a universe can hold.
+    pub(crate) fn check_room(&self, source: SourceId) -> Result<(), Error> {
+        if self.universe.sources.get(source.index()).is_none() {
+            return Err(Error::UnknownSource(source));
+        }
+        let relations = self.universe.links.len().max(self.universe.provided.len());
+        if self.universe.packages.len() >= MAX_PACKAGES || relations >= MAX_RELATIONS {
+            return Err(Error::TooLarge { source_name: self.universe.source_name(source).to_owned() });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn universe(&mut self) -> &mut Universe {
+        &mut self.universe
     }
 
     fn add_stanza(
@@ -280,7 +291,7 @@ impl Builder {
         self.universe
     }
 
-    fn error(&self, source: SourceId, error: deb_parse::Error) -> Error {
+    pub(crate) fn error(&self, source: SourceId, error: deb_parse::Error) -> Error {
         Error::Paragraph { source_name: self.universe.source_name(source).to_owned(), source: error }
     }
 }

@@ -1,9 +1,11 @@
 //! `check`: which packages of a repository cannot be installed, and why.
 
 pub(crate) mod attestations;
+mod file_conflicts;
 mod junit;
 mod problem;
 pub(crate) mod scope;
+mod sources;
 mod upgrades;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,14 +17,15 @@ use camino::Utf8PathBuf;
 use clap::ValueEnum;
 use deb_parse::{Architecture, SuiteName};
 use jiff::{SignedDuration, Timestamp};
+use repo_store::Revision;
 use repo_store::model::duration_in_words;
 use repo_store::model::record::Record;
 use repo_store::operations::bases::{BaseInUse, BaseState, KeptIndex};
 use serde::Serialize;
 
-use self::problem::{PackageProblemJson, Problems};
-use self::scope::{Bases, ScopeArguments, add_records, binaries, machines};
-use self::upgrades::{Destination, Origin};
+use self::problem::{Examination, PackageProblemJson, Problem, Problems};
+use self::scope::{Bases, ScopeArguments, Target, add_records, binaries, machines};
+use self::upgrades::Origin;
 use super::base::state_of;
 use crate::args::{RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
@@ -45,6 +48,13 @@ pub(crate) struct CheckArguments {
     /// remove or keep back when everything is installed that can be
     #[arg(long, value_name = "REPOSITORY[/SUITE][@STATE]|SUITE", value_parser = RevisionSpec::from_str)]
     upgrade_from: Option<RevisionSpec>,
+    /// Find also packages that can be installed together and have files at the same paths, without `Replaces`
+    #[arg(long)]
+    file_conflicts: bool,
+    /// Find also sources whose build dependencies cannot be installed, sources without packages and packages without their source, and packages for `all` and for an
+    /// architecture that are from different versions of a source
+    #[arg(long)]
+    sources: bool,
     /// Print it for a program that shows the results of tests
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
     format: Option<Format>,
@@ -52,7 +62,7 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     all_versions: bool,
     /// Check instead that each promotion into the repository has a signed statement that matches the history
-    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions", "no_base", "against", "upgrade_from", "format"])]
+    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions", "no_base", "against", "upgrade_from", "file_conflicts", "sources", "format"])]
     attestations: bool,
     /// The public keys that may have signed the statements [default: the keys of the repository, also those that sign no more]
     #[arg(long, value_name = "FILE", requires = "attestations")]
@@ -197,13 +207,23 @@ pub(crate) fn run(
             for architecture in machines(&records, published, &arguments.scope.architectures) {
                 let states = (&records[..], before.as_deref());
                 check(suite, states, &architecture, (&base, view), &mut findings)?;
+                let target = Target { state, repository, suite, records: &records, bases: &base };
                 if let Some(origin) = &origin {
-                    let (records, bases) = (&records[..], &base);
-                    let destination = Destination { state, repository, suite, records, bases };
-                    for problem in origin.problems(&destination, &architecture)? {
-                        findings.problems.add(problem, &architecture, suite);
-                    }
+                    let found = origin.problems(&target, &architecture)?;
+                    findings.problems.add_all(found, architecture.as_str(), suite);
                 }
+            }
+            let target = Target { state, repository, suite, records: &records, bases: &base };
+            let found = arguments.examine(&target, head)?;
+            let known = match (&earlier, &before) {
+                (Some(earlier), Some(before)) => {
+                    arguments.examine(&Target { records: before, ..target }, earlier)?
+                }
+                _ => Vec::new(),
+            };
+            for (architecture, problem) in found {
+                let is_known = known.iter().any(|(on, one)| *on == architecture && one.is_like(&problem));
+                findings.problems.add_all((!is_known).then_some(problem), &architecture, suite);
             }
         }
     }
@@ -222,6 +242,37 @@ pub(crate) fn run(
         None => print(&findings, view, arguments, output),
     }
     Ok(if findings.is_empty() { Outcome::Done } else { Outcome::Different })
+}
+
+impl CheckArguments {
+    /// Returns what is wrong with the files and the sources of a suite, as far as that is asked for, each with the architecture of the machines.
+    fn examine(
+        &self,
+        target: &Target<'_>,
+        revision: &Revision<'_>,
+    ) -> Result<Vec<(String, Problem)>, Failure> {
+        let mut found = Vec::new();
+        let mut add = |architecture: &str, problems: Vec<Problem>| {
+            found.extend(problems.into_iter().map(|problem| (architecture.to_owned(), problem)));
+        };
+        let sources = match self.sources && revision.commit().suites.contains_key(target.suite) {
+            true => sources::sources(revision, target.suite)?,
+            false => Vec::new(),
+        };
+        if self.sources {
+            add("source", sources::unpaired(&sources, target.records, &target.state.text));
+        }
+        let published = target.repository.suite(target.suite).map_or(&[][..], |suite| &suite.architectures);
+        for architecture in machines(target.records, published, &self.scope.architectures) {
+            if self.file_conflicts {
+                add(architecture.as_str(), file_conflicts::problems(target, &architecture)?);
+            }
+            if self.sources {
+                add(architecture.as_str(), sources::problems(target, &sources, &architecture)?);
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Looks at all packages of a suite for one kind of machine.
@@ -375,10 +426,16 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
         let bases = findings.checked.iter().flat_map(|one| &one.bases).map(|base| base.in_words(now));
         bases.collect::<BTreeSet<_>>().iter().for_each(|line| output.line(line));
         summarize(findings, found.len(), view, output);
-        if let Some(from) = upgrade_from.filter(|_| !findings.checked.is_empty()) {
-            output.line(&match problems.len() {
-                0 => format!("upgrade from {from}: nothing is removed or kept back, and no version is older"),
-                number => format!("upgrade from {from}: {}", count(number, "problem")),
+        let asked = [
+            (upgrade_from.map(|from| format!("upgrade from {from}")), Examination::Upgrade),
+            (arguments.file_conflicts.then(|| "file conflicts".to_owned()), Examination::FileConflicts),
+            (arguments.sources.then(|| "sources".to_owned()), Examination::Sources),
+        ];
+        for (title, examination) in asked {
+            let Some(title) = title.filter(|_| !findings.checked.is_empty()) else { continue };
+            output.line(&match findings.problems.count(examination) {
+                0 => format!("{title}: no problems"),
+                number => format!("{title}: {}", count(number, "problem")),
             });
         }
     });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use apt_solve::Label;
-use deb_parse::{Architecture, SuiteName, Version};
+use deb_parse::{SourceName, SuiteName, Version};
 use serde::Serialize;
 
 use crate::output::{Column, joined};
@@ -19,6 +19,24 @@ pub(super) enum ProblemKind {
     KeptBack,
     /// Too many possibilities.
     NotDecided,
+    /// Another package has the same file.
+    FileConflict,
+    /// What it is built with is missing, or cannot be installed.
+    BuildDependency,
+    /// Nothing was built from it.
+    NoBinaries,
+    /// It is not there, and what was built from it is.
+    NoSource,
+    /// What was built from it for `all` and for an architecture is from different versions.
+    OutOfStep,
+}
+
+/// What looks for problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Examination {
+    Upgrade,
+    FileConflicts,
+    Sources,
 }
 
 impl ProblemKind {
@@ -28,6 +46,21 @@ impl ProblemKind {
             Self::Removed => "removed",
             Self::KeptBack => "kept-back",
             Self::NotDecided => "not-decided",
+            Self::FileConflict => "file-conflict",
+            Self::BuildDependency => "build-dependency",
+            Self::NoBinaries => "no-binaries",
+            Self::NoSource => "no-source",
+            Self::OutOfStep => "out-of-step",
+        }
+    }
+
+    fn found_by(self) -> Examination {
+        match self {
+            Self::OlderVersion | Self::Removed | Self::KeptBack | Self::NotDecided => Examination::Upgrade,
+            Self::FileConflict => Examination::FileConflicts,
+            Self::BuildDependency | Self::NoBinaries | Self::NoSource | Self::OutOfStep => {
+                Examination::Sources
+            }
         }
     }
 }
@@ -48,6 +81,23 @@ impl Problem {
         Self { package: name.clone(), version: version.clone(), kind, from: source.clone(), reason }
     }
 
+    /// Returns what is wrong with a source package.
+    pub(super) fn of_source(
+        name: &SourceName,
+        version: &Version,
+        from: &str,
+        kind: ProblemKind,
+        reason: String,
+    ) -> Self {
+        let package = format!("src:{name}");
+        Self { package, version: version.clone(), kind, from: from.to_owned(), reason }
+    }
+
+    /// Returns whether it is the same as before, whatever the version.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.package == other.package && self.kind == other.kind
+    }
+
     /// Returns the words about it for a program that shows the results of tests.
     pub(super) fn title(&self) -> String {
         format!("{} {}: {}", self.package, self.version, self.kind.as_str())
@@ -63,11 +113,23 @@ impl Problem {
 pub(super) struct Problems(BTreeMap<(Problem, String), Vec<SuiteName>>);
 
 impl Problems {
-    pub(super) fn add(&mut self, problem: Problem, architecture: &Architecture, suite: &SuiteName) {
-        let suites = self.0.entry((problem, architecture.to_string())).or_default();
-        if !suites.contains(suite) {
-            suites.push(suite.clone());
+    pub(super) fn add_all(
+        &mut self,
+        problems: impl IntoIterator<Item = Problem>,
+        architecture: &str,
+        suite: &SuiteName,
+    ) {
+        for problem in problems {
+            let suites = self.0.entry((problem, architecture.to_owned())).or_default();
+            if !suites.contains(suite) {
+                suites.push(suite.clone());
+            }
         }
+    }
+
+    /// Returns how many an examination has found.
+    pub(super) fn count(&self, examination: Examination) -> usize {
+        self.0.keys().filter(|(problem, _)| problem.kind.found_by() == examination).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -105,13 +167,13 @@ impl Problems {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PackageProblemJson {
-    /// The architecture of the machines
+    /// The architecture of the machines; `source` where it is the same for all
     architecture: String,
     /// Where the package is from: the state of the repository, or what clients have besides
     from: String,
-    /// The name of the package
+    /// The name of the package; that of a source package begins with `src:`
     package: String,
-    /// `older-version`, `removed`, `kept-back` or `not-decided`
+    /// `older-version`, `removed`, `kept-back`, `not-decided`, `file-conflict`, `build-dependency`, `no-binaries`, `no-source` or `out-of-step`
     problem: &'static str,
     /// What it is about, in words
     reason: String,

@@ -123,6 +123,16 @@ pub(crate) fn machines(
     if built.is_empty() { published.iter().cloned().collect() } else { built }
 }
 
+/// One suite of a state that is checked.
+pub(crate) struct Target<'a> {
+    pub(crate) state: &'a RevisionSpec,
+    pub(crate) repository: &'a RepositorySettings,
+    pub(crate) suite: &'a SuiteName,
+    /// The packages that dpkg installs.
+    pub(crate) records: &'a [Arc<Record>],
+    pub(crate) bases: &'a Bases<'a>,
+}
+
 /// What clients have besides.
 pub(crate) struct Bases<'a> {
     pub(crate) session: &'a Session,

@@ -1,15 +1,13 @@
 //! Upgrades from another state or another release: versions that are older there, and what `apt-get dist-upgrade` removes or keeps back.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use apt_solve::{Blocked, Checker, Limits, PackageId, SourceId, Universe, View};
 use deb_parse::{Architecture, SuiteName};
-use repo_store::model::record::Record;
 use repo_store::{RepositorySettings, Revision};
 
 use super::problem::{Problem, ProblemKind};
-use super::scope::{Bases, ScopeArguments, add_records, binaries};
+use super::scope::{Bases, ScopeArguments, Target, add_records, binaries};
 use crate::error::Failure;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -20,15 +18,6 @@ pub(super) struct Origin<'a> {
     repository: &'a RepositorySettings,
     revision: Option<Revision<'a>>,
     bases: Bases<'a>,
-}
-
-/// One suite of the state that machines come to, for one kind of machine.
-pub(super) struct Destination<'a> {
-    pub(super) state: &'a RevisionSpec,
-    pub(super) repository: &'a RepositorySettings,
-    pub(super) suite: &'a SuiteName,
-    pub(super) records: &'a [Arc<Record>],
-    pub(super) bases: &'a Bases<'a>,
 }
 
 impl<'a> Origin<'a> {
@@ -63,7 +52,7 @@ impl<'a> Origin<'a> {
     /// Returns what is wrong with the upgrade of such machines.
     pub(super) fn problems(
         &self,
-        to: &Destination<'_>,
+        to: &Target<'_>,
         architecture: &Architecture,
     ) -> Result<Vec<Problem>, Failure> {
         let Some(revision) = &self.revision else { return Ok(Vec::new()) };
