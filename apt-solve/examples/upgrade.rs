@@ -1,15 +1,16 @@
-//! Tries the upgrade from everything of one plain `Packages` file to another one: `upgrade OLD NEW [ARCHITECTURE]`. Prints what is removed or kept
-//! back in one line each, and a summary on standard error.
+//! Tries the upgrade from everything of one plain `Packages` file to another one, or from these packages with what they need:
+//! `upgrade OLD NEW [ARCHITECTURE [PACKAGE…]]`. Prints what is removed or kept back in one line each, and a summary on standard error.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use apt_solve::{Checker, Limits, Universe, View};
+use apt_solve::{Checker, Limits, PackageId, Universe, View};
 use deb_parse::Architecture;
+use std::collections::HashSet;
 use std::fs::File;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(old_path), Some(new_path)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: upgrade OLD NEW [ARCHITECTURE]".into());
+        return Err("usage: upgrade OLD NEW [ARCHITECTURE [PACKAGE…]]".into());
     };
     let native = arguments.next().unwrap_or_else(|| "amd64".to_owned());
     let mut builder = Universe::builder(&Architecture::parse(&native)?);
@@ -22,7 +23,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{installed} is newer than {newest}");
     }
     let checker = Checker::without(&universe, View::Newest, Limits::default(), before);
-    let machines = checker.machines(universe.packages_of(old)).ok_or("not decided")?;
+    let chosen: HashSet<String> = arguments.collect();
+    let is_chosen = |id: &PackageId| universe.label(*id).is_some_and(|label| chosen.contains(&label.name));
+    let wanted = universe.packages_of(old).filter(|id| chosen.is_empty() || is_chosen(id));
+    let machines = checker.machines(wanted).ok_or("not decided")?;
     for (number, machine) in machines.iter().enumerate() {
         let plan = universe.upgrade(machine, &after, &Limits::default());
         plan.removed.iter().for_each(|one| println!("{} is removed: {}", one.installed, one.reason));

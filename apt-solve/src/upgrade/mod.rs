@@ -9,11 +9,14 @@
 
 mod conflict;
 mod machines;
+mod neighbours;
 mod scores;
 
 use self::conflict::Solution;
+use self::neighbours::{MOST_NEEDED, Neighbours};
 use self::scores::Scores;
 use crate::candidates::Candidates;
+use crate::closure::{Closure, NotBuilt};
 use crate::dead::Dead;
 use crate::limits::{Budget, Exhausted, Limits};
 use crate::package::{ArchId, NameId, Package, PackageId, SourceId};
@@ -217,6 +220,12 @@ fn hidden(universe: &Universe, goals: &[Goal], newest: &Newest) -> HashSet<Packa
     all.filter(|(_, is_shown)| !is_shown).map(|(at, _)| PackageId(to_u32(at))).collect()
 }
 
+/// The goals that were met, and those that were not.
+struct Extended {
+    packages: Vec<PackageId>,
+    stuck: Vec<GoalId>,
+}
+
 /// The work on one machine.
 struct Upgrade<'a, 'u> {
     universe: &'u Universe,
@@ -237,15 +246,86 @@ impl Upgrade<'_, '_> {
             }
         }
         let scores = Scores::of(self)?;
+        let neighbours = Neighbours::of(self)?;
+        let mut cleared = HashSet::new();
         loop {
-            let all: Vec<GoalId> = (0..self.goals.len()).collect();
+            let Extended { packages, stuck } = self.extend()?;
+            if stuck.is_empty() {
+                return Ok(packages);
+            }
+            if self.resolve_near(&stuck, &mut cleared, (&neighbours, &scores))? {
+                continue;
+            }
+            let others = (0..self.goals.len()).filter(|goal| !stuck.contains(goal));
+            let all: Vec<GoalId> = stuck.iter().copied().chain(others).collect();
             let conflict = match self.solve(&all)? {
                 Solution::Packages(packages) => return Ok(packages),
                 Solution::None => self.smallest_conflict(&all)?,
             };
-            let (victim, reason) = self.resolve(&conflict, &scores)?;
-            self.goals.get_mut(victim).into_iter().for_each(|goal| goal.relax(reason.clone()));
+            self.give_way(&conflict, &scores)?;
         }
+    }
+
+    /// Meets as many goals as possible without ever going back.
+    fn extend(&self) -> Result<Extended, Exhausted> {
+        let mut closure = Closure::new(self.candidates);
+        let mut extended = Extended { packages: Vec::new(), stuck: Vec::new() };
+        let mut order: Vec<GoalId> = (0..self.goals.len()).collect();
+        // What cannot change comes first: what a new version needs shows more of a conflict than what is in its way.
+        order.sort_by_key(|at| self.goals.get(*at).map(|goal| (goal.allowed, goal.has_newer())));
+        // It begins a set.
+        let _ = closure.build_set(&[], self.budget);
+        for at in order {
+            let list = self.goals.get(at).map(Goal::packages).unwrap_or_default();
+            if list.is_empty() {
+                continue;
+            }
+            match closure.extend_set(&[list], self.budget) {
+                Ok(added) => extended.packages.extend(added),
+                Err(NotBuilt::Stuck) => extended.stuck.push(at),
+                Err(NotBuilt::Exhausted) => return Err(Exhausted),
+            }
+        }
+        Ok(extended)
+    }
+
+    /// Lets goals give way that are in conflict with others near to them; returns whether there are any. Where there is none near to a goal, it is
+    /// `cleared` and not looked at again: less can be in its way later.
+    fn resolve_near(
+        &mut self,
+        stuck: &[GoalId],
+        cleared: &mut HashSet<GoalId>,
+        (neighbours, scores): (&Neighbours, &Scores),
+    ) -> Result<bool, Exhausted> {
+        let mut touched: HashSet<GoalId> = HashSet::new();
+        for goal in stuck {
+            if touched.contains(goal) || cleared.contains(goal) {
+                continue;
+            }
+            let mut is_clear = true;
+            for most in MOST_NEEDED {
+                let near = self.near(*goal, most, neighbours)?;
+                let Solution::None = self.solve(&near)? else { continue };
+                is_clear = false;
+                let conflict = self.smallest_conflict(&near)?;
+                // One that shares a goal may be over with the other one; the next round sees.
+                if conflict.iter().all(|goal| !touched.contains(goal)) {
+                    self.give_way(&conflict, scores)?;
+                    touched.extend(conflict);
+                }
+                break;
+            }
+            if is_clear {
+                cleared.insert(*goal);
+            }
+        }
+        Ok(!touched.is_empty())
+    }
+
+    fn give_way(&mut self, conflict: &[GoalId], scores: &Scores) -> Result<(), Exhausted> {
+        let (victim, reason) = self.resolve(conflict, scores)?;
+        self.goals.get_mut(victim).into_iter().for_each(|goal| goal.relax(reason.clone()));
+        Ok(())
     }
 
     fn writer(&self) -> Writer<'_, '_> {
