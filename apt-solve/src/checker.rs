@@ -284,7 +284,7 @@ impl<'u> Checker<'u> {
         match solve(&self.candidates, goals, Rules::All, budget)? {
             Answer::Solution(packages) => Ok((Verdict::Installable, packages)),
             Answer::Unsolvable(visited) => {
-                let rules = core::smallest(&self.candidates, goals, visited, budget)?;
+                let rules = core::smallest(&self.candidates, goals, &visited, budget)?;
                 let reason = self.writer(budget).conflict(goals, asked, &rules)?;
                 Ok((Verdict::Broken(reason), Vec::new()))
             }

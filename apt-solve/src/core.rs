@@ -10,10 +10,10 @@ use std::collections::{BTreeSet, VecDeque};
 pub(crate) fn smallest(
     candidates: &Candidates<'_>,
     goals: &[Vec<PackageId>],
-    visited: BTreeSet<PackageId>,
+    visited: &BTreeSet<PackageId>,
     budget: &Budget,
 ) -> Result<BTreeSet<Rule>, Exhausted> {
-    let packages = smallest_packages(candidates, goals, &visited, budget)?;
+    let packages = smallest_packages(candidates, goals, visited, budget)?;
     let mut rules = rules_of(candidates, goals, &packages, budget)?;
     // Conflicts come last in the set and are tried first: an explanation without one is easier to read.
     let all: Vec<Rule> = rules.iter().copied().collect();

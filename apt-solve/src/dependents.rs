@@ -59,7 +59,8 @@ impl Checker<'_> {
     /// [`Limits::total_steps`](crate::Limits::total_steps) are used up.
     ///
     /// ```
-    /// use apt_solve::{Checker, Limits, Met, Universe, View};
+    /// use apt_solve::dependents::Met;
+    /// use apt_solve::{Checker, Limits, Universe, View};
     /// use deb_parse::Architecture;
     /// let mut builder = Universe::builder(&Architecture::parse("amd64")?);
     /// let source = builder.add_source("prod");

@@ -58,7 +58,7 @@ mod checker;
 mod closure;
 mod core;
 mod dead;
-mod dependents;
+pub mod dependents;
 mod encoding;
 mod error;
 mod graph;
@@ -68,7 +68,7 @@ mod package;
 mod reason;
 mod relation;
 mod universe;
-mod upgrade;
+pub mod upgrade;
 
 /// Compiles the example of the README.
 #[cfg(doctest)]
@@ -76,10 +76,8 @@ mod upgrade;
 struct Readme;
 
 pub use checker::{Checker, Finding, Report, Verdict};
-pub use dependents::{Dependent, Dependents, Met};
 pub use error::Error;
 pub use limits::Limits;
 pub use package::{Link, PackageId, SourceId};
 pub use reason::{Fact, Label, Reason};
 pub use universe::{Builder, Universe, View};
-pub use upgrade::{Blocked, UpgradePlan};

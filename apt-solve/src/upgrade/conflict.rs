@@ -71,7 +71,7 @@ impl Upgrade<'_, '_> {
             Answer::Unsolvable(visited) => visited,
             Answer::Solution(_) => BTreeSet::new(),
         };
-        let rules = core::smallest(self.candidates, &lists, visited, self.budget)?;
+        let rules = core::smallest(self.candidates, &lists, &visited, self.budget)?;
         let reason = self.writer().conflict(&lists, lists.len(), &rules)?;
         let victim = match self.excluded_by_something_new(conflict, &rules, scores)? {
             Some(goal) => goal,

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use apt_solve::{Checker, Limits, PackageId, SourceId, Universe, UpgradePlan, View};
+use apt_solve::upgrade::UpgradePlan;
+use apt_solve::{Checker, Limits, PackageId, SourceId, Universe, View};
 use deb_parse::Architecture;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

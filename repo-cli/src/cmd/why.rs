@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::str::FromStr as _;
 
-use apt_solve::{
-    Builder, Checker, Dependent, Label, Limits, Met, PackageId, SourceId, Universe, Verdict, View,
-};
+use apt_solve::dependents::{Dependent, Met};
+use apt_solve::{Builder, Checker, Label, Limits, PackageId, SourceId, Universe, Verdict, View};
 use deb_parse::{Architecture, PackageName, SuiteName};
 use serde::Serialize;
 

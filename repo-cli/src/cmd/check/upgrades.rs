@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use apt_solve::{Blocked, Checker, Limits, PackageId, SourceId, Universe, View};
+use apt_solve::upgrade::Blocked;
+use apt_solve::{Checker, Limits, PackageId, SourceId, Universe, View};
 use deb_parse::{Architecture, SuiteName};
 use repo_store::{RepositorySettings, Revision};
 
