@@ -21,7 +21,7 @@ pub enum Met {
     ByName,
     /// One of the packages meets it by this name, which it provides.
     ByProvides(String),
-    /// It has the name, and none of the packages meets it: a version or an architecture is wrong, or there is no such package.
+    /// It has the name, and none of the packages meets it: a version or an architecture is wrong, or no package has it.
     No,
 }
 

@@ -165,7 +165,7 @@ impl Goal {
         self.candidate != self.installed
     }
 
-    /// Returns the packages of which one has to be there; none if none has to.
+    /// Returns the packages that meet the goal, one is enough; none if nothing has to be there.
     fn packages(&self) -> Vec<PackageId> {
         match self.allowed {
             Allowed::Candidate => vec![self.candidate],

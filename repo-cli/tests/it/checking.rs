@@ -150,7 +150,7 @@ fn machines_that_nothing_is_built_for_are_checked_when_they_are_asked_for() {
 }
 
 #[test]
-fn solve_an_upgrade_is_tried_from_another_repository_and_from_another_release() {
+fn an_upgrade_is_tried_from_another_repository_and_from_another_release() {
     let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
     let add = |place: &str, packages: &[(&str, &str, &str)]| {
         let (repository, suite) = place.split_once('/').unwrap();
@@ -204,7 +204,7 @@ fn solve_an_upgrade_is_tried_from_another_repository_and_from_another_release() 
 }
 
 #[test]
-fn solve_files_that_two_packages_have_are_found_where_dpkg_would_refuse_them() {
+fn files_that_two_packages_have_are_found_where_dpkg_would_refuse_them() {
     let environment = store();
     let tool = |name: &str, path: &str, fields: &[(&str, &str)]| {
         environment.build(name, "1.0", "amd64", |builder| {
@@ -242,7 +242,7 @@ fn solve_files_that_two_packages_have_are_found_where_dpkg_would_refuse_them() {
 }
 
 #[test]
-fn solve_sources_are_checked_for_what_builds_them_and_what_was_built_from_them() {
+fn sources_are_checked_for_what_builds_them_and_what_was_built_from_them() {
     let environment = store();
     let source = |name: &str, version: &str, needs: &str| {
         let source = testkit::Source::new(&environment.path("files"), name, version);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{configure, store};
 
 #[test]
-fn solve_why_shows_who_needs_a_package_and_what_breaks_without_it() {
+fn why_shows_who_needs_a_package_and_what_breaks_without_it() {
     let environment = store();
     environment.write(
         "store/base.Packages",
