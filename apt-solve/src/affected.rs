@@ -82,9 +82,7 @@ impl Reached<'_> {
     fn package(&mut self, id: PackageId) {
         let Some(package) = self.universe.get(id) else { return };
         self.name(package.name);
-        let provided = &self.universe.provided;
-        let start = provided.partition_point(|(holder, _)| *holder < id);
-        for (_, one) in provided.iter().skip(start).take_while(|(holder, _)| *holder == id) {
+        for (_, one) in self.universe.provided_by(id) {
             self.name(one.name);
         }
     }

@@ -284,7 +284,7 @@ impl<'u> Checker<'u> {
         match solve(&self.candidates, goals, Rules::All, budget)? {
             Answer::Solution(packages) => Ok((Verdict::Installable, packages)),
             Answer::Unsolvable(visited) => {
-                let rules = core::smallest(&self.candidates, goals, visited, budget)?;
+                let rules = core::smallest(&self.candidates, goals, &visited, budget)?;
                 let reason = self.writer(budget).conflict(goals, asked, &rules)?;
                 Ok((Verdict::Broken(reason), Vec::new()))
             }
@@ -329,6 +329,23 @@ impl<'u> Checker<'u> {
             (Verdict::Broken(reason), _) => Ok(Some(reason)),
             _ => Ok(None),
         }
+    }
+
+    pub(crate) fn universe(&self) -> &'u Universe {
+        self.universe
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns a goal for each essential name; none where they cannot be installed together.
+    pub(crate) fn essential_goals(&self, budget: &Budget) -> &[Vec<PackageId>] {
+        &self.essential(budget).goals
+    }
+
+    pub(crate) fn candidates(&self) -> &Candidates<'u> {
+        &self.candidates
     }
 
     fn writer<'a>(&'a self, budget: &'a Budget) -> Writer<'a, 'u> {

@@ -18,6 +18,15 @@ pub(crate) struct Closure<'c, 'u> {
     set: u32,
     /// What new marks hold.
     mark: u32,
+    /// What marks held before, while a set is extended that may have to be as it was.
+    changed: Option<Vec<(Marks, PackageId, u32)>>,
+}
+
+/// Which marks a package has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marks {
+    Members,
+    Forbidden,
 }
 
 /// Why a set was not built.
@@ -38,12 +47,14 @@ impl From<Exhausted> for NotBuilt {
 impl<'c, 'u> Closure<'c, 'u> {
     pub(crate) fn new(candidates: &'c Candidates<'u>) -> Self {
         let marks = vec![0; candidates.universe.len()];
-        Self { candidates, members: marks.clone(), forbidden: marks, set: 0, mark: 0 }
+        Self { candidates, members: marks.clone(), forbidden: marks, set: 0, mark: 0, changed: None }
     }
 
     /// Forbids a package in all sets.
     pub(crate) fn forbid_always(&mut self, package: PackageId) {
-        set(&mut self.forbidden, package, ALWAYS);
+        if let Some(mark) = self.forbidden.get_mut(package.index()) {
+            *mark = ALWAYS;
+        }
     }
 
     /// Builds a set with one package for each goal, and makes it a part of all sets that follow.
@@ -67,6 +78,26 @@ impl<'c, 'u> Closure<'c, 'u> {
         self.set += 1;
         self.mark = self.set;
         self.build(goals, budget)
+    }
+
+    /// Adds one package for each goal to the set that was built last, with what these need, and returns what was added. Where that cannot be
+    /// done, the set is as it was.
+    pub(crate) fn extend_set(
+        &mut self,
+        goals: &[Vec<PackageId>],
+        budget: &Budget,
+    ) -> Result<Vec<PackageId>, NotBuilt> {
+        self.changed = Some(Vec::new());
+        let built = self.build(goals, budget);
+        let changed = self.changed.take().unwrap_or_default();
+        if built.is_err() {
+            for (which, package, before) in changed.into_iter().rev() {
+                if let Some(mark) = self.marks(which).get_mut(package.index()) {
+                    *mark = before;
+                }
+            }
+        }
+        built
     }
 
     fn build(&mut self, goals: &[Vec<PackageId>], budget: &Budget) -> Result<Vec<PackageId>, NotBuilt> {
@@ -134,14 +165,14 @@ impl<'c, 'u> Closure<'c, 'u> {
     fn add(&mut self, id: PackageId, budget: &Budget) -> Result<(), Exhausted> {
         let candidates = self.candidates;
         let Some(package) = candidates.universe.get(id) else { return Ok(()) };
-        set(&mut self.members, id, self.mark);
+        self.set(Marks::Members, id);
         for other in candidates.rivals(id, package, budget)? {
-            set(&mut self.forbidden, other, self.mark);
+            self.set(Marks::Forbidden, other);
         }
         let links = candidates.links(id, budget)?;
         for relation in links.iter().filter(|relation| !relation.link.is_dependency()) {
             for other in candidates.conflicting(package, relation, budget)? {
-                set(&mut self.forbidden, other, self.mark);
+                self.set(Marks::Forbidden, other);
             }
         }
         Ok(())
@@ -150,13 +181,22 @@ impl<'c, 'u> Closure<'c, 'u> {
     fn is_marked(&self, marks: &[u32], package: PackageId) -> bool {
         marks.get(package.index()).is_some_and(|mark| *mark == ALWAYS || *mark == self.mark && *mark != 0)
     }
-}
 
-/// Marks a package; a mark for all sets stays.
-fn set(marks: &mut [u32], package: PackageId, mark: u32) {
-    if let Some(one) = marks.get_mut(package.index())
-        && *one != ALWAYS
-    {
-        *one = mark;
+    /// Marks a package; a mark for all sets stays.
+    fn set(&mut self, which: Marks, package: PackageId) {
+        let mark = self.mark;
+        if let Some(one) = self.marks(which).get_mut(package.index())
+            && *one != ALWAYS
+        {
+            let before = std::mem::replace(one, mark);
+            self.changed.iter_mut().for_each(|changed| changed.push((which, package, before)));
+        }
+    }
+
+    fn marks(&mut self, which: Marks) -> &mut Vec<u32> {
+        match which {
+            Marks::Members => &mut self.members,
+            Marks::Forbidden => &mut self.forbidden,
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 pub(crate) fn smallest(
     candidates: &Candidates<'_>,
     goals: &[Vec<PackageId>],
-    visited: BTreeSet<PackageId>,
+    visited: &BTreeSet<PackageId>,
     budget: &Budget,
 ) -> Result<BTreeSet<Rule>, Exhausted> {
     let packages = smallest_packages(candidates, goals, visited, budget)?;
@@ -30,10 +30,22 @@ pub(crate) fn smallest(
 fn smallest_packages(
     candidates: &Candidates<'_>,
     goals: &[Vec<PackageId>],
-    mut packages: BTreeSet<PackageId>,
+    packages: &BTreeSet<PackageId>,
     budget: &Budget,
 ) -> Result<BTreeSet<PackageId>, Exhausted> {
-    for package in by_distance(candidates, goals, &packages, budget)?.into_iter().rev() {
+    let sorted = by_distance(candidates, goals, packages, budget)?;
+    // More rules never make anything possible, so half of what is left can be tried at once.
+    let (mut too_few, mut enough) = (0, sorted.len());
+    while too_few < enough {
+        let middle = too_few.midpoint(enough);
+        let nearest = sorted.iter().take(middle).copied().collect();
+        match solve(candidates, goals, Rules::OfPackages(&nearest), budget)? {
+            Answer::Unsolvable(_) => enough = middle,
+            Answer::Solution(_) => too_few = middle + 1,
+        }
+    }
+    let mut packages: BTreeSet<PackageId> = sorted.iter().take(enough).copied().collect();
+    for package in sorted.into_iter().take(enough).rev().skip(1) {
         if !packages.remove(&package) {
             continue;
         }

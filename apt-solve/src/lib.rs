@@ -7,7 +7,8 @@
 //! A [`Universe`] holds the packages of several sources, such as a suite and the archives that its clients have besides.
 //! A [`Checker`] looks at it in one of two ways ([`View`]) and answers three questions: is this package installable
 //! ([`Checker::package`]), can these packages be installed together ([`Checker::set`]), and which packages of a source
-//! cannot be installed ([`Checker::source`]). [`Universe::affected_by`] finds what a change can make worse. The answer to a package that cannot be installed is a [`Reason`]: a value
+//! cannot be installed ([`Checker::source`]). [`Universe::affected_by`] finds what a change can make worse,
+//! [`Checker::dependents`] who needs a package, and [`Universe::upgrade`] what `apt-get dist-upgrade` does on a machine. The answer to a package that cannot be installed is a [`Reason`]: a value
 //! that a program can look into and that a person can read.
 //!
 //! ```
@@ -48,23 +49,26 @@
 //! The library uses no clock. It counts steps instead, and ends with [`Verdict::NotDecided`] after [`Limits::steps`] of
 //! them. It never takes a package for installable that it has not proved to be.
 //!
-//! Not decided here: whether there is an order in which dpkg can unpack the packages, pins, held packages, and packages that
-//! a machine has installed already.
+//! Not decided here: whether there is an order in which dpkg can unpack the packages, pins, and held packages.
 
 mod affected;
+mod build;
 mod candidates;
 mod checker;
 mod closure;
 mod core;
 mod dead;
+pub mod dependents;
 mod encoding;
 mod error;
+mod graph;
 mod intern;
 mod limits;
 mod package;
 mod reason;
 mod relation;
 mod universe;
+pub mod upgrade;
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

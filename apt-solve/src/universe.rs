@@ -107,6 +107,11 @@ impl Universe {
         all.filter(move |(_, package)| Some(package.name) == name).map(|(at, _)| PackageId(to_u32(at)))
     }
 
+    /// Returns the sources in the order in which they were added.
+    pub fn sources(&self) -> impl Iterator<Item = SourceId> + '_ {
+        (0..self.sources.len()).filter_map(|number| u16::try_from(number).ok()).map(SourceId)
+    }
+
     /// Returns the name of a source.
     pub fn source_name(&self, source: SourceId) -> &str {
         self.sources.get(source.index()).map_or("", |name| name)
@@ -122,8 +127,21 @@ impl Universe {
         self.get(package).map(|package| Label::new(self, package))
     }
 
+    /// Returns whether every machine has a package of that name: it is essential, and built for them.
+    pub fn is_essential(&self, package: PackageId) -> bool {
+        self.get(package).is_some_and(|package| package.is_essential)
+    }
+
     pub(crate) fn get(&self, package: PackageId) -> Option<&Package> {
         self.packages.get(package.index())
+    }
+
+    /// Returns what a package provides, each with the package itself.
+    pub(crate) fn provided_by(&self, package: PackageId) -> &[(PackageId, Provided)] {
+        let start = self.provided.partition_point(|(holder, _)| *holder < package);
+        let rest = self.provided.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|(holder, _)| *holder == package);
+        rest.get(..end).unwrap_or_default()
     }
 
     /// Returns the relations of a package, in the order of [`Link::ALL`].
@@ -187,19 +205,30 @@ impl Builder {
     /// [`Error::Paragraph`] for a missing or wrong name, version, architecture or relation; [`Error::TooLarge`];
     /// [`Error::UnknownSource`].
     pub fn add(&mut self, source: SourceId, paragraph: Paragraph<'_>) -> Result<Option<PackageId>, Error> {
-        if self.universe.sources.get(source.index()).is_none() {
-            return Err(Error::UnknownSource(source));
-        }
+        self.check_room(source)?;
         let (links, provided) = (self.universe.links.len(), self.universe.provided.len());
-        if self.universe.packages.len() >= MAX_PACKAGES || links.max(provided) >= MAX_RELATIONS {
-            return Err(Error::TooLarge { source_name: self.universe.source_name(source).to_owned() });
-        }
         self.add_stanza(source, paragraph).map_err(|error| {
             // The next package gets the number that this one would have had, and must not get what it provides.
             self.universe.links.truncate(links);
             self.universe.provided.truncate(provided);
             self.error(source, error)
         })
+    }
+
+    /// Refuses another package when there are as many as a universe can hold.
+    pub(crate) fn check_room(&self, source: SourceId) -> Result<(), Error> {
+        if self.universe.sources.get(source.index()).is_none() {
+            return Err(Error::UnknownSource(source));
+        }
+        let relations = self.universe.links.len().max(self.universe.provided.len());
+        if self.universe.packages.len() >= MAX_PACKAGES || relations >= MAX_RELATIONS {
+            return Err(Error::TooLarge { source_name: self.universe.source_name(source).to_owned() });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn universe(&mut self) -> &mut Universe {
+        &mut self.universe
     }
 
     fn add_stanza(
@@ -262,7 +291,7 @@ impl Builder {
         self.universe
     }
 
-    fn error(&self, source: SourceId, error: deb_parse::Error) -> Error {
+    pub(crate) fn error(&self, source: SourceId, error: deb_parse::Error) -> Error {
         Error::Paragraph { source_name: self.universe.source_name(source).to_owned(), source: error }
     }
 }

@@ -257,6 +257,12 @@ pub(crate) enum Command {
     /// apt decides by: dependencies, conflicts, virtual packages, architectures, essential packages. Only the newest version of each package counts,
     /// as for apt, unless `--all-versions` is given.
     Check(cmd::check::CheckArguments),
+    /// Explain why a package is needed, and what would break without it; or why it cannot be installed
+    ///
+    /// It lists the dependencies that the package meets, by its own name or by one that it provides, and what else meets them; and the chains that lead
+    /// there from other packages of the repository. What clients have besides counts too.
+    #[command(alias = "rdepends")]
+    Why(cmd::why::WhyArguments),
     /// Show where each version stands on its way through the repositories: what is started, finished and released
     ///
     /// The way is `channels` in repo.toml. A version is started when something keeps it out of the next repository: a gate, a missing approval, a freeze, a
@@ -435,6 +441,7 @@ impl Command {
             | Self::Show(_)
             | Self::Diff(_)
             | Self::Check(_)
+            | Self::Why(_)
             | Self::Pipeline(_)
             | Self::Sbom(_)
             | Self::Vulnerabilities(_)
@@ -538,7 +545,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 33] = [
+    const READING: [&str; 34] = [
         "access list",
         "approvals",
         "base list",
@@ -572,6 +579,7 @@ mod tests {
         "suite list",
         "versions",
         "vulnerabilities",
+        "why",
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.

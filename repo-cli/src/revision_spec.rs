@@ -44,6 +44,21 @@ impl RevisionSpec {
         format!("{}{revision}", self.repository)
     }
 
+    /// Returns what is meant where a suite of another state can be named alone: that suite if the state has it and no repository has the name.
+    pub(crate) fn or_suite_of(&self, state: &Self, session: &Session) -> Result<Self, Failure> {
+        let (settings, revision) = state.resolve(session)?;
+        let mut known = all_suites(settings, revision.as_ref()).into_iter();
+        let suite = known.find(|suite| suite.as_str() == self.text);
+        match suite.filter(|_| session.config.repository(&self.repository).is_err()) {
+            Some(suite) => {
+                let revision = state.revision.as_ref().map_or_else(String::new, |one| format!("@{one}"));
+                let text = format!("{}/{suite}{revision}", state.repository);
+                Ok(Self { text, suite: Some(suite), ..state.clone() })
+            }
+            None => Ok(self.clone()),
+        }
+    }
+
     /// The repository, and its state; `None` for a repository in which nothing was ever changed.
     pub(crate) fn resolve<'a>(
         &self,

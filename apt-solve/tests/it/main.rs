@@ -13,3 +13,4 @@ mod changes;
 mod fuzz_replay;
 mod limits;
 mod universe_text;
+mod upgrades;

@@ -1,26 +1,31 @@
 //! `check`: which packages of a repository cannot be installed, and why.
 
 pub(crate) mod attestations;
+mod file_conflicts;
 mod junit;
+mod problem;
+pub(crate) mod scope;
+mod sources;
+mod upgrades;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use apt_index::pool::PackageKind;
-use apt_solve::{Builder, Checker, Limits, Report, SourceId, Universe, Verdict, View};
-use camino::{Utf8Path, Utf8PathBuf};
+use apt_solve::{Checker, Limits, Report, Universe, Verdict, View};
+use camino::Utf8PathBuf;
 use clap::ValueEnum;
-use deb_parse::deb::Compression;
-use deb_parse::{Architecture, SuiteName, deb822};
+use deb_parse::{Architecture, SuiteName};
 use jiff::{SignedDuration, Timestamp};
 use repo_store::Revision;
 use repo_store::model::duration_in_words;
-use repo_store::model::record::{Build, Record};
+use repo_store::model::record::Record;
 use repo_store::operations::bases::{BaseInUse, BaseState, KeptIndex};
 use serde::Serialize;
 
+use self::problem::{Examination, PackageProblemJson, Problem, Problems};
+use self::scope::{Bases, ScopeArguments, Target, add_records, binaries, machines};
+use self::upgrades::Origin;
 use super::base::state_of;
 use crate::args::{RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
@@ -34,25 +39,22 @@ pub(crate) struct CheckArguments {
     /// A repository or one suite of it, in the present state or another: `prod`, `prod/bookworm`, `prod@41`, `prod@-1`
     #[arg(value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     state: RevisionSpec,
-    /// Only this suite; may be given several times
-    #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
-    suites: Vec<SuiteName>,
-    /// Only machines of this architecture; may be given several times [default: each that the suite has packages for]
-    #[arg(long = "architecture", value_name = "NAME", value_parser = Architecture::parse)]
-    architectures: Vec<Architecture>,
-    /// Packages that clients can install besides: a Packages file, plain or compressed (.gz, .xz, .zst, .bz2); may be given several times
-    #[arg(long = "base", value_name = "FILE")]
-    base_files: Vec<Utf8PathBuf>,
-    /// Packages that clients can install besides: another repository of the store, with a suite if its name differs; may be given several
-    /// times
-    #[arg(long = "base-suite", value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
-    base_states: Vec<RevisionSpec>,
-    /// Leave out what clients have besides by [[base]] in repo.toml
-    #[arg(long)]
-    no_base: bool,
+    #[command(flatten)]
+    scope: ScopeArguments,
     /// Find only what is worse than in this state of the repository, such as `prod@-1`: what could be installed there, or was not there
     #[arg(long, value_name = "REPOSITORY[@STATE]", value_parser = RevisionSpec::from_str)]
     against: Option<RevisionSpec>,
+    /// Try also how machines upgrade from there, another suite or the state of a repository: versions that are older here, and what `apt-get dist-upgrade` would
+    /// remove or keep back when everything is installed that can be
+    #[arg(long, value_name = "REPOSITORY[/SUITE][@STATE]|SUITE", value_parser = RevisionSpec::from_str)]
+    upgrade_from: Option<RevisionSpec>,
+    /// Find also packages that can be installed together and have files at the same paths, without `Replaces`
+    #[arg(long)]
+    file_conflicts: bool,
+    /// Find also sources whose build dependencies cannot be installed, sources without packages and packages without their source, and packages for `all` and for an
+    /// architecture that are from different versions of a source
+    #[arg(long)]
+    sources: bool,
     /// Print it for a program that shows the results of tests
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
     format: Option<Format>,
@@ -60,7 +62,7 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     all_versions: bool,
     /// Check instead that each promotion into the repository has a signed statement that matches the history
-    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions", "no_base", "against", "format"])]
+    #[arg(long, conflicts_with_all = ["suites", "architectures", "base_files", "base_states", "all_versions", "no_base", "against", "upgrade_from", "file_conflicts", "sources", "format"])]
     attestations: bool,
     /// The public keys that may have signed the statements [default: the keys of the repository, also those that sign no more]
     #[arg(long, value_name = "FILE", requires = "attestations")]
@@ -141,8 +143,12 @@ pub(crate) struct CheckJson<'a> {
     checked: &'a [CheckedJson],
     /// The packages that were not found to be installable
     findings: &'a [UninstallableJson],
+    /// What is wrong with packages besides
+    problems: &'a [PackageProblemJson],
     /// The state of the repository, as it was given
     state: &'a str,
+    /// What upgrades were tried from; null when none were
+    upgrade_from: Option<&'a str>,
     /// `newest` or `all-versions`: which versions may meet dependencies
     view: &'static str,
 }
@@ -157,11 +163,16 @@ type Key = (String, deb_parse::Version, String, Option<String>);
 struct Findings {
     checked: Vec<CheckedJson>,
     suites: BTreeMap<Key, Vec<SuiteName>>,
+    problems: Problems,
+    /// What upgrades were tried from.
+    upgrade_from: Option<String>,
 }
 
 impl Findings {
     fn is_empty(&self) -> bool {
-        self.suites.is_empty() && self.checked.iter().all(|checked| checked.essential.is_none())
+        let is_installable =
+            self.suites.is_empty() && self.checked.iter().all(|checked| checked.essential.is_none());
+        is_installable && self.problems.is_empty()
     }
 }
 
@@ -172,52 +183,53 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let state = &arguments.state;
     let (repository, head) = state.resolve(session)?;
-    state.check_suites(repository, head.as_ref(), &arguments.suites)?;
+    state.check_suites(repository, head.as_ref(), &arguments.scope.suites)?;
     if arguments.attestations {
         let keyring = (arguments.keyring.as_deref(), arguments.rows);
         return attestations::run(&repository.name, keyring, session, output);
     }
-    arguments.base_files.iter().try_for_each(|path| check_file(path))?;
-    let mut base = Base { files: &arguments.base_files, states: Vec::new(), configured: &[], session };
-    if !arguments.no_base {
-        base.configured = &repository.bases;
-    }
-    for spec in &arguments.base_states {
-        let (settings, revision) = spec.resolve(session)?;
-        spec.check_suites(settings, revision.as_ref(), &[])?;
-        if let Some(revision) = revision {
-            base.states.push((spec, spec.suites(settings, Some(&revision)), revision));
-        }
-    }
+    let base = arguments.scope.bases(repository, session)?;
     let view = if arguments.all_versions { View::AllVersions } else { View::Newest };
     let earlier = arguments.against.as_ref().map(|spec| spec.resolve(session)).transpose()?;
     if earlier.as_ref().is_some_and(|(earlier, _)| earlier.name != repository.name) {
         return Err(Failure::Usage("--against names another state of the same repository"));
     }
     let earlier = earlier.and_then(|(_, revision)| revision);
-    let mut findings = Findings::default();
+    let origin = arguments.upgrade_from.as_ref();
+    let origin = origin.map(|spec| Origin::find(spec, state, &arguments.scope, session)).transpose()?;
+    let upgrade_from = origin.as_ref().map(|origin| origin.name().to_owned());
+    let mut findings = Findings { upgrade_from, ..Findings::default() };
     if let Some(head) = &head {
-        let named = state.suites(repository, Some(head));
-        let is_asked = |suite: &&SuiteName| {
-            named.contains(suite) && (arguments.suites.is_empty() || arguments.suites.contains(suite))
-        };
-        for suite in head.commit().suites.keys().filter(is_asked) {
+        for suite in &arguments.scope.suites_of(state, repository, head) {
             let records = binaries(head, suite)?;
             let before = earlier.as_ref().map(|earlier| binaries(earlier, suite)).transpose()?;
             let published = repository.suite(suite).map_or(&[][..], |suite| &suite.architectures);
-            for architecture in machines(&records, published, &arguments.architectures) {
+            for architecture in machines(&records, published, &arguments.scope.architectures) {
                 let states = (&records[..], before.as_deref());
                 check(suite, states, &architecture, (&base, view), &mut findings)?;
+                let target = Target { state, repository, suite, records: &records, bases: &base };
+                if let Some(origin) = &origin {
+                    let found = origin.problems(&target, &architecture)?;
+                    findings.problems.add_all(found, architecture.as_str(), suite);
+                }
+            }
+            let target = Target { state, repository, suite, records: &records, bases: &base };
+            let found = arguments.examine(&target, head)?;
+            let known = match (&earlier, &before) {
+                (Some(earlier), Some(before)) => {
+                    arguments.examine(&Target { records: before, ..target }, earlier)?
+                }
+                _ => Vec::new(),
+            };
+            for (architecture, problem) in found {
+                let is_known = known.iter().any(|(on, one)| *on == architecture && one.is_like(&problem));
+                findings.problems.add_all((!is_known).then_some(problem), &architecture, suite);
             }
         }
     }
-    for asked in &arguments.architectures {
-        let is_checked = findings.checked.iter().any(|checked| checked.architecture == asked.as_str());
-        let is_published = repository.suites.iter().any(|suite| suite.architectures.contains(asked));
-        if !is_checked && !is_published {
-            return Err(Failure::Usage("--architecture names one that the repository has nothing for"));
-        }
-    }
+    arguments.scope.check_architectures(repository, |asked| {
+        findings.checked.iter().any(|checked| checked.architecture == asked.as_str())
+    })?;
     findings
         .checked
         .iter()
@@ -232,120 +244,35 @@ pub(crate) fn run(
     Ok(if findings.is_empty() { Outcome::Done } else { Outcome::Different })
 }
 
-/// Returns the packages of a suite that dpkg installs.
-fn binaries(revision: &Revision<'_>, suite: &SuiteName) -> Result<Vec<Arc<Record>>, Failure> {
-    let mut records = Vec::new();
-    for item in revision.records_in([suite])? {
-        let (record, _) = item?;
-        if record.kind() == PackageKind::Deb && record.key().architecture != Build::Source {
-            records.push(record);
-        }
-    }
-    Ok(records)
-}
-
-/// Returns the architectures of the machines that packages are checked for: those that any of them is built for, or those published if all
-/// are for `all`. Of these only what is `asked` for, if anything is, and what is asked for need only be published: packages for `all` are
-/// installed on such machines too.
-fn machines(
-    records: &[Arc<Record>],
-    published: &[Architecture],
-    asked: &[Architecture],
-) -> BTreeSet<Architecture> {
-    if records.is_empty() {
-        return BTreeSet::new();
-    }
-    let of_machines = |record: &Arc<Record>| match &record.key().architecture {
-        Build::For(architecture) if !architecture.is_all() => Some(architecture.clone()),
-        Build::For(_) | Build::Source => None,
-    };
-    let built: BTreeSet<Architecture> = records.iter().filter_map(of_machines).collect();
-    if !asked.is_empty() {
-        let is_known = |one: &&Architecture| built.contains(*one) || published.contains(one);
-        return asked.iter().filter(is_known).cloned().collect();
-    }
-    if built.is_empty() { published.iter().cloned().collect() } else { built }
-}
-
-/// What clients have besides.
-struct Base<'a> {
-    session: &'a Session,
-    /// What the configuration says.
-    configured: &'a [repo_store::settings::Base],
-    files: &'a [Utf8PathBuf],
-    /// States of repositories, and their suites.
-    states: Vec<(&'a RevisionSpec, Vec<SuiteName>, Revision<'a>)>,
-}
-
-impl Base<'_> {
-    /// Returns what the configuration says that clients of a suite have, as it is now.
-    fn in_use(&self, suite: &SuiteName) -> Result<Vec<BaseInUse>, Failure> {
-        Ok(self.session.store.bases_of(self.configured, suite)?)
-    }
-
-    /// Adds what the clients of a suite have.
-    fn add_to(
+impl CheckArguments {
+    /// Returns what is wrong with the files and the sources of a suite, as far as that is asked for, each with the architecture of the machines.
+    fn examine(
         &self,
-        builder: &mut Builder,
-        suite: &SuiteName,
-        architecture: &Architecture,
-    ) -> Result<(), Failure> {
-        for base in self.in_use(suite)? {
-            base.add_to(&self.session.store, builder, architecture)?;
+        target: &Target<'_>,
+        revision: &Revision<'_>,
+    ) -> Result<Vec<(String, Problem)>, Failure> {
+        let mut found = Vec::new();
+        let mut add = |architecture: &str, problems: Vec<Problem>| {
+            found.extend(problems.into_iter().map(|problem| (architecture.to_owned(), problem)));
+        };
+        let sources = match self.sources && revision.commit().suites.contains_key(target.suite) {
+            true => sources::sources(revision, target.suite)?,
+            false => Vec::new(),
+        };
+        if self.sources {
+            add("source", sources::unpaired(&sources, target.records, &target.state.text));
         }
-        for (spec, suites, revision) in &self.states {
-            let of_same_name = |one: &&SuiteName| spec.names_a_suite() || *one == suite;
-            for suite in suites.iter().filter(of_same_name) {
-                let source = builder.add_source(&spec.text);
-                add_records(builder, source, &binaries(revision, suite)?, &spec.text)?;
+        let published = target.repository.suite(target.suite).map_or(&[][..], |suite| &suite.architectures);
+        for architecture in machines(target.records, published, &self.scope.architectures) {
+            if self.file_conflicts {
+                add(architecture.as_str(), file_conflicts::problems(target, &architecture)?);
+            }
+            if self.sources {
+                add(architecture.as_str(), sources::problems(target, &sources, &architecture)?);
             }
         }
-        self.files.iter().try_for_each(|path| add_file(builder, path))
+        Ok(found)
     }
-}
-
-fn add_records(
-    builder: &mut Builder,
-    source: SourceId,
-    records: &[Arc<Record>],
-    name: &str,
-) -> Result<(), Failure> {
-    for record in records {
-        for paragraph in deb822::paragraphs(record.stanza()) {
-            builder.add(source, paragraph).map_err(|error| unusable(name.into(), &error))?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes sure that a file can be read again for each suite and architecture: a pipe has its content only once.
-fn check_file(path: &Utf8Path) -> Result<(), Failure> {
-    let found = std::fs::metadata(path);
-    let found = found.map_err(|source| Failure::Io { verb: "read", path: path.to_string(), source })?;
-    if found.is_file() {
-        return Ok(());
-    }
-    Err(Failure::UnusableFile { path: path.to_owned(), what: "it is not a regular file".to_owned() })
-}
-
-fn add_file(builder: &mut Builder, path: &Utf8Path) -> Result<(), Failure> {
-    let io = |source| Failure::Io { verb: "read", path: path.to_string(), source };
-    let file = File::open(path).map_err(io)?;
-    let source = builder.add_source(path.file_name().unwrap_or(path.as_str()));
-    let read = match Compression::of_name(path.as_str()) {
-        Compression::None => builder.read(source, file),
-        packed => {
-            let text = packed.reader(file, &deb_parse::Limits::default());
-            builder.read(source, text.map_err(|error| unusable(path.into(), &error))?)
-        }
-    };
-    read.map(|_| ()).map_err(|error| unusable(path.into(), &error))
-}
-
-/// Returns the failure about packages that cannot be read: the message is the first cause, which knows most.
-fn unusable(path: Utf8PathBuf, error: &dyn std::error::Error) -> Failure {
-    let first = std::iter::successors(Some(error), |error| error.source()).last();
-    Failure::UnusableFile { path, what: first.unwrap_or(error).to_string() }
 }
 
 /// Looks at all packages of a suite for one kind of machine.
@@ -353,7 +280,7 @@ fn examine(
     suite: &SuiteName,
     records: &[Arc<Record>],
     architecture: &Architecture,
-    (base, view): (&Base<'_>, View),
+    (base, view): (&Bases<'_>, View),
 ) -> Result<Report, Failure> {
     let mut builder = Universe::builder(architecture);
     // The first of equal versions counts: that of the suite.
@@ -369,7 +296,7 @@ fn check(
     suite: &SuiteName,
     (records, before): (&[Arc<Record>], Option<&[Arc<Record>]>),
     architecture: &Architecture,
-    (base, view): (&Base<'_>, View),
+    (base, view): (&Bases<'_>, View),
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     let mut report = examine(suite, records, architecture, (base, view))?;
@@ -465,7 +392,16 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
     let view_name = if view == View::Newest { "newest" } else { "all-versions" };
     let against = arguments.against.as_ref().map(|spec| spec.text.as_str());
     let (checked, findings_json) = (&findings.checked[..], &found[..]);
-    let json = CheckJson { against, checked, findings: findings_json, state, view: view_name };
+    let (problems, upgrade_from) = (findings.problems.to_json(), findings.upgrade_from.as_deref());
+    let json = CheckJson {
+        against,
+        checked,
+        findings: findings_json,
+        problems: &problems,
+        state,
+        upgrade_from,
+        view: view_name,
+    };
     output.result(&json, || {
         let row = |one: &UninstallableJson| {
             let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED);
@@ -475,6 +411,10 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
         if !found.is_empty() {
             let rows: Vec<_> = found.iter().map(row).collect();
             output.table(&HEAD, &rows, arguments.rows.limit(output));
+        }
+        if !problems.is_empty() {
+            let rows: Vec<_> = problems.iter().map(PackageProblemJson::row).collect();
+            output.table(&problem::HEAD, &rows, arguments.rows.limit(output));
         }
         for one in &findings.checked {
             if let Some(reason) = &one.essential {
@@ -486,6 +426,18 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
         let bases = findings.checked.iter().flat_map(|one| &one.bases).map(|base| base.in_words(now));
         bases.collect::<BTreeSet<_>>().iter().for_each(|line| output.line(line));
         summarize(findings, found.len(), view, output);
+        let asked = [
+            (upgrade_from.map(|from| format!("upgrade from {from}")), Examination::Upgrade),
+            (arguments.file_conflicts.then(|| "file conflicts".to_owned()), Examination::FileConflicts),
+            (arguments.sources.then(|| "sources".to_owned()), Examination::Sources),
+        ];
+        for (title, examination) in asked {
+            let Some(title) = title.filter(|_| !findings.checked.is_empty()) else { continue };
+            output.line(&match findings.problems.count(examination) {
+                0 => format!("{title}: no problems"),
+                number => format!("{title}: {}", count(number, "problem")),
+            });
+        }
     });
     if findings.checked.is_empty() {
         output.found_nothing(&format!("no packages in {state}"));

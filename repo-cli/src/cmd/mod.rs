@@ -53,6 +53,7 @@ pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
 pub(crate) mod vulnerabilities;
+pub(crate) mod why;
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -151,6 +152,7 @@ fn carry_out(
         Command::Search(arguments) => search::run(&arguments, &session()?, output),
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Check(arguments) => check::run(&arguments, &session()?, output),
+        Command::Why(arguments) => why::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Pipeline(arguments) => pipeline::run(&arguments, &session()?, output),
         Command::Vulnerabilities(arguments) => vulnerabilities::run(&arguments, &session()?, output),

@@ -5,7 +5,7 @@ use crate::cmd::{
     access, add, approve, backup, base, build, bundle, check, client_config, completions, config, configured,
     diff, doctor, freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline,
     promote, publish, quickstart, reissue, release, remove, repository, restore, retention, rollback, sbom,
-    search, serve, show, sign, status, store, suite, tag, undo, versions, vulnerabilities,
+    search, serve, show, sign, status, store, suite, tag, undo, versions, vulnerabilities, why,
 };
 use crate::json_value::ForeignJson;
 
@@ -30,6 +30,7 @@ pub(super) fn document_of(verb: &str) -> Forms {
             .or::<show::ShownStateJson<'_>>()
             .or::<show::AttestationsJson<'_>>(),
         "check" => forms.or::<check::CheckJson<'_>>().or::<check::attestations::AttestationCheckJson<'_>>(),
+        "why" => forms.or::<why::WhyJson<'_>>(),
         "diff" => forms.or::<diff::DiffJson<'_>>().or::<diff::json::DetailedDiffJson<'_>>(),
         "pipeline" => forms.or::<pipeline::PipelineJson>(),
         "vulnerabilities" => forms.or::<vulnerabilities::VulnerabilitiesJson>(),

@@ -190,8 +190,16 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         ],
         "check" => vec![
             case(0, &["check", "preprod"]),
+            case(0, &["check", "preprod", "--upgrade-from", "prod", "--file-conflicts", "--sources"]),
+            case(1, &["check", "preprod", "--upgrade-from", "nothing"]),
             case(1, &["check", "preprod", "--base", &hostile_name]),
             case(1, &["check", &hostile_name]),
+        ],
+        "why" => vec![
+            case(0, &["why", "preprod", "hostile"]),
+            case(0, &["rdepends", "preprod", "hostile", "--limit", "1"]),
+            case(1, &["why", "preprod", "nothing"]),
+            case(2, &["why", "preprod", &hostile_name]),
         ],
         "promote" => vec![
             case(0, &["promote", "hostile", "--from", "preprod", "--to", "prod"]),

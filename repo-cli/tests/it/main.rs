@@ -108,6 +108,7 @@ mod undoing;
 mod vulnerabilities;
 mod watching;
 mod whole_machines;
+mod why;
 
 use std::process::Command;
 

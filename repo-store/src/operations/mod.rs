@@ -24,6 +24,7 @@ pub mod release;
 pub mod removal;
 pub mod retention;
 pub mod rollback;
+pub mod shared_paths;
 mod store_methods;
 pub(crate) mod tagging;
 pub mod undo;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -18,6 +19,7 @@ use crate::model::gate_rule::{GateOverride, GateRule};
 use crate::model::id::{BaseIndexId, CommitId};
 use crate::model::name::{HolderName, RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
+use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
 use crate::operations::approvals::{ApprovalPlan, Approvals};
 use crate::operations::bases::{BaseInUse, BaseIndexBuilder, KeptArchive, KeptBase};
@@ -35,6 +37,7 @@ use crate::operations::release::ReleasePlan;
 use crate::operations::removal::RemovalPlan;
 use crate::operations::retention::{RetentionPlan, RetentionRule};
 use crate::operations::rollback::RollbackPlan;
+use crate::operations::shared_paths::SharedPaths;
 use crate::operations::undo::UndoPlan;
 use crate::operations::undo_removal::UndoRemovalPlan;
 use crate::settings::RepositorySettings;
@@ -122,6 +125,15 @@ impl Store {
         context: &Context,
     ) -> Result<AddReport, Error> {
         super::import::add_reader(self, repository, (name, &mut input), options, context)
+    }
+
+    /// Returns which of these packages have files at the same paths although neither declares that it replaces the other, and no script diverts the
+    /// path. Versions of one package are not compared with each other. What is inside the packages is read from their manifests.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    pub fn shared_paths(&self, records: &[Arc<Record>]) -> Result<Vec<SharedPaths>, Error> {
+        super::shared_paths::shared_paths(self, records)
     }
 
     /// Plans to add files: reads and checks each as [`add`](Self::add) does, and keeps nothing.

@@ -15,7 +15,8 @@ pub(super) fn lines(findings: &Findings, state: &str) -> Vec<String> {
         });
         let failed: Vec<_> = own.collect();
         let name = Quoted(&format!("{state} {} {}", checked.suite, checked.architecture)).to_string();
-        let failures = failed.len() + usize::from(checked.essential.is_some());
+        let problems: Vec<_> = findings.problems.of(&checked.suite, &checked.architecture).collect();
+        let failures = failed.len() + problems.len() + usize::from(checked.essential.is_some());
         lines.push(format!("  <testsuite name={name} tests=\"{}\" failures=\"{failures}\">", failures + 1));
         let others = Quoted(&format!("{} packages can be installed", checked.installable)).to_string();
         lines.push(format!("    <testcase classname={name} name={others}/>"));
@@ -25,6 +26,9 @@ pub(super) fn lines(findings: &Findings, state: &str) -> Vec<String> {
         for ((package, version, _, reason), _) in failed {
             let reason = reason.as_deref().unwrap_or(NOT_DECIDED);
             lines.extend(case(&name, &format!("{package} {version}"), reason));
+        }
+        for problem in problems {
+            lines.extend(case(&name, &problem.title(), problem.reason()));
         }
         lines.push("  </testsuite>".to_owned());
     }

@@ -19,7 +19,7 @@ use crate::store::Store;
 const LONGEST_SCRIPT: usize = 1 << 20;
 
 /// Reads a package file of the store to its end, with the texts of its scripts.
-pub(super) fn read(store: &Store, record: &Record) -> Result<deb::Package, Error> {
+pub(in crate::operations) fn read(store: &Store, record: &Record) -> Result<deb::Package, Error> {
     let options = deb::Options {
         limits: store.limits().clone(),
         data: deb::Data::Skip,

@@ -15,8 +15,10 @@ mod scripts;
 mod search;
 
 pub use crate::model::reissue::{HazardKind, Reissue, ReissueVersion, Reissued, release_of};
+pub(in crate::operations) use file::read as read_with_scripts;
 pub use hazard::{Hazard, Undone};
 pub(in crate::operations) use plan::NewFiles;
 pub(crate) use plan::plan_reissue;
 pub use plan::{ReissuePlan, ReissueRequest, ReissuedPackage};
 pub(in crate::operations) use releases::goes_down;
+pub(in crate::operations) use scripts::Scripts;

@@ -10,7 +10,7 @@ use crate::model::reissue::HazardKind;
 
 /// The words of the maintainer scripts of a package.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scripts(Vec<Command>);
+pub(in crate::operations) struct Scripts(Vec<Command>);
 
 /// A line of a script, without quotes and comments.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Versions<'a> {
 
 impl Scripts {
     /// Reads the scripts of a package whose control archive was read with its contents.
-    pub(super) fn of(package: &Package) -> Self {
+    pub(in crate::operations) fn of(package: &Package) -> Self {
         let scripts =
             package.maintainer_scripts().filter_map(|file| Some((&file.name, file.content.as_ref()?)));
         let commands = scripts.flat_map(|(name, content)| {
@@ -43,6 +43,14 @@ impl Scripts {
         Self(commands.collect())
     }
 
+    /// Returns whether a script diverts this path below the root; where a variable has the path, that may be any.
+    pub(in crate::operations) fn diverts(&self, path: &str) -> bool {
+        let is_path = |word: &String| {
+            word.contains('$') || word.strip_prefix('/').is_some_and(|one| is_same(one, path))
+        };
+        self.0.iter().any(|Command { words, .. }| is_diversion(words) && words.iter().any(is_path))
+    }
+
     fn has(&self, words: &[String]) -> bool {
         self.0.iter().any(|command| command.words == words)
     }
@@ -50,6 +58,11 @@ impl Scripts {
     fn moves(&self, step: &Step<'_>) -> bool {
         self.0.iter().filter_map(|command| Step::of(&command.words)).any(|own| own == *step)
     }
+}
+
+/// Returns whether a path is another one, or leads there on a system where `/bin` is a link to `/usr/bin`.
+fn is_same(written: &str, path: &str) -> bool {
+    written == path || path.strip_prefix("usr/") == Some(written)
 }
 
 /// Returns the words of a line, as a shell would read most of them.

@@ -1,0 +1,128 @@
+//! The smallest set of goals that cannot be met together, and which of them gives way.
+
+use super::scores::Scores;
+use super::{GoalId, Upgrade};
+use crate::closure::{Closure, NotBuilt};
+use crate::core;
+use crate::encoding::{Answer, Rule, Rules, solve};
+use crate::limits::Exhausted;
+use crate::package::PackageId;
+use crate::reason::Reason;
+use std::collections::BTreeSet;
+
+/// Whether goals can be met together.
+pub(super) enum Solution {
+    /// These packages meet them.
+    Packages(Vec<PackageId>),
+    /// Nothing does.
+    None,
+}
+
+impl Upgrade<'_, '_> {
+    fn lists(&self, goals: &[GoalId]) -> Vec<Vec<PackageId>> {
+        let goals = goals.iter().filter_map(|at| self.goals.get(*at));
+        let mut lists: Vec<_> = goals.map(super::Goal::packages).filter(|list| !list.is_empty()).collect();
+        // What has no choice comes first.
+        lists.sort_by_key(Vec::len);
+        lists
+    }
+
+    /// Looks for packages that meet these goals.
+    pub(super) fn solve(&self, goals: &[GoalId]) -> Result<Solution, Exhausted> {
+        let lists = self.lists(goals);
+        match Closure::new(self.candidates).build_set(&lists, self.budget) {
+            Ok(packages) => return Ok(Solution::Packages(packages)),
+            Err(NotBuilt::Exhausted) => return Err(Exhausted),
+            Err(NotBuilt::Stuck) => {}
+        }
+        match solve(self.candidates, &lists, Rules::All, self.budget)? {
+            Answer::Solution(packages) => Ok(Solution::Packages(packages)),
+            Answer::Unsolvable(_) => Ok(Solution::None),
+        }
+    }
+
+    /// Returns a smallest set of goals that cannot be met together, out of goals that cannot: Junker's QuickXplain.
+    pub(super) fn smallest_conflict(&self, goals: &[GoalId]) -> Result<Vec<GoalId>, Exhausted> {
+        self.explain(&[], false, goals)
+    }
+
+    /// Returns the goals among `goals` that belong to a smallest conflict together with `others`. `is_new`: whether `others` was not tried yet.
+    fn explain(&self, others: &[GoalId], is_new: bool, goals: &[GoalId]) -> Result<Vec<GoalId>, Exhausted> {
+        if is_new && matches!(self.solve(others)?, Solution::None) {
+            return Ok(Vec::new());
+        }
+        if goals.len() <= 1 {
+            return Ok(goals.to_vec());
+        }
+        let (first, second) = goals.split_at(goals.len() / 2);
+        let of_second = self.explain(&[others, first].concat(), true, second)?;
+        let of_first = self.explain(&[others, &of_second].concat(), !of_second.is_empty(), first)?;
+        Ok([of_first, of_second].concat())
+    }
+
+    /// Returns which goal of a smallest conflict gives way, and why.
+    pub(super) fn resolve(
+        &self,
+        conflict: &[GoalId],
+        scores: &Scores,
+    ) -> Result<(GoalId, Reason), Exhausted> {
+        let lists: Vec<_> = conflict.iter().flat_map(|goal| self.lists(&[*goal])).collect();
+        let visited = match solve(self.candidates, &lists, Rules::All, self.budget)? {
+            Answer::Unsolvable(visited) => visited,
+            Answer::Solution(_) => BTreeSet::new(),
+        };
+        let rules = core::smallest(self.candidates, &lists, &visited, self.budget)?;
+        let reason = self.writer().conflict(&lists, lists.len(), &rules)?;
+        let victim = match self.excluded_by_something_new(conflict, &rules, scores)? {
+            Some(goal) => goal,
+            None => {
+                let holders: BTreeSet<PackageId> = rules.iter().filter_map(holder).collect();
+                let has_rule = |goal: GoalId| self.packages_of(goal).any(|id| holders.contains(&id));
+                let weakest =
+                    conflict.iter().copied().min_by_key(|goal| (scores.of_goal(*goal), !has_rule(*goal)));
+                weakest.unwrap_or_default()
+            }
+        };
+        Ok((victim, reason))
+    }
+
+    fn packages_of(&self, goal: GoalId) -> impl Iterator<Item = PackageId> {
+        self.goals.get(goal).map(super::Goal::packages).unwrap_or_default().into_iter()
+    }
+
+    /// Returns the goal that something excludes which comes to the machine. apt removes it before its resolver compares anything, unless it is
+    /// essential.
+    fn excluded_by_something_new(
+        &self,
+        conflict: &[GoalId],
+        rules: &BTreeSet<Rule>,
+        scores: &Scores,
+    ) -> Result<Option<GoalId>, Exhausted> {
+        for rule in rules {
+            let Rule::Excludes(holder, at) = rule else { continue };
+            let is_installed = self.goals.iter().any(|goal| goal.installed == *holder);
+            let relation = self.universe.links.get(*at as usize);
+            let (Some(package), Some(relation)) = (self.universe.get(*holder), relation) else { continue };
+            if is_installed {
+                continue;
+            }
+            let hit: BTreeSet<PackageId> =
+                self.candidates.conflicting(package, relation, self.budget)?.collect();
+            let is_hit = |goal: &GoalId| {
+                let mut packages = self.packages_of(*goal);
+                packages.any(|id| hit.contains(&id)) && !scores.is_essential(*goal)
+            };
+            if let Some(goal) = conflict.iter().copied().find(is_hit) {
+                return Ok(Some(goal));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn holder(rule: &Rule) -> Option<PackageId> {
+    match rule {
+        Rule::Needs(package, _) | Rule::Excludes(package, _) => Some(*package),
+        Rule::OneOf(_) => None,
+    }
+}

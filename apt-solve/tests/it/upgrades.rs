@@ -1,0 +1,262 @@
+//! What `apt-get dist-upgrade` does: known answers, and those of apt itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use apt_solve::upgrade::UpgradePlan;
+use apt_solve::{Checker, Limits, PackageId, SourceId, Universe, View};
+use deb_parse::Architecture;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
+use crate::universe_text::universe;
+
+/// Returns what happens to a machine with the packages of the first source, when the others are archives; one line for each package.
+fn upgraded(text: &str) -> String {
+    let (universe, _) = universe(text);
+    let ids = |is_machine: bool| -> Vec<PackageId> {
+        let all =
+            universe.sources().filter(|source| (universe.source_name(*source) == "machine") == is_machine);
+        all.flat_map(|source| universe.packages_of(source)).collect()
+    };
+    let installed = ids(true);
+    let plan = universe.upgrade(&installed, &installed.iter().copied().collect(), &Limits::default());
+    in_words(&plan)
+}
+
+fn in_words(plan: &UpgradePlan) -> String {
+    let mut text = String::new();
+    for (from, to) in &plan.upgraded {
+        writeln!(text, "upgrade {from} to {}", to.version).unwrap();
+    }
+    plan.installed.iter().for_each(|one| writeln!(text, "install {one}").unwrap());
+    for one in &plan.removed {
+        writeln!(text, "remove {}: {}", one.installed, one.reason).unwrap();
+    }
+    for one in &plan.kept_back {
+        writeln!(text, "keep {}: {}", one.installed, one.reason).unwrap();
+    }
+    assert!(plan.is_decided);
+    text
+}
+
+#[test]
+fn what_stands_in_the_way_gives_way_as_in_apt() {
+    let cases = [
+        "machine; aa 1 Depends: bb; bb 1; archive; aa 2 Depends: bb (>= 2), cc; bb 2; cc 1",
+        "machine; aa 1; archive; aa 2 Depends: nowhere",
+        "machine; aa 1 Depends: bb (<< 2); bb 1; archive; bb 2",
+        "machine; aa 1 Essential: yes# Depends: bb (<< 2); bb 1; archive; bb 2",
+        "machine; aa 1; bb 1; archive; aa 2 Breaks: bb (<< 2)",
+        "machine; aa 1; bb 1; archive; aa 2 Depends: cc; cc 1 Conflicts: bb",
+        "machine; aa 1 Breaks: bb (>= 2); bb 1; archive; bb 2",
+        "machine; old 1; archive; new 1 Conflicts: old",
+        "machine; aa 2; archive; aa 1",
+        "machine; aa 1; bb 1 Depends: aa (= 1); archive; aa 2; bb 2 Depends: aa (= 2), nowhere",
+    ];
+    let mut text = String::new();
+    for case in cases {
+        let lines = case.replace("; ", "\n").replace('#', ";").replace("machine\n", "source machine\n");
+        writeln!(text, "{case}\n{}", upgraded(&lines.replace("archive\n", "source archive\n"))).unwrap();
+    }
+    insta::assert_snapshot!(text, @"
+    machine; aa 1 Depends: bb; bb 1; archive; aa 2 Depends: bb (>= 2), cc; bb 2; cc 1
+    upgrade aa 1 to 2
+    upgrade bb 1 to 2
+    install cc 1
+
+    machine; aa 1; archive; aa 2 Depends: nowhere
+    keep aa 1: aa 2 needs nowhere, which nothing provides
+
+    machine; aa 1 Depends: bb (<< 2); bb 1; archive; bb 2
+    upgrade bb 1 to 2
+    remove aa 1: aa 1 needs bb (<< 2); only one of bb 1 and bb 2 can be installed
+
+    machine; aa 1 Essential: yes# Depends: bb (<< 2); bb 1; archive; bb 2
+    keep bb 1: aa 1 needs bb (<< 2); only one of bb 1 and bb 2 can be installed
+
+    machine; aa 1; bb 1; archive; aa 2 Breaks: bb (<< 2)
+    upgrade aa 1 to 2
+    remove bb 1: aa 2 breaks bb 1
+
+    machine; aa 1; bb 1; archive; aa 2 Depends: cc; cc 1 Conflicts: bb
+    upgrade aa 1 to 2
+    install cc 1
+    remove bb 1: aa 2 needs cc; cc 1 conflicts with bb 1
+
+    machine; aa 1 Breaks: bb (>= 2); bb 1; archive; bb 2
+    keep bb 1: aa 1 breaks bb 2
+
+    machine; old 1; archive; new 1 Conflicts: old
+
+    machine; aa 2; archive; aa 1
+
+    machine; aa 1; bb 1 Depends: aa (= 1); archive; aa 2; bb 2 Depends: aa (= 2), nowhere
+    upgrade aa 1 to 2
+    remove bb 1: bb 2 needs nowhere, which nothing provides; bb 1 needs aa (= 1); only one of aa 1 and aa 2 can be installed
+    ");
+}
+
+const NAMES: [&str; 8] = ["aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh"];
+
+fn relation() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(&NAMES[..]);
+    let version = prop::sample::select(&["", "", " (>= 2)", " (<< 2)", " (= 1)", " (>= 3)"][..]);
+    (name, version).prop_map(|(name, version)| format!("{name}{version}"))
+}
+
+/// A package with one version, as a paragraph.
+fn package(versions: std::ops::Range<u8>) -> impl Strategy<Value = (String, u8, String)> {
+    let clause = prop::collection::vec(relation(), 1..3).prop_map(|all| all.join(" | "));
+    let depends = prop::collection::vec(clause, 0..3).prop_map(|all| all.join(", "));
+    let excludes = prop::collection::vec(relation(), 0..2).prop_map(|all| all.join(", "));
+    let field = prop::sample::select(&["Conflicts", "Breaks"][..]);
+    (prop::sample::select(&NAMES[..]), versions, depends, excludes, field).prop_map(
+        |(name, version, depends, excludes, field)| {
+            let mut text = format!(
+                "Package: {name}\nVersion: {version}\nArchitecture: amd64\nPriority: optional\nMaintainer: x\n\
+                 Description: x\nFilename: {name}.deb\nSize: 1\nSHA256: {version:064}\n"
+            );
+            for (field, value) in [("Depends", depends), (field, excludes)] {
+                if !value.is_empty() {
+                    writeln!(text, "{field}: {value}").unwrap();
+                }
+            }
+            (name.to_owned(), version, text)
+        },
+    )
+}
+
+fn archive(versions: std::ops::Range<u8>) -> impl Strategy<Value = BTreeMap<String, String>> {
+    prop::collection::vec(package(versions), 2..9)
+        .prop_map(|all| all.into_iter().map(|(name, _, text)| (name, text)).collect())
+}
+
+fn paragraphs(texts: impl IntoIterator<Item = String>) -> String {
+    texts.into_iter().map(|text| format!("{text}\n")).collect()
+}
+
+/// Returns what apt would do: the names that it upgrades, removes and keeps back.
+fn apt(place: &Path, status: &str, packages: &str) -> Option<[BTreeSet<String>; 3]> {
+    let write = |name: &str, text: &str| std::fs::write(place.join(name), text).unwrap();
+    write("status", status);
+    write("repository/Packages", packages);
+    write("sources.list", &format!("deb [trusted=yes] file:{}/repository ./\n", place.display()));
+    let options = [
+        format!("Dir::State={}", place.display()),
+        format!("Dir::State::status={}/status", place.display()),
+        format!("Dir::Etc::sourcelist={}/sources.list", place.display()),
+        format!("Dir::Cache={}", place.display()),
+        "Dir::Etc::sourceparts=-".to_owned(),
+        "Dir::Etc::preferencesparts=-".to_owned(),
+        "Dir::Etc::parts=-".to_owned(),
+        "APT::Architecture=amd64".to_owned(),
+        "APT::Architectures=amd64".to_owned(),
+        "APT::Get::Show-User-Simulation-Note=false".to_owned(),
+        "Debug::NoLocking=true".to_owned(),
+        "APT::Sandbox::User=root".to_owned(),
+        "Acquire::Languages=none".to_owned(),
+    ];
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("LC_ALL", "C").env("APT_CONFIG", "/dev/null").args(arguments);
+        options.iter().for_each(|option| {
+            command.args(["-o", option]);
+        });
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        output.status.success().then_some(text)
+    };
+    run(&["update", "-qq"]).unwrap();
+    // apt gives up where it finds no answer.
+    let text = run(&["dist-upgrade", "-s"])?;
+    let list = |title: &str| -> BTreeSet<String> {
+        let lines = text.lines().skip_while(|line| !line.contains(title)).skip(1);
+        lines
+            .take_while(|line| line.starts_with(' '))
+            .flat_map(str::split_ascii_whitespace)
+            .map(|name| name.trim_end_matches('*').to_owned())
+            .collect()
+    };
+    Some([list("will be upgraded:"), list("will be REMOVED:"), list("have been kept back:")])
+}
+
+fn version_of(text: &str) -> Option<&str> {
+    text.lines().find(|line| line.starts_with("Version:"))
+}
+
+fn place() -> PathBuf {
+    let place = std::env::temp_dir().join(format!("apt-solve-{}", std::process::id()));
+    for name in ["repository", "lists/partial", "archives/partial"] {
+        std::fs::create_dir_all(place.join(name)).unwrap();
+    }
+    place
+}
+
+#[test]
+fn apt_gives_way_to_the_same_packages() {
+    if Command::new("apt-get").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: apt-get is not installed");
+        return;
+    }
+    let cases: usize =
+        std::env::var("REPO_TEST_UPGRADES").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let place = place();
+    let mut runner = TestRunner::deterministic();
+    let (mut differences, mut tried, mut given_up) = (Vec::new(), 0, 0);
+    for _ in 0..cases {
+        let (old, new) = (archive(1..3), archive(1..4)).new_tree(&mut runner).unwrap().current();
+        let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
+        let (before, after) = (builder.add_source("machine"), builder.add_source("archive"));
+        let same = |(name, text): (String, String)| match old.get(&name) {
+            Some(known) if version_of(known) == version_of(&text) => known.clone(),
+            _ => text,
+        };
+        let new = paragraphs(new.into_iter().map(same));
+        builder.read(before, paragraphs(old.clone().into_values()).as_bytes()).unwrap();
+        builder.read(after, new.as_bytes()).unwrap();
+        let universe = builder.build();
+        let of = |source: SourceId| -> HashSet<PackageId> { universe.packages_of(source).collect() };
+        let checker = Checker::without(&universe, View::Newest, Limits::default(), of(after));
+        let machines = checker.machines(universe.packages_of(before)).unwrap();
+        for machine in machines {
+            let plan = universe.upgrade(&machine, &of(before), &Limits::default());
+            let installed: Vec<String> = machine.iter().map(|id| universe.label(*id).unwrap().name).collect();
+            let status = installed.iter().map(|name| format!("{}Status: install ok installed\n", old[name]));
+            let status = paragraphs(status);
+            let names = |labels: Vec<&apt_solve::Label>| -> BTreeSet<String> {
+                labels.into_iter().map(|label| label.name.clone()).collect()
+            };
+            let ours = [
+                names(plan.upgraded.iter().map(|(_, to)| to).collect()),
+                names(plan.removed.iter().map(|one| &one.installed).collect()),
+                names(plan.kept_back.iter().map(|one| &one.installed).collect()),
+            ];
+            let Some(theirs) = apt(&place, &status, &new) else {
+                given_up += 1;
+                continue;
+            };
+            tried += 1;
+            let is_smooth = |found: &[BTreeSet<String>; 3]| found[1].is_empty() && found[2].is_empty();
+            assert_eq!(
+                is_smooth(&ours),
+                is_smooth(&theirs),
+                "{status}--\n{new}--\nours {ours:?}\napt  {theirs:?}"
+            );
+            if ours != theirs {
+                differences.push(format!(
+                    "{status}--\n{new}--\nours {ours:?}\napt  {theirs:?}\n{}",
+                    in_words(&plan)
+                ));
+            }
+        }
+    }
+    std::fs::remove_dir_all(&place).unwrap();
+    eprintln!("{tried} machines, and {given_up} that apt gave up on");
+    // Of several answers apt takes another one now and then.
+    let (number, text) = (differences.len(), differences.join("\n====\n"));
+    assert!(number * 50 <= tried, "{number} differences on {tried} machines\n{text}");
+}
