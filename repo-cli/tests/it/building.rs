@@ -233,7 +233,8 @@ fn every_template_is_a_package_that_a_repository_takes() {
     assert!(exists.ends_with(1).text().contains("already exists"));
 }
 
-mod whole_machines {
+/// On a whole system of Debian 12 or later: what stands in for a program of one's own is one of this machine.
+mod packages_of_templates {
     use super::*;
 
     /// lintian judges them, and dpkg installs, upgrades, downgrades, removes and purges them.
