@@ -1,6 +1,6 @@
 //! What is known of vulnerabilities, and what that means for a version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::Version;
 
@@ -14,6 +14,8 @@ const SID: &str = "sid";
 #[derive(Clone, Debug, Default)]
 pub struct Advisories {
     by_source: BTreeMap<String, Vec<Advisory>>,
+    /// The releases that something was said of, also of sources that were not wanted.
+    places: BTreeSet<Place>,
 }
 
 /// A vulnerability of one source.
@@ -121,22 +123,75 @@ impl Advisories {
         found
     }
 
+    /// Returns whether anything was said of any source in a release: of one that no data name nothing can be found, which does not mean that all is
+    /// well there. What Debian's tracker says of `sid` counts for every release of Debian.
+    #[must_use]
+    pub fn know(&self, release: &Release) -> bool {
+        let is_debian = release.distribution() == Distribution::Debian;
+        let sid = Place::Series(SID.to_owned());
+        self.places.iter().any(|place| release.is_at(place) || is_debian && *place == sid)
+    }
+
+    /// Adds what one file says. What it says twice of a release counts together: a version is affected if either says so.
     pub(crate) fn add(&mut self, source: &str, advisory: Advisory) {
-        if !self.by_source.contains_key(source) {
-            self.by_source.insert(source.to_owned(), Vec::new());
+        for (place, _) in &advisory.places {
+            self.note(place);
         }
-        let Some(known) = self.by_source.get_mut(source) else { return };
-        match known.iter_mut().find(|known| known.id == advisory.id) {
-            Some(known) => known.places.extend(advisory.places),
-            None => known.push(advisory),
+        let Some(known) = self.known(source, &advisory.id) else {
+            self.by_source.entry(source.to_owned()).or_default().push(advisory);
+            return;
+        };
+        for name in advisory.aliases {
+            if !known.aliases.contains(&name) {
+                known.aliases.push(name);
+            }
+        }
+        for (place, said) in advisory.places {
+            match known.places.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, known)) => known.unite(said),
+                None => known.places.push((place, said)),
+            }
         }
     }
 
+    /// Notes that something is said of a release.
+    pub(crate) fn note(&mut self, place: &Place) {
+        if !self.places.contains(place) {
+            self.places.insert(place.clone());
+        }
+    }
+
+    /// Adds what another file says; what was said before of a release counts.
     pub(crate) fn merge(&mut self, others: Self) {
         for (source, advisories) in others.by_source {
             for advisory in advisories {
-                self.add(&source, advisory);
+                match self.known(&source, &advisory.id) {
+                    // The first one counts.
+                    Some(known) => known.places.extend(advisory.places),
+                    None => self.by_source.entry(source.clone()).or_default().push(advisory),
+                }
             }
+        }
+        self.places.extend(others.places);
+    }
+
+    fn known(&mut self, source: &str, id: &str) -> Option<&mut Advisory> {
+        self.by_source.get_mut(source)?.iter_mut().find(|known| known.id == id)
+    }
+}
+
+impl Said {
+    fn unite(&mut self, other: Self) {
+        match (&mut self.affected, other.affected) {
+            (Some(own), Some(other)) => {
+                own.ranges.extend(other.ranges);
+                own.versions.extend(other.versions);
+            }
+            (own @ None, other) => *own = other,
+            (Some(_), None) => {}
+        }
+        if self.urgency.is_empty() {
+            self.urgency = other.urgency;
         }
     }
 }

@@ -111,8 +111,12 @@ impl Record {
         let summary = self.summary.or(self.details).unwrap_or_default();
         let general = urgency(self.severity.as_deref());
         for package in self.affected.into_iter().flatten() {
-            let Some(name) = package.package.as_ref().filter(|name| wanted(&name.name)) else { continue };
+            let Some(name) = &package.package else { continue };
             let Some(place) = Place::of_ecosystem(&name.ecosystem) else { continue };
+            advisories.note(&place);
+            if !wanted(&name.name) {
+                continue;
+            }
             let name = name.name.clone();
             let said = package.said(&general);
             let advisory = Advisory {

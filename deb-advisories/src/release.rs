@@ -58,7 +58,7 @@ impl Release {
 }
 
 /// A release, as one kind of data names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// A series of Debian.
     Series(String),

@@ -1,5 +1,6 @@
 //! The JSON of Debian's security tracker: sources, their vulnerabilities, and what is the matter in each release.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -81,27 +82,60 @@ impl InRelease {
     }
 }
 
-/// An object that is passed over. Other values show that the document is something else.
-struct Object;
+/// A vulnerability of a source that is not wanted: only the names of the releases are kept. Other values than objects show that the document is something
+/// else.
+struct Passed<'a>(&'a mut Advisories);
 
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Passing;
+/// What it says of releases.
+struct Releases<'a>(&'a mut Advisories);
 
-        impl<'de> Visitor<'de> for Passing {
-            type Value = Object;
+impl<'de> DeserializeSeed<'de> for Passed<'_> {
+    type Value = ();
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a vulnerability")
-            }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Object)
+impl<'de> Visitor<'de> for Passed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a vulnerability")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(field) = fields.next_key::<Cow<'_, str>>()? {
+            if field == "releases" {
+                fields.next_value_seed(Releases(self.0))?;
+            } else {
+                fields.next_value::<IgnoredAny>()?;
             }
         }
+        Ok(())
+    }
+}
 
-        deserializer.deserialize_map(Passing)
+impl<'de> DeserializeSeed<'de> for Releases<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Releases<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("releases")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut releases: A) -> Result<(), A::Error> {
+        while let Some((series, _)) = releases.next_entry::<String, IgnoredAny>()? {
+            self.0.note(&Place::Series(series));
+        }
+        Ok(())
     }
 }
 
@@ -122,7 +156,9 @@ impl<'de> Visitor<'de> for Source<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut vulnerabilities: A) -> Result<(), A::Error> {
         if !(self.wanted)(self.source) {
-            while vulnerabilities.next_entry::<IgnoredAny, Object>()?.is_some() {}
+            while vulnerabilities.next_key::<IgnoredAny>()?.is_some() {
+                vulnerabilities.next_value_seed(Passed(self.advisories))?;
+            }
             return Ok(());
         }
         while let Some((id, entry)) = vulnerabilities.next_entry::<String, Entry>()? {

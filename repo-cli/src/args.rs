@@ -268,7 +268,7 @@ pub(crate) enum Command {
     /// The way is `channels` in repo.toml. A version is started when something keeps it out of the next repository: a gate, a missing approval, a freeze, a
     /// hold. It is finished when it can be promoted, and released in the last repository.
     Pipeline(cmd::pipeline::PipelineArguments),
-    /// Find sources with known vulnerabilities (exit status 3 when there are some)
+    /// Find sources with known vulnerabilities (exit status 3 when there are some, or a suite cannot be judged)
     ///
     /// What counts is the newest version of each package, as machines install it, and what the data say of its source in the release that the suite is
     /// named after. A version that was mended by somebody else is known to have a fix only by its number.

@@ -19,7 +19,7 @@ pub(crate) use escape::escape_for_terminal;
 use json::Document;
 pub(crate) use repo_store::model::{duration_in_words as duration, size_in_words as bytes};
 use serde::Serialize;
-pub(crate) use suites::{suite_list, suites_in_order};
+pub(crate) use suites::{release_of_suite, suite_list, suites_in_order};
 use table::Surface;
 pub(crate) use table::{Column, Grouped, RowLimit, grouped, package_rows};
 

@@ -85,6 +85,40 @@ fn a_finding_says_what_people_want_to_know() {
 }
 
 #[test]
+fn what_one_file_says_twice_of_a_release_counts_together() {
+    let record = |id: &str, events: &str| {
+        format!(
+            r#"{{"id": "{id}", "upstream": ["CVE-1"], "affected": [{{"package": {{"ecosystem": "Debian:12", "name": "aa"}},
+            "ranges": [{{"type": "ECOSYSTEM", "events": [{events}]}}]}}]}}"#
+        )
+    };
+    let first = record("DSA-1-1", r#"{"introduced": "0"}, {"fixed": "1.0"}"#);
+    let second = record("DSA-2-1", r#"{"introduced": "2.0"}"#);
+    let mut advisories = Advisories::default();
+    advisories.read(format!("[{first}, {second}]").as_bytes(), &|_| true).unwrap();
+    let found = ["0.9", "1.0", "2.5"]
+        .map(|version| advisories.of("aa", &Version::parse(version).unwrap(), &release("bookworm")).len());
+    assert_eq!(found, [1, 0, 1]);
+    let known = advisories.of("aa", &Version::parse("2.5").unwrap(), &release("bookworm"));
+    assert_eq!(known[0].aliases, ["DSA-1-1", "DSA-2-1"]);
+}
+
+#[test]
+fn what_nothing_is_said_of_is_not_known() {
+    let mut advisories = Advisories::default();
+    advisories.read(OSV, &|_| false).unwrap();
+    let known = |advisories: &Advisories| {
+        ["bookworm", "trixie", "bullseye", "sid", "jammy", "xenial"]
+            .map(|series| advisories.know(&release(series)))
+    };
+    assert_eq!(known(&advisories), [true, true, false, false, true, false]);
+    // What Debian's tracker does not know in a release counts as in sid.
+    advisories.read(TRACKER, &|_| false).unwrap();
+    assert_eq!(known(&advisories), [true, true, true, true, true, false]);
+    assert!(advisories.is_empty());
+}
+
+#[test]
 fn what_was_said_first_counts() {
     let of = |fixed: &str| {
         format!(

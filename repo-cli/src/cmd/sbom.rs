@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::json_value::JsonDocument;
-use crate::output::{Output, suites_in_order};
+use crate::output::{Output, release_of_suite, suites_in_order};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -183,10 +183,7 @@ impl Bill<'_> {
     ///
     /// Its vendor is the distribution that its first suite is named after, since scanners look there for vulnerabilities, and otherwise the Origin.
     fn package_url(&self, listed: &Listed) -> String {
-        let release = listed
-            .suites
-            .iter()
-            .find_map(|suite| ReleaseName::of_series(suite.as_str().split('-').next().unwrap_or_default()));
+        let release = listed.suites.iter().find_map(release_of_suite);
         let vendor = match release.map(ReleaseName::distribution) {
             Some(Distribution::Debian) => "debian".to_owned(),
             Some(Distribution::Ubuntu) => "ubuntu".to_owned(),

@@ -20,7 +20,7 @@ use crate::columns::{ListFormat, separated};
 use crate::error::{Failure, Outcome};
 use crate::fetch;
 use crate::json_value::JsonDocument;
-use crate::output::{Column, Output, count, joined, suites_in_order};
+use crate::output::{Column, Output, count, joined, release_of_suite, suites_in_order};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 use in_use::{InUse, Newest};
@@ -120,7 +120,7 @@ struct VulnerabilityJson {
 pub(crate) struct VulnerabilitiesJson {
     /// The repository that would be promoted from; null when none is asked about
     from: Option<String>,
-    /// The suites that were not judged, because they are not named after a release
+    /// The suites that were not judged, because they are not named after a release or because the data say nothing about it
     not_judged: Vec<String>,
     /// How many versions of sources were judged
     sources: usize,
@@ -160,37 +160,48 @@ pub(crate) fn run(
     for place in &arguments.data {
         read(&mut advisories, place, &|source| wanted.contains(source))?;
     }
+    let (judged, unknown): (Vec<Judged>, Vec<Judged>) =
+        judged.into_iter().partition(|one| release_in(&advisories, one.release).is_some());
+    for one in &unknown {
+        let (suite, release) = (&one.suite, one.release.series());
+        output.warn("W-NOT-JUDGED", format!("{suite} is not judged: the data say nothing about {release}"));
+    }
+    for suite in &not_judged {
+        output.warn(
+            "W-NOT-JUDGED",
+            format!(
+                "{suite} is not judged: it is not named after a release, and --release NAME can name one"
+            ),
+        );
+    }
+    let not_judged = unknown.iter().map(|one| &one.suite).chain(&not_judged);
     let mut document = VulnerabilitiesJson {
         from: arguments.from.as_ref().map(|from| from.text.clone()),
-        not_judged: not_judged.iter().map(ToString::to_string).collect(),
+        not_judged: suites_in_order(not_judged).into_iter().map(ToString::to_string).collect(),
         sources: judged.iter().flat_map(|one| one.now.keys()).collect::<BTreeSet<_>>().len(),
         state: arguments.state.text.clone(),
         unimportant: 0,
         vulnerabilities: Vec::new(),
     };
     for one in &judged {
-        let others = elsewhere(&one.suite, repository, session)?;
-        for (found, promotion) in one.findings(&advisories) {
+        let found = one.findings(&advisories);
+        let sources = found.iter().map(|(found, _)| found.source).collect();
+        let others = elsewhere(one, &sources, repository, (&advisories, session))?;
+        for (found, promotion) in found {
             if found.finding.is_unimportant() && !arguments.unimportant {
                 document.unimportant += 1;
                 continue;
             }
-            let fixed = fixed_in(&others, &found, one, &advisories);
-            document.vulnerabilities.push(found.json(one, promotion, fixed));
+            document.vulnerabilities.push(found.json(one, promotion, fixed_in(&others, &found)));
         }
     }
-    for suite in &not_judged {
-        output.warn(
-            "W-NOT-JUDGED",
-            format!("{suite} is not named after a release: give --release NAME to judge it by one"),
-        );
-    }
     print(&document, arguments, output);
-    if document.vulnerabilities.is_empty() {
+    if document.vulnerabilities.is_empty() && document.not_judged.is_empty() {
         let sources = count(document.sources, "source");
         output.found_nothing(&format!("no known vulnerability in {sources} of {}", document.state));
     }
-    Ok(if document.vulnerabilities.is_empty() { Outcome::Done } else { Outcome::Different })
+    let is_clean = document.vulnerabilities.is_empty() && document.not_judged.is_empty();
+    Ok(if is_clean { Outcome::Done } else { Outcome::Different })
 }
 
 /// Returns the suites that are asked about, with what machines install from them, and those that nothing can be said of.
@@ -205,7 +216,7 @@ fn judged_suites(
     let is_asked = |suite: &&SuiteName| arguments.suites.is_empty() || arguments.suites.contains(suite);
     let (mut judged, mut not_judged) = (Vec::new(), Vec::new());
     for suite in suites_in_order(named.iter().filter(is_asked)) {
-        let Some(release) = release_of(suite).or(arguments.release) else {
+        let Some(release) = release_of_suite(suite).or(arguments.release) else {
             not_judged.push(suite.clone());
             continue;
         };
@@ -220,19 +231,15 @@ fn judged_suites(
     Ok((judged, not_judged))
 }
 
-/// Returns the release that a suite is named after: `bookworm`, `bookworm-backports`.
-fn release_of(suite: &SuiteName) -> Option<ReleaseName> {
-    ReleaseName::of_series(suite.as_str().split('-').next()?)
-}
-
-/// Returns a release as the data name it.
-fn as_data_name_it(release: ReleaseName) -> Option<Release> {
+/// Returns a release as the data name it, if they say anything of it.
+fn release_in(advisories: &Advisories, release: ReleaseName) -> Option<Release> {
     let distribution = match release.distribution() {
         Maker::Debian => Distribution::Debian,
         Maker::Ubuntu => Distribution::Ubuntu,
         _ => return None,
     };
     Some(Release::new(distribution, release.series(), release.number()))
+        .filter(|release| advisories.know(release))
 }
 
 fn read(advisories: &mut Advisories, place: &str, wanted: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
@@ -260,41 +267,54 @@ fn read(advisories: &mut Advisories, place: &str, wanted: &dyn Fn(&str) -> bool)
     }
 }
 
-/// What the suite of that name in other repositories has.
-type Elsewhere = Vec<(String, BTreeMap<SourceName, BTreeSet<Version>>)>;
+/// The newest version of a source in another repository, and what any of its versions there has.
+struct Other {
+    newest: Version,
+    has: BTreeSet<String>,
+}
 
-fn elsewhere(suite: &SuiteName, own: &RepositorySettings, session: &Session) -> Result<Elsewhere, Failure> {
+/// What the suite of that name in other repositories has of some sources.
+type Elsewhere = Vec<(String, BTreeMap<SourceName, Other>)>;
+
+fn elsewhere(
+    judged: &Judged,
+    sources: &BTreeSet<&SourceName>,
+    own: &RepositorySettings,
+    (advisories, session): (&Advisories, &Session),
+) -> Result<Elsewhere, Failure> {
+    let Some(release) = release_in(advisories, judged.release).filter(|_| !sources.is_empty()) else {
+        return Ok(Vec::new());
+    };
     let mut others = Vec::new();
     for repository in session.config.repositories().filter(|one| one.name != own.name) {
         let Some(head) = session.store.head(&repository.name)? else { continue };
-        if !head.commit().suites.contains_key(suite) {
+        if !head.commit().suites.contains_key(&judged.suite) {
             continue;
         }
-        let mut sources: BTreeMap<SourceName, BTreeSet<Version>> = BTreeMap::new();
-        for (name, version) in Newest::of(&head, suite)?.sources().into_keys() {
-            sources.entry(name).or_default().insert(version);
+        let mut found: BTreeMap<SourceName, Other> = BTreeMap::new();
+        for (name, version) in Newest::of(&head, &judged.suite)?.sources().into_keys() {
+            if !sources.contains(&name) {
+                continue;
+            }
+            let all = advisories.of(name.as_str(), &version, &release);
+            let has = all.iter().map(|finding| finding.id.to_owned());
+            let other =
+                found.entry(name).or_insert_with(|| Other { newest: version.clone(), has: BTreeSet::new() });
+            other.has.extend(has);
+            if version > other.newest {
+                other.newest = version;
+            }
         }
-        others.push((repository.name.to_string(), sources));
+        others.push((repository.name.to_string(), found));
     }
     Ok(others)
 }
 
-/// Finds the repositories whose versions of a source are all free of a vulnerability.
-fn fixed_in(
-    others: &Elsewhere,
-    found: &Found<'_>,
-    judged: &Judged,
-    advisories: &Advisories,
-) -> Vec<FixedElsewhereJson> {
-    let Some(release) = as_data_name_it(judged.release) else { return Vec::new() };
-    let has = |version: &Version| {
-        let all = advisories.of(found.source.as_str(), version, &release);
-        all.iter().any(|finding| finding.id == found.finding.id)
-    };
+/// Names the repositories whose versions of a source are all free of a vulnerability.
+fn fixed_in(others: &Elsewhere, found: &Found<'_>) -> Vec<FixedElsewhereJson> {
     let fixed = others.iter().filter_map(|(repository, sources)| {
-        let versions = sources.get(found.source)?;
-        let newest = versions.last().filter(|_| !versions.iter().any(has))?;
-        Some(FixedElsewhereJson { place: repository.clone(), version: newest.to_string() })
+        let other = sources.get(found.source).filter(|other| !other.has.contains(found.finding.id))?;
+        Some(FixedElsewhereJson { place: repository.clone(), version: other.newest.to_string() })
     });
     fixed.collect()
 }
@@ -332,7 +352,7 @@ impl Judged {
     }
 
     fn found_in<'a>(&self, in_use: &'a InUse, advisories: &'a Advisories) -> Vec<Found<'a>> {
-        let Some(release) = as_data_name_it(self.release) else { return Vec::new() };
+        let Some(release) = release_in(advisories, self.release) else { return Vec::new() };
         let mut found = Vec::new();
         for ((source, version), packages) in in_use {
             let findings = advisories.of(source.as_str(), version, &release).into_iter();

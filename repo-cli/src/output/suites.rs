@@ -5,11 +5,16 @@ use repo_store::settings::ReleaseName;
 
 use super::joined;
 
+/// Returns the release that a suite is named after: `bookworm` of `bookworm` and `bookworm-backports`.
+pub(crate) fn release_of_suite(suite: &SuiteName) -> Option<ReleaseName> {
+    ReleaseName::of_series(suite.as_str().split('-').next()?)
+}
+
 /// Returns suites in the order in which they are printed. `bookworm-updates` follows `bookworm`.
 pub(crate) fn suites_in_order<'a>(suites: impl IntoIterator<Item = &'a SuiteName>) -> Vec<&'a SuiteName> {
     let mut suites: Vec<&SuiteName> = suites.into_iter().collect();
     suites.sort_by_key(|suite| {
-        let release = suite.as_str().split('-').next().and_then(ReleaseName::of_series);
+        let release = release_of_suite(suite);
         (release.is_none(), release, suite.as_str())
     });
     suites

@@ -59,7 +59,8 @@ fn files_that_are_no_archives() {
     1 of 1 file refused
     ");
     let good = fs::read(environment.package("other", "1.0", "all")).unwrap();
-    for length in [7, 30, 90, good.len() / 2, good.len() - 1] {
+    // Two bytes: the last one may only fill up.
+    for length in [7, 30, 90, good.len() / 2, good.len() - 2] {
         let said = refused_bytes(&environment, &good[..length]);
         assert!(said.contains("files/bad.deb: "), "cut at {length}: {said}");
     }

@@ -306,7 +306,7 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     insta::assert_snapshot!(with(&["--json", "--dry-run"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"base":"none+<ID>","commit":null,"count":{"files":1,"packages":1},"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":738,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}],"to":"prod","warnings":[{"code":"W-LEFT-BEHIND","message":"1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug"}]}
+    {"format":1,"base":"none+<ID>","commit":null,"count":{"files":1,"packages":1},"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":740,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}],"to":"prod","warnings":[{"code":"W-LEFT-BEHIND","message":"1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug"}]}
     ---- stderr
     warning: 1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug
     "#);

@@ -4,13 +4,14 @@ use jiff::SignedDuration;
 
 const DAY: i64 = 24 * 3600;
 
-/// Returns a length of time for people, to the second: `2 days`, `36h` or `1h 30m`.
+/// Returns a length of time for people: `36h` or `1h 30m`, to the second; from two days on to the hour, `2 days 5h`.
 #[must_use]
 pub fn duration_in_words(time: SignedDuration) -> String {
     let seconds = time.as_secs();
-    match seconds / DAY {
-        1 if seconds == DAY => "1 day".to_owned(),
-        days if days > 0 && seconds % DAY == 0 => format!("{days} days"),
+    match (seconds / DAY, seconds % DAY / 3600) {
+        (1, _) if seconds == DAY => "1 day".to_owned(),
+        (days, 0) if days > 1 => format!("{days} days"),
+        (days, hours) if days > 1 => format!("{days} days {hours}h"),
         _ => format!("{:#}", SignedDuration::from_secs(seconds)),
     }
 }
@@ -40,11 +41,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_of_time_is_told_to_the_second() {
-        let told = [0, 59, 5400, DAY - 1, DAY, DAY + 1800, 2 * DAY].map(SignedDuration::from_secs);
+    fn a_length_of_time_is_told_to_the_second_and_a_long_one_to_the_hour() {
+        let lengths = [0, 59, 5400, DAY - 1, DAY, DAY + 1800, 2 * DAY, 9 * DAY + 1, 9 * DAY + 7201];
+        let told = lengths.map(SignedDuration::from_secs);
         assert_eq!(
             told.map(duration_in_words),
-            ["0s", "59s", "1h 30m", "23h 59m 59s", "1 day", "24h 30m", "2 days"]
+            ["0s", "59s", "1h 30m", "23h 59m 59s", "1 day", "24h 30m", "2 days", "9 days", "9 days 2h"]
         );
         assert_eq!(duration_in_words(SignedDuration::from_millis(1999)), "1s");
     }
