@@ -26,9 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let chosen: HashSet<String> = arguments.collect();
     let is_chosen = |id: &PackageId| universe.label(*id).is_some_and(|label| chosen.contains(&label.name));
     let wanted = universe.packages_of(old).filter(|id| chosen.is_empty() || is_chosen(id));
-    let machines = checker.machines(wanted).ok_or("not decided")?;
-    for (number, machine) in machines.iter().enumerate() {
-        let plan = universe.upgrade(machine, &after, &Limits::default());
+    let tried = checker.upgrades(wanted, &after);
+    for (number, (machine, plan)) in tried.machines.iter().enumerate() {
         plan.removed.iter().for_each(|one| println!("{} is removed: {}", one.installed, one.reason));
         plan.kept_back.iter().for_each(|one| println!("{} is kept back: {}", one.installed, one.reason));
         eprintln!(
@@ -41,5 +40,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             plan.is_decided
         );
     }
+    eprintln!("{} packages on none of them: not decided", tried.untried.len());
     Ok(())
 }

@@ -30,7 +30,8 @@ impl Limits {
         self.steps
     }
 
-    /// Returns how many steps [`Checker::source`](crate::Checker::source) may take for all packages together.
+    /// Returns how many steps [`Checker::source`](crate::Checker::source) may take for all packages together, and
+    /// [`Checker::upgrades`](crate::Checker::upgrades) for all machines together.
     pub fn total_steps(&self) -> u64 {
         self.total_steps
     }

@@ -12,6 +12,8 @@ mod machines;
 mod neighbours;
 mod scores;
 
+pub use self::machines::Upgrades;
+
 use self::conflict::Solution;
 use self::neighbours::{MOST_NEEDED, Neighbours};
 use self::scores::Scores;
@@ -82,12 +84,24 @@ impl Universe {
         absent: &HashSet<PackageId>,
         limits: &Limits,
     ) -> UpgradePlan {
+        self.upgrade_within(installed, absent, &Budget::new(limits.total_steps()))
+    }
+
+    fn upgrade_within(
+        &self,
+        installed: &[PackageId],
+        absent: &HashSet<PackageId>,
+        budget: &Budget,
+    ) -> UpgradePlan {
+        // Each of them is looked at some ten times, whatever is installed.
+        if budget.take(self.packages.len().saturating_mul(10)).is_err() {
+            return UpgradePlan::default();
+        }
         let newest = newest(self, absent);
         let goals: Vec<Goal> = installed.iter().filter_map(|id| Goal::new(self, *id, &newest)).collect();
         let hidden = hidden(self, &goals, &newest);
         let candidates = Candidates::new(self, View::AllVersions, hidden);
-        let budget = Budget::new(limits.total_steps());
-        let mut upgrade = Upgrade { universe: self, candidates: &candidates, budget: &budget, goals };
+        let mut upgrade = Upgrade { universe: self, candidates: &candidates, budget, goals };
         let solution = upgrade.run();
         upgrade.plan(solution.ok())
     }

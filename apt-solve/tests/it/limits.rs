@@ -98,6 +98,38 @@ fn to_look_at_a_conflict_is_a_step_even_if_it_hits_nothing() {
     assert_eq!(verdict(&text, Limits::default()), Verdict::Installable);
 }
 
+/// Packages that exclude each other need a machine each, and all their upgrades have one budget.
+#[test]
+fn upgrades_of_packages_that_exclude_each_other_end_within_one_limit() {
+    let index = |version: u8| -> String {
+        let package = |at| {
+            format!(
+                "Package: pp{at}\nVersion: {version}\nArchitecture: all\nProvides: one\nConflicts: one\n\n"
+            )
+        };
+        (0..200).map(package).collect()
+    };
+    let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
+    let (old, new) = (builder.add_source("old"), builder.add_source("new"));
+    builder.read(old, index(1).as_bytes()).unwrap();
+    builder.read(new, index(2).as_bytes()).unwrap();
+    let universe = builder.build();
+    let after = universe.packages_of(old).collect();
+    let tried = |steps| {
+        let limits = Limits::default().with_total_steps(steps);
+        let checker = Checker::without(&universe, View::Newest, limits, universe.packages_of(new).collect());
+        checker.upgrades(universe.packages_of(old), &after)
+    };
+    let all = tried(1_000_000_000);
+    assert_eq!((all.machines.len(), all.untried.len()), (200, 0));
+    assert!(all.machines.iter().all(|(_, plan)| plan.is_decided && plan.upgraded.len() == 1));
+    let some = tried(2_000_000);
+    assert!(some.machines.len() > 1 && some.untried.len() > 100, "{}", some.machines.len());
+    let (_, last) = some.machines.split_last().unwrap();
+    assert!(last.iter().all(|(_, plan)| plan.is_decided));
+    assert_eq!(some.machines.len() + some.untried.len(), 200);
+}
+
 fn apt_source(universe: &Universe) -> apt_solve::SourceId {
     let first = universe.packages_named("pp0").next().unwrap();
     universe.source_of(first).unwrap()

@@ -12,15 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use apt_solve::{Checker, Limits, Report, Universe, Verdict, View};
+use apt_solve::{Checker, Finding, Limits, Report, Universe, Verdict, View};
 use camino::Utf8PathBuf;
 use clap::ValueEnum;
-use deb_parse::{Architecture, SuiteName};
+use deb_parse::{Architecture, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
-use repo_store::Revision;
 use repo_store::model::duration_in_words;
 use repo_store::model::record::Record;
 use repo_store::operations::bases::{BaseInUse, BaseState, KeptIndex};
+use repo_store::{RepositorySettings, Revision};
 use serde::Serialize;
 
 use self::problem::{Examination, PackageProblemJson, Problem, Problems};
@@ -41,7 +41,8 @@ pub(crate) struct CheckArguments {
     state: RevisionSpec,
     #[command(flatten)]
     scope: ScopeArguments,
-    /// Find only what is worse than in this state of the repository, such as `prod@-1`: what could be installed there, or was not there
+    /// Find only what is worse than in this state of the repository, such as `prod@-1`: what could be installed there, or was not there, and problems that were
+    /// not there; what is not decided always counts
     #[arg(long, value_name = "REPOSITORY[@STATE]", value_parser = RevisionSpec::from_str)]
     against: Option<RevisionSpec>,
     /// Try also how machines upgrade from there, another suite or the state of a repository: versions that are older here, and what `apt-get dist-upgrade` would
@@ -74,7 +75,7 @@ pub(crate) struct CheckArguments {
 /// What shows the results of tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// XML as JUnit writes it: a case for each package that cannot be installed, in a suite for each suite and architecture
+    /// XML as JUnit writes it: a case for each package that cannot be installed and for each problem, in a suite for each suite and architecture
     Junit,
 }
 
@@ -133,6 +134,16 @@ struct UninstallableJson {
     version: String,
 }
 
+/// Machines whose upgrade was not tried.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct UntriedJson {
+    /// The architecture of the machines
+    architecture: String,
+    /// The suite
+    suite: String,
+}
+
 /// The document of `check`.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -147,6 +158,8 @@ pub(crate) struct CheckJson<'a> {
     problems: &'a [PackageProblemJson],
     /// The state of the repository, as it was given
     state: &'a str,
+    /// The machines whose upgrade was not tried, as `upgrade_from` has no packages for them
+    untried: &'a [UntriedJson],
     /// What upgrades were tried from; null when none were
     upgrade_from: Option<&'a str>,
     /// `newest` or `all-versions`: which versions may meet dependencies
@@ -156,7 +169,7 @@ pub(crate) struct CheckJson<'a> {
 impl JsonDocument for CheckJson<'_> {}
 
 /// Package, version, architecture of the machines, and the reason if there is one.
-type Key = (String, deb_parse::Version, String, Option<String>);
+type Key = (String, Version, String, Option<String>);
 
 /// What was found in all suites.
 #[derive(Default)]
@@ -166,9 +179,25 @@ struct Findings {
     problems: Problems,
     /// What upgrades were tried from.
     upgrade_from: Option<String>,
+    /// Where that has no packages.
+    untried: Vec<UntriedJson>,
 }
 
 impl Findings {
+    /// Refuses what was asked for and could not be done at all.
+    fn check_scope(&self, scope: &ScopeArguments, repository: &RepositorySettings) -> Result<(), Failure> {
+        scope.check_architectures(repository, |asked| {
+            self.checked.iter().any(|checked| checked.architecture == asked.as_str())
+        })?;
+        // Nothing found would mean that all is well.
+        if !self.untried.is_empty() && self.untried.len() == self.checked.len() {
+            return Err(Failure::Usage(
+                "--upgrade-from names a state that has no packages for these machines",
+            ));
+        }
+        Ok(())
+    }
+
     fn is_empty(&self) -> bool {
         let is_installable =
             self.suites.is_empty() && self.checked.iter().all(|checked| checked.essential.is_none());
@@ -203,57 +232,69 @@ pub(crate) fn run(
         for suite in &arguments.scope.suites_of(state, repository, head) {
             let records = binaries(head, suite)?;
             let before = earlier.as_ref().map(|earlier| binaries(earlier, suite)).transpose()?;
+            let target = Target { state, repository, suite, records: &records, bases: &base };
             let published = repository.suite(suite).map_or(&[][..], |suite| &suite.architectures);
             for architecture in machines(&records, published, &arguments.scope.architectures) {
                 let states = (&records[..], before.as_deref());
                 check(suite, states, &architecture, (&base, view), &mut findings)?;
-                let target = Target { state, repository, suite, records: &records, bases: &base };
                 if let Some(origin) = &origin {
-                    let found = origin.problems(&target, &architecture)?;
-                    findings.problems.add_all(found, architecture.as_str(), suite);
+                    try_upgrade(origin, (&target, before.as_deref()), &architecture, &mut findings)?;
                 }
             }
-            let target = Target { state, repository, suite, records: &records, bases: &base };
             let found = arguments.examine(&target, head)?;
             let known = match (&earlier, &before) {
                 (Some(earlier), Some(before)) => {
                     arguments.examine(&Target { records: before, ..target }, earlier)?
                 }
-                _ => Vec::new(),
+                _ => BTreeMap::new(),
             };
-            for (architecture, problem) in found {
-                let is_known = known.iter().any(|(on, one)| *on == architecture && one.is_like(&problem));
-                findings.problems.add_all((!is_known).then_some(problem), &architecture, suite);
+            for (architecture, found) in found {
+                let known = known.get(&architecture).map_or(&[][..], Vec::as_slice);
+                findings.problems.add_new(found, known, &architecture, suite);
             }
         }
     }
-    arguments.scope.check_architectures(repository, |asked| {
-        findings.checked.iter().any(|checked| checked.architecture == asked.as_str())
-    })?;
+    findings.check_scope(&arguments.scope, repository)?;
     findings
         .checked
         .iter()
         .flat_map(|checked| &checked.faults)
         .for_each(|fault| output.warn("W-BASE", fault));
-    match arguments.format {
-        Some(Format::Junit) => {
-            junit::lines(&findings, &arguments.state.text).iter().for_each(|line| output.line(line));
-        }
-        None => print(&findings, view, arguments, output),
-    }
+    print(&findings, view, arguments, output);
     Ok(if findings.is_empty() { Outcome::Done } else { Outcome::Different })
 }
 
+/// Tries the upgrade of one kind of machine. Where there is a state before, the problems of the upgrade to that one do not count.
+fn try_upgrade(
+    origin: &Origin<'_>,
+    (target, before): (&Target<'_>, Option<&[Arc<Record>]>),
+    architecture: &Architecture,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let Some(found) = origin.problems(target, architecture)? else {
+        let (suite, architecture) = (target.suite.to_string(), architecture.to_string());
+        findings.untried.push(UntriedJson { architecture, suite });
+        return Ok(());
+    };
+    let known = match before.filter(|_| !found.is_empty()) {
+        Some(before) => origin.problems(&Target { records: before, ..*target }, architecture)?,
+        None => None,
+    };
+    let known = known.unwrap_or_default();
+    findings.problems.add_new(found, &known, architecture.as_str(), target.suite);
+    Ok(())
+}
+
 impl CheckArguments {
-    /// Returns what is wrong with the files and the sources of a suite, as far as that is asked for, each with the architecture of the machines.
+    /// Returns what is wrong with the files and the sources of a suite, as far as that is asked for, by the architecture of the machines.
     fn examine(
         &self,
         target: &Target<'_>,
         revision: &Revision<'_>,
-    ) -> Result<Vec<(String, Problem)>, Failure> {
-        let mut found = Vec::new();
+    ) -> Result<BTreeMap<String, Vec<Problem>>, Failure> {
+        let mut found: BTreeMap<String, Vec<Problem>> = BTreeMap::new();
         let mut add = |architecture: &str, problems: Vec<Problem>| {
-            found.extend(problems.into_iter().map(|problem| (architecture.to_owned(), problem)));
+            found.entry(architecture.to_owned()).or_default().extend(problems);
         };
         let sources = match self.sources && revision.commit().suites.contains_key(target.suite) {
             true => sources::sources(revision, target.suite)?,
@@ -263,7 +304,9 @@ impl CheckArguments {
             add("source", sources::unpaired(&sources, target.records, &target.state.text));
         }
         let published = target.repository.suite(target.suite).map_or(&[][..], |suite| &suite.architectures);
-        for architecture in machines(target.records, published, &self.scope.architectures) {
+        // Sources alone are built on machines too.
+        let known = if target.records.is_empty() { &sources } else { target.records };
+        for architecture in machines(known, published, &self.scope.architectures) {
             if self.file_conflicts {
                 add(architecture.as_str(), file_conflicts::problems(target, &architecture)?);
             }
@@ -291,6 +334,34 @@ fn examine(
     Ok(Checker::new(&universe, view, Limits::default()).source(source))
 }
 
+/// What could not be installed in the state before.
+struct Known {
+    broken: BTreeMap<String, BTreeSet<Version>>,
+    /// The versions that stand for themselves: all that were there, if older ones count too.
+    own: BTreeSet<(String, Version)>,
+}
+
+impl Known {
+    fn new(records: &[Arc<Record>], findings: Vec<Finding>, view: View) -> Self {
+        let mut broken: BTreeMap<String, BTreeSet<Version>> = BTreeMap::new();
+        for finding in findings {
+            // What was not decided may have got worse.
+            if matches!(finding.verdict, Verdict::Broken(_)) {
+                broken.entry(finding.package.name).or_default().insert(finding.package.version);
+            }
+        }
+        let all = records.iter().map(|one| (one.key().package.to_string(), one.key().version.clone()));
+        Self { broken, own: if view == View::AllVersions { all.collect() } else { BTreeSet::new() } }
+    }
+
+    /// Returns whether a package that is broken now was so before: this version of it, or another one if this one was not there.
+    fn has(&self, package: &str, version: &Version) -> bool {
+        let key = (package.to_owned(), version.clone());
+        let broken = self.broken.get(package);
+        broken.is_some_and(|versions| versions.contains(version) || !self.own.contains(&key))
+    }
+}
+
 /// Checks one suite for one kind of machine. Where there is a state before, only what got worse is found.
 fn check(
     suite: &SuiteName,
@@ -303,9 +374,8 @@ fn check(
     let is_clean = report.findings.is_empty() && report.essential.is_none();
     if let Some(before) = before.filter(|_| !is_clean) {
         let earlier = examine(suite, before, architecture, (base, view))?;
-        let broken: BTreeSet<String> =
-            earlier.findings.into_iter().map(|finding| finding.package.name).collect();
-        report.findings.retain(|finding| !broken.contains(&finding.package.name));
+        let known = Known::new(before, earlier.findings, view);
+        report.findings.retain(|finding| !known.has(&finding.package.name, &finding.package.version));
         report.essential = report.essential.filter(|_| earlier.essential.is_none());
     }
     for finding in report.findings {
@@ -399,9 +469,13 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
         findings: findings_json,
         problems: &problems,
         state,
+        untried: &findings.untried,
         upgrade_from,
         view: view_name,
     };
+    if arguments.format == Some(Format::Junit) {
+        return junit::lines(&json).iter().for_each(|line| output.line(line));
+    }
     output.result(&json, || {
         let row = |one: &UninstallableJson| {
             let reason = one.reason.as_deref().unwrap_or(NOT_DECIDED);
@@ -432,14 +506,21 @@ fn print(findings: &Findings, view: View, arguments: &CheckArguments, output: &O
             (arguments.sources.then(|| "sources".to_owned()), Examination::Sources),
         ];
         for (title, examination) in asked {
-            let Some(title) = title.filter(|_| !findings.checked.is_empty()) else { continue };
-            output.line(&match findings.problems.count(examination) {
+            let number = findings.problems.count(examination);
+            let Some(title) = title.filter(|_| number > 0 || !findings.checked.is_empty()) else { continue };
+            output.line(&match number {
                 0 => format!("{title}: no problems"),
-                number => format!("{title}: {}", count(number, "problem")),
+                _ => format!("{title}: {}", count(number, "problem")),
             });
         }
+        for UntriedJson { architecture, suite } in &findings.untried {
+            let from = upgrade_from.unwrap_or_default();
+            output.line(&format!(
+                "upgrade from {from} not tried for {suite} ({architecture}): it has no packages"
+            ));
+        }
     });
-    if findings.checked.is_empty() {
+    if findings.checked.is_empty() && findings.problems.is_empty() {
         output.found_nothing(&format!("no packages in {state}"));
     }
 }
@@ -459,4 +540,22 @@ fn summarize(findings: &Findings, broken: usize, view: View, output: &Output) {
         0 => format!("{can} can be installed ({versions})"),
         _ => format!("{} cannot be installed, {can} can ({versions})", count(broken, "package")),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_could_be_installed_before_is_not_excused_by_another() {
+        let version = |text| Version::parse(text).unwrap();
+        let broken = || BTreeMap::from([("old".to_owned(), BTreeSet::from([version("1")]))]);
+        let own = BTreeSet::from([("old".to_owned(), version("1")), ("old".to_owned(), version("2"))]);
+        let (newest, all) =
+            (Known { broken: broken(), own: BTreeSet::new() }, Known { broken: broken(), own });
+        let answers = |known: &Known| ["1", "2", "3"].map(|text| known.has("old", &version(text)));
+        assert_eq!(answers(&newest), [true, true, true]);
+        assert_eq!(answers(&all), [true, false, true]);
+        assert!(!newest.has("other", &version("1")));
+    }
 }

@@ -190,7 +190,7 @@ fn an_upgrade_is_tried_from_another_repository_and_from_another_release() {
     <?xml version="1.0" encoding="UTF-8"?>
     <testsuites>
       <testsuite name="prod/trixie trixie amd64" tests="2" failures="1">
-        <testcase classname="prod/trixie trixie amd64" name="1 packages can be installed"/>
+        <testcase classname="prod/trixie trixie amd64" name="1 package can be installed"/>
         <testcase classname="prod/trixie trixie amd64" name="hello 2.10-3: older-version">
           <failure message="prod/trixie has 2.10-2"/>
         </testcase>
@@ -199,6 +199,15 @@ fn an_upgrade_is_tried_from_another_repository_and_from_another_release() {
     "#);
     let smooth = environment.run(&["check", "prod", "--upgrade-from", "prod@-1"]).succeeds();
     assert!(smooth.stdout.contains("upgrade from prod@-1: no problems"), "{smooth}");
+    // The state before had the same problems.
+    let against = ["check", "preprod", "--upgrade-from", "prod", "--against", "preprod"];
+    let known = environment.run(&against).succeeds();
+    assert!(known.stdout.contains("upgrade from prod: no problems"), "{known}");
+    // A suite that the origin does not have is named, and it is an error if that is all.
+    let partly = environment.run(&["check", "prod", "--upgrade-from", "preprod"]).ends_with(3);
+    assert!(partly.stdout.contains("upgrade from preprod not tried for trixie (amd64)"), "{partly}");
+    let untried = environment.run(&["check", "prod/trixie", "--upgrade-from", "preprod"]).ends_with(2);
+    assert!(untried.stderr.contains("--upgrade-from names a state that has no packages"), "{untried}");
     let unknown = environment.run(&["check", "prod", "--upgrade-from", "sid"]).ends_with(1);
     assert!(unknown.stderr.contains("no repository named `sid`"), "{unknown}");
 }
@@ -279,6 +288,12 @@ fn sources_are_checked_for_what_builds_them_and_what_was_built_from_them() {
     4 packages can be installed (newest versions)
     sources: 6 problems
     ");
+    let junit = environment.run(&["check", "prod", "--sources", "--format", "junit"]).ends_with(3).stdout;
+    assert!(
+        junit.contains("<testsuite name=\"prod bookworm source\" tests=\"4\" failures=\"4\">"),
+        "{junit}"
+    );
+    assert_eq!(junit.matches("<failure").count(), 6, "{junit}");
     // A repository without sources misses none.
     environment.add("preprod", &["hello=1.0"]);
     let _ = environment.run(&["check", "preprod", "--sources"]).succeeds();

@@ -190,7 +190,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         ],
         "check" => vec![
             case(0, &["check", "preprod"]),
-            case(0, &["check", "preprod", "--upgrade-from", "prod", "--file-conflicts", "--sources"]),
+            case(0, &["check", "preprod", "--upgrade-from", "preprod@-1", "--file-conflicts", "--sources"]),
             case(1, &["check", "preprod", "--upgrade-from", "nothing"]),
             case(1, &["check", "preprod", "--base", &hostile_name]),
             case(1, &["check", &hostile_name]),

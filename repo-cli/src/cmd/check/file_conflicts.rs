@@ -46,7 +46,7 @@ pub(super) fn problems(target: &Target<'_>, architecture: &Architecture) -> Resu
             paths => format!(" and {} more paths", paths - 1),
         };
         let reason = format!("{other} also has {}{more}, and neither replaces the other", one.path);
-        problems.push(Problem::new(label, ProblemKind::FileConflict, reason));
+        problems.push(Problem::new(label, ProblemKind::FileConflict, reason).with(other));
     }
     Ok(problems)
 }

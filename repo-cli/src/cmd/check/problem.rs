@@ -71,6 +71,8 @@ pub(super) struct Problem {
     package: String,
     version: Version,
     kind: ProblemKind,
+    /// The other package, where it takes two.
+    other: Option<String>,
     from: String,
     reason: String,
 }
@@ -78,7 +80,13 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(label: &Label, kind: ProblemKind, reason: String) -> Self {
         let Label { name, version, source, .. } = label;
-        Self { package: name.clone(), version: version.clone(), kind, from: source.clone(), reason }
+        let (package, version, from) = (name.clone(), version.clone(), source.clone());
+        Self { package, version, kind, other: None, from, reason }
+    }
+
+    /// Names the other package of a problem that two have with each other.
+    pub(super) fn with(self, other: &Label) -> Self {
+        Self { other: Some(other.name.clone()), ..self }
     }
 
     /// Returns what is wrong with a source package.
@@ -89,22 +97,24 @@ impl Problem {
         kind: ProblemKind,
         reason: String,
     ) -> Self {
-        let package = format!("src:{name}");
-        Self { package, version: version.clone(), kind, from: from.to_owned(), reason }
+        let (package, version, from) = (format!("src:{name}"), version.clone(), from.to_owned());
+        Self { package, version, kind, other: None, from, reason }
     }
 
-    /// Returns whether it is the same as before, whatever the version.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.package == other.package && self.kind == other.kind
-    }
-
-    /// Returns the words about it for a program that shows the results of tests.
-    pub(super) fn title(&self) -> String {
-        format!("{} {}: {}", self.package, self.version, self.kind.as_str())
-    }
-
-    pub(super) fn reason(&self) -> &str {
-        &self.reason
+    /// Returns whether a state that has `earlier` is not made worse by this one.
+    pub(super) fn is_known_by(&self, earlier: &Self) -> bool {
+        let is_same = self.package == earlier.package && self.other == earlier.other;
+        is_same
+            && match self.kind {
+                // It may be worse.
+                ProblemKind::NotDecided => false,
+                ProblemKind::KeptBack => matches!(earlier.kind, ProblemKind::KeptBack | ProblemKind::Removed),
+                // Each version needs its own source, and is there to be built.
+                ProblemKind::NoSource | ProblemKind::NoBinaries => {
+                    self.kind == earlier.kind && self.version == earlier.version
+                }
+                kind => kind == earlier.kind,
+            }
     }
 }
 
@@ -127,6 +137,18 @@ impl Problems {
         }
     }
 
+    /// Adds those of `found` that were not there before.
+    pub(super) fn add_new(
+        &mut self,
+        found: Vec<Problem>,
+        known: &[Problem],
+        architecture: &str,
+        suite: &SuiteName,
+    ) {
+        let is_new = |problem: &Problem| !known.iter().any(|earlier| problem.is_known_by(earlier));
+        self.add_all(found.into_iter().filter(is_new), architecture, suite);
+    }
+
     /// Returns how many an examination has found.
     pub(super) fn count(&self, examination: Examination) -> usize {
         self.0.keys().filter(|(problem, _)| problem.kind.found_by() == examination).count()
@@ -136,23 +158,12 @@ impl Problems {
         self.0.is_empty()
     }
 
-    /// Returns those of one suite and one kind of machine.
-    pub(super) fn of<'a>(
-        &'a self,
-        suite: &'a str,
-        architecture: &'a str,
-    ) -> impl Iterator<Item = &'a Problem> {
-        let is_of = move |((_, own), suites): &(&(Problem, String), &Vec<SuiteName>)| {
-            own == architecture && suites.iter().any(|one| one.as_str() == suite)
-        };
-        self.0.iter().filter(is_of).map(|((problem, _), _)| problem)
-    }
-
     pub(super) fn to_json(&self) -> Vec<PackageProblemJson> {
         let json =
             |((problem, architecture), suites): (&(Problem, String), &Vec<SuiteName>)| PackageProblemJson {
                 architecture: architecture.clone(),
                 from: problem.from.clone(),
+                other: problem.other.clone(),
                 package: problem.package.clone(),
                 problem: problem.kind.as_str(),
                 reason: problem.reason.clone(),
@@ -168,19 +179,21 @@ impl Problems {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PackageProblemJson {
     /// The architecture of the machines; `source` where it is the same for all
-    architecture: String,
+    pub(super) architecture: String,
     /// Where the package is from: the state of the repository, or what clients have besides
-    from: String,
+    pub(super) from: String,
+    /// The name of the other package, which has the same file; null where only one is concerned
+    pub(super) other: Option<String>,
     /// The name of the package; that of a source package begins with `src:`
-    package: String,
+    pub(super) package: String,
     /// `older-version`, `removed`, `kept-back`, `not-decided`, `file-conflict`, `build-dependency`, `no-binaries`, `no-source` or `out-of-step`
-    problem: &'static str,
+    pub(super) problem: &'static str,
     /// What it is about, in words
-    reason: String,
+    pub(super) reason: String,
     /// The suites in which that is so
-    suites: Vec<String>,
+    pub(super) suites: Vec<String>,
     /// The version of the package
-    version: String,
+    pub(super) version: String,
 }
 
 pub(super) const HEAD: [Column<'_>; 7] = [
@@ -194,9 +207,47 @@ pub(super) const HEAD: [Column<'_>; 7] = [
 ];
 
 impl PackageProblemJson {
+    /// Returns the name of the case for a program that shows the results of tests.
+    pub(super) fn title(&self) -> String {
+        let other = self.other.as_ref().map_or_else(String::new, |other| format!(" with {other}"));
+        format!("{} {}: {}{other}", self.package, self.version, self.problem)
+    }
+
     pub(super) fn row(&self) -> [String; 7] {
         let suites = joined(&self.suites);
         [&self.package, &self.version, &self.from, &self.architecture, &suites, self.problem, &self.reason]
             .map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(kind: ProblemKind, version: &str, other: Option<&str>) -> Problem {
+        let name = SourceName::parse("first").unwrap();
+        let version = Version::parse(version).unwrap();
+        let problem = Problem::of_source(&name, &version, "prod", kind, String::new());
+        Problem { other: other.map(str::to_owned), ..problem }
+    }
+
+    #[test]
+    fn only_the_same_problem_was_known_before() {
+        use ProblemKind::{
+            BuildDependency, FileConflict, KeptBack, NoBinaries, NoSource, NotDecided, Removed,
+        };
+        let is_known = |now: (ProblemKind, &str, Option<&str>), before: (ProblemKind, &str, Option<&str>)| {
+            problem(now.0, now.1, now.2).is_known_by(&problem(before.0, before.1, before.2))
+        };
+        assert!(is_known((FileConflict, "2", Some("second")), (FileConflict, "1", Some("second"))));
+        assert!(!is_known((FileConflict, "1", Some("third")), (FileConflict, "1", Some("second"))));
+        assert!(is_known((BuildDependency, "2", None), (BuildDependency, "1", None)));
+        for kind in [NoSource, NoBinaries] {
+            assert!(is_known((kind, "1", None), (kind, "1", None)));
+            assert!(!is_known((kind, "2", None), (kind, "1", None)));
+        }
+        assert!(is_known((KeptBack, "1", None), (Removed, "1", None)));
+        assert!(!is_known((Removed, "1", None), (KeptBack, "1", None)));
+        assert!(!is_known((NotDecided, "1", None), (NotDecided, "1", None)));
     }
 }

@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use apt_solve::upgrade::Blocked;
 use apt_solve::{Checker, Limits, PackageId, SourceId, Universe, View};
 use deb_parse::{Architecture, SuiteName};
+use repo_store::model::record::{Build, Record};
 use repo_store::{RepositorySettings, Revision};
 
 use super::problem::{Problem, ProblemKind};
 use super::scope::{Bases, ScopeArguments, Target, add_records, binaries};
 use crate::error::Failure;
+use crate::output::count;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -50,18 +52,21 @@ impl<'a> Origin<'a> {
         named.into_iter().next().unwrap_or_else(|| suite.clone())
     }
 
-    /// Returns what is wrong with the upgrade of such machines.
+    /// Returns what is wrong with the upgrade of such machines; `None` where they come from nothing.
     pub(super) fn problems(
         &self,
         to: &Target<'_>,
         architecture: &Architecture,
-    ) -> Result<Vec<Problem>, Failure> {
-        let Some(revision) = &self.revision else { return Ok(Vec::new()) };
+    ) -> Result<Option<Vec<Problem>>, Failure> {
+        let Some(revision) = &self.revision else { return Ok(None) };
         let suite = self.suite(to.suite);
-        let records = match revision.commit().suites.contains_key(&suite) {
-            true => binaries(revision, &suite)?,
-            false => Vec::new(),
-        };
+        if !revision.commit().suites.contains_key(&suite) {
+            return Ok(None);
+        }
+        let records = binaries(revision, &suite)?;
+        if !records.iter().any(|record| is_for(record, architecture)) {
+            return Ok(None);
+        }
         let mut builder = Universe::builder(architecture);
         let (new, old) = (builder.add_source(&to.state.text), builder.add_source(self.name()));
         add_records(&mut builder, new, to.records, &to.state.text)?;
@@ -81,8 +86,12 @@ impl<'a> Origin<'a> {
         let before = of(&[&[new][..], shared].concat());
         let after = of(&[&[old][..], &of_old].concat());
         let upgrade = Upgrade { universe: &universe, old, before, after, counts_bases: has_same_base };
-        Ok(upgrade.problems())
+        Ok(Some(upgrade.problems()))
     }
+}
+
+fn is_for(record: &Record, architecture: &Architecture) -> bool {
+    matches!(&record.key().architecture, Build::For(own) if own.is_all() || own == architecture)
 }
 
 /// The packages before and after, in one universe.
@@ -107,14 +116,8 @@ impl Upgrade<'_> {
             problems.push(Problem::new(&installed, ProblemKind::OlderVersion, reason));
         }
         let checker = Checker::without(universe, View::Newest, Limits::default(), before.clone());
-        let first = universe.packages_of(*old).next().and_then(|id| universe.label(id));
-        let Some(machines) = checker.machines(universe.packages_of(*old)) else {
-            let reason = "which packages can be installed together is not decided".to_owned();
-            problems.extend(first.map(|label| Problem::new(&label, ProblemKind::NotDecided, reason)));
-            return problems;
-        };
-        for machine in machines {
-            let plan = universe.upgrade(&machine, after, &Limits::default());
+        let tried = checker.upgrades(universe.packages_of(*old), after);
+        for (machine, plan) in tried.machines {
             let blocked = [(ProblemKind::Removed, plan.removed), (ProblemKind::KeptBack, plan.kept_back)];
             for (kind, blocked) in blocked {
                 problems.extend(blocked.iter().filter(|one| self.counts(one)).map(|one| problem(kind, one)));
@@ -123,6 +126,10 @@ impl Upgrade<'_> {
             let reason = format!("the upgrade of {} packages is not decided", machine.len());
             problems.extend(label.map(|label| Problem::new(&label, ProblemKind::NotDecided, reason)));
         }
+        let first = tried.untried.first().and_then(|id| universe.label(*id));
+        let number = count(tried.untried.len(), "package");
+        let reason = format!("the upgrade of {number} is not decided: the others took too many steps");
+        problems.extend(first.map(|label| Problem::new(&label, ProblemKind::NotDecided, reason)));
         problems
     }
 
