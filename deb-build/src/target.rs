@@ -27,7 +27,10 @@ const FORBIDDEN: [(&str, &str); 20] = [
     ("dev", "/dev belongs to the kernel"),
     ("proc", "/proc belongs to the kernel"),
     ("sys", "/sys belongs to the kernel"),
-    ("DEBIAN", "DEBIAN is what dpkg-deb reads control files from; use [scripts] and the keys of the description"),
+    (
+        "DEBIAN",
+        "DEBIAN is what dpkg-deb reads control files from; use [scripts] and the keys of the description",
+    ),
 ];
 
 /// Directories from which root, or everybody, reads what is there; with everything below them.
@@ -187,7 +190,9 @@ mod tests {
         for own in ["etc/acme", "var/lib/acme", "srv/acme", "opt/acme", "var/www/shop", "usr/share/acme"] {
             assert!(!Target::known(own).is_shared(), "{own}");
         }
-        for shared in ["etc", "etc/cron.d", "etc/systemd/system", "var/lib", "srv", "usr/share/doc", "usr/bin/x"] {
+        for shared in
+            ["etc", "etc/cron.d", "etc/systemd/system", "var/lib", "srv", "usr/share/doc", "usr/bin/x"]
+        {
             assert!(Target::known(shared).is_shared(), "{shared}");
         }
     }

@@ -56,7 +56,9 @@ impl Tree {
         for rule in &spec.directories {
             let is_plain = rule.owner == Ownership::root() && rule.mode == 0o755;
             if rule.path.value.is_shared() && !is_plain {
-                return Err(rule.path.error("is a directory that packages share: it belongs to root, with mode 0755"));
+                return Err(rule
+                    .path
+                    .error("is a directory that packages share: it belongs to root, with mode 0755"));
             }
             if let Some(known) = tree.get(&rule.path.value) {
                 return Err(in_package_already(&rule.path, &rule.path.value, known));
