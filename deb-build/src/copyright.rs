@@ -50,38 +50,73 @@ pub(crate) fn file(
     let holders: Vec<&str> = copyright.holders.iter().flat_map(|holder| holder.lines()).collect();
     out.push_str(&format!("\nFiles: *\nCopyright: {}\n", holders.join("\n           ")));
     if let Some(text) = text {
-        let name = copyright.license.value.to_string().replace(" OR ", " or ").replace(" AND ", " and ");
-        out.push_str(&format!("License: {name}\n{}", indented(text)));
+        let name = |license: &spdx::LicenseReq| {
+            Ok(license_of(copyright, license).map_or_else(|_| license.to_string(), |(name, _)| name))
+        };
+        out.push_str(&format!("License: {}\n{}", expression(copyright, name)?, indented(text)));
         return Ok(out);
     }
+    let name = expression(copyright, |license| Ok(license_of(copyright, license)?.0))?;
+    out.push_str(&format!("License: {name}\n"));
     let mut licenses = Vec::new();
     for requirement in copyright.license.value.requirements() {
         licenses.push(license_of(copyright, &requirement.req)?);
     }
-    let mut names = Vec::new();
-    for node in copyright.license.value.iter() {
-        match node {
-            ExprNode::Req(requirement) => names.push(license_of(copyright, &requirement.req)?.0),
-            ExprNode::Op(operator) => {
-                let (right, left) = (names.pop().unwrap_or_default(), names.pop().unwrap_or_default());
-                names.push(match operator {
-                    Operator::Or => format!("{left} or {right}"),
-                    // `and` binds more closely, unless a comma stands before it.
-                    Operator::And if right.contains(" or ") => format!("{right}, and {left}"),
-                    Operator::And if left.contains(" or ") => format!("{left}, and {right}"),
-                    Operator::And => format!("{left} and {right}"),
-                });
-            }
-        }
-    }
-    let name = names.pop().unwrap_or_default();
-    out.push_str(&format!("License: {name}\n"));
     licenses.sort();
     licenses.dedup();
     for (short, text) in licenses {
         out.push_str(&format!("\nLicense: {short}\n{text}"));
     }
     Ok(out)
+}
+
+/// Which words a part of an expression has, as far as they decide what it means beside others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// One licence, or several with `and`.
+    And,
+    /// `or`, and no comma.
+    Or,
+    /// `or`, and `and` with a comma before it.
+    Comma,
+}
+
+/// Writes the expression in the words of copyright files, which know no parentheses: `and` binds more closely than `or`, unless a comma stands
+/// before it.
+fn expression(
+    copyright: &Copyright,
+    name: impl Fn(&spdx::LicenseReq) -> Result<String, Error>,
+) -> Result<String, Error> {
+    let mut parts: Vec<(String, Shape)> = Vec::new();
+    for node in copyright.license.value.iter() {
+        let operator = match node {
+            ExprNode::Req(requirement) => {
+                parts.push((name(&requirement.req)?, Shape::And));
+                continue;
+            }
+            ExprNode::Op(operator) => operator,
+        };
+        let (Some((right, right_shape)), Some((left, left_shape))) = (parts.pop(), parts.pop()) else {
+            break;
+        };
+        parts.push(match (operator, left_shape, right_shape) {
+            (Operator::Or, Shape::And | Shape::Or, Shape::And | Shape::Or) => {
+                (format!("{left} or {right}"), Shape::Or)
+            }
+            (Operator::And, Shape::And, Shape::And) => (format!("{left} and {right}"), Shape::And),
+            (Operator::And, Shape::Or, Shape::And) => (format!("{left}, and {right}"), Shape::Comma),
+            (Operator::And, Shape::And, Shape::Or) => (format!("{right}, and {left}"), Shape::Comma),
+            (Operator::And, Shape::Comma, Shape::And) => (format!("{left} and {right}"), Shape::Comma),
+            (Operator::And, Shape::And, Shape::Comma) => (format!("{right} and {left}"), Shape::Comma),
+            _ => {
+                return Err(copyright.license.error(
+                    "copyright files have no parentheses and cannot say this: write it without them, or package a file as \
+                     /usr/share/doc/NAME/copyright",
+                ));
+            }
+        });
+    }
+    Ok(parts.pop().map(|(text, _)| text).unwrap_or_default())
 }
 
 /// Returns the name of a licence in copyright files, and what stands below it.
@@ -113,4 +148,49 @@ fn indented(text: &str) -> String {
         out.push_str(&if line.is_empty() { " .\n".to_owned() } else { format!(" {line}\n") });
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Position;
+    use crate::spec::At;
+
+    /// The `License` field, or what is wrong.
+    fn license(expression: &str, text: Option<&str>) -> Result<String, String> {
+        let license = At {
+            value: spdx::Expression::parse(expression).unwrap(),
+            key: "copyright.license".to_owned(),
+            position: Position { line: 1, column: 1 },
+        };
+        let copyright = Copyright { license, holders: vec!["2026 Acme".to_owned()], file: None };
+        let file = file("acme", None, &copyright, text).map_err(|error| error.to_string())?;
+        Ok(file.lines().find_map(|line| line.strip_prefix("License: ")).unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_copyright_file_means_what_the_expression_means_or_is_refused() {
+        for (expression, field) in [
+            ("MIT", "Expat"),
+            ("MIT OR ISC AND BSD-2-Clause", "Expat or ISC and BSD-2-clause"),
+            ("MIT AND ISC OR BSD-2-Clause", "Expat and ISC or BSD-2-clause"),
+            ("(MIT OR ISC) AND BSD-2-Clause", "Expat or ISC, and BSD-2-clause"),
+            ("BSD-2-Clause AND (MIT OR ISC)", "Expat or ISC, and BSD-2-clause"),
+            ("(MIT OR ISC) AND BSD-2-Clause AND MPL-2.0", "Expat or ISC, and BSD-2-clause and MPL-2.0"),
+        ] {
+            assert_eq!(license(expression, None).as_deref(), Ok(field), "{expression}");
+            assert_eq!(license(expression, Some("text")).as_deref(), Ok(field), "{expression}");
+        }
+        assert_eq!(license("Zlib OR GPL-2.0-or-later", Some("text")).as_deref(), Ok("Zlib or GPL-2+"));
+        for expression in [
+            "((MIT OR ISC) AND BSD-2-Clause) OR Apache-2.0",
+            "Apache-2.0 OR ((MIT OR ISC) AND BSD-2-Clause)",
+            "(MIT OR ISC) AND (BSD-2-Clause OR Apache-2.0)",
+        ] {
+            for text in [None, Some("text")] {
+                let refused = license(expression, text).unwrap_err();
+                assert!(refused.contains("have no parentheses"), "{expression}: {refused}");
+            }
+        }
+    }
 }

@@ -153,6 +153,9 @@ pub enum PathFault {
     LeavesFolder,
     /// It is a symbolic link whose target lies outside of the folder.
     LinkLeavesFolder,
+    /// It is a symbolic link whose target lies in the folder, but not below the directory that is packaged with it: on a machine it would
+    /// lead elsewhere.
+    LinkLeavesTarget,
     /// It is neither a file, a directory nor a symbolic link.
     Special,
     /// Its name is not UTF-8, or has a newline in it.
@@ -174,6 +177,9 @@ impl fmt::Display for PathFault {
         f.write_str(match self {
             Self::LeavesFolder => "a path must stay in the folder: relative, without `..`",
             Self::LinkLeavesFolder => "the symbolic link leads out of the folder",
+            Self::LinkLeavesTarget => {
+                "the symbolic link leads out of the directory that it is packaged with; write it as [[link]]"
+            }
             Self::Special => "not a file, a directory or a symbolic link",
             Self::Name => "the name is not UTF-8, or has a newline in it",
             Self::NothingFound => "nothing found",

@@ -65,8 +65,9 @@ impl Folder {
             if is_pattern {
                 return Err(path_error(from, &path, PathFault::NothingFound));
             }
-            let kind = self.kind(&full, &fixed, &metadata, from)?;
-            return Ok(vec![Found { path: fixed, below: Utf8PathBuf::new(), kind }]);
+            let below = Utf8PathBuf::new();
+            let kind = self.kind((&full, &fixed, &below), &metadata, from)?;
+            return Ok(vec![Found { path: fixed, below, kind }]);
         }
         let pattern = Pattern::new(path.as_str()).map_err(|error| from.error(error.msg))?;
         let mut found = Vec::new();
@@ -92,7 +93,7 @@ impl Folder {
                 continue;
             }
             let metadata = entry.metadata().map_err(|error| read_error(from, &path, error.into()))?;
-            let kind = self.kind(&self.root.join(&path), &path, &metadata, from)?;
+            let kind = self.kind((&self.root.join(&path), &path, below), &metadata, from)?;
             found.push(Found { below: below.to_owned(), path, kind });
         }
         if found.is_empty() {
@@ -109,7 +110,7 @@ impl Folder {
         if metadata.is_dir() {
             return Err(path_error(named, &path, PathFault::Directory));
         }
-        self.kind(&full, &path, &metadata, named)?;
+        self.kind((&full, &path, Utf8Path::new("")), &metadata, named)?;
         let mut bytes = Vec::new();
         let file = File::open(&full).map_err(|source| read_error(named, &path, source))?;
         file.take(IN_MEMORY + 1)
@@ -146,10 +147,10 @@ impl Folder {
         }
     }
 
+    /// Returns what is at a path, which is given in full, from the folder, and from what is packaged with it.
     fn kind(
         &self,
-        full: &Utf8Path,
-        path: &Utf8Path,
+        (full, path, below): (&Utf8Path, &Utf8Path, &Utf8Path),
         metadata: &fs::Metadata,
         named: &At<String>,
     ) -> Result<FoundKind, Error> {
@@ -167,11 +168,15 @@ impl Folder {
         if !stays_inside(path, &target) {
             return Err(path_error(named, path, PathFault::LinkLeavesFolder));
         }
+        // Only what is packaged with it lies on a machine as it does here.
+        if !stays_inside(below, &target) {
+            return Err(path_error(named, path, PathFault::LinkLeavesTarget));
+        }
         Ok(FoundKind::Link(target.into_string()))
     }
 }
 
-/// Whether the target of a link at `path` lies in the folder, by its text.
+/// Whether the target of a link lies in the directory that its path begins in, by its text.
 fn stays_inside(path: &Utf8Path, target: &Utf8Path) -> bool {
     let mut depth = path.components().count().saturating_sub(1);
     for part in target.components() {

@@ -97,6 +97,16 @@ impl Ownership {
         })
     }
 
+    /// Returns whether a user or group other than root may write to what has this owner and these permissions, or give itself the
+    /// permission to.
+    pub(crate) fn lets_others_write(&self, mode: u32) -> bool {
+        let (is_user_root, is_group_root) = match self {
+            Self::Static(owner) => (owner.uid == 0, owner.gid == 0),
+            Self::Dynamic { user, group } => (user == "root", group == "root"),
+        };
+        !is_user_root || (!is_group_root && mode & 0o020 != 0) || mode & 0o002 != 0
+    }
+
     /// Returns the owner in the archive.
     pub(crate) fn in_archive(&self) -> Owner {
         match self {
@@ -125,6 +135,9 @@ mod tests {
         assert!(matches!(parsed("root:adm"), Ownership::Static(Owner { gid: 4, .. })));
         assert_eq!(parsed("acme").in_archive(), Owner::root());
         assert!(matches!(parsed("acme:www-data"), Ownership::Dynamic { .. }));
+        assert!(parsed("acme").lets_others_write(0o700) && parsed("www-data:root").lets_others_write(0o500));
+        assert!(parsed("root:acme").lets_others_write(0o770) && Ownership::root().lets_others_write(0o1777));
+        assert!(!parsed("root:acme").lets_others_write(0o750) && !Ownership::root().lets_others_write(0o775));
         for bad in ["", "a b", "Acme", "acme:", ":x", "$(reboot)", "0"] {
             assert!(Ownership::parse(bad).is_err(), "{bad}");
         }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::owner::Ownership;
 use crate::spec::{At, Spec, UnitRule};
-use crate::tree::{Node, Tree};
+use crate::tree::Tree;
 
 /// Parts of the four scripts.
 #[derive(Default)]
@@ -43,7 +43,11 @@ pub(crate) fn scripts(
              systemd-tmpfiles ${{DPKG_ROOT:+--root=\"$DPKG_ROOT\"}} --create {name}.conf >/dev/null || true\nfi"
         );
     }
-    setup.push_str(&give_away(tree));
+    let given = give_away(tree);
+    if !given.is_empty() {
+        scripts.postinst.push_str(GIVE_AWAY);
+    }
+    setup.push_str(&given);
     for alternative in &spec.alternatives {
         if tree.get(&alternative.path.value).is_none() {
             return Err(alternative.path.error("is not in the package"));
@@ -93,27 +97,37 @@ fn indented(commands: &str) -> String {
     })
 }
 
-/// Gives files to users whose numbers the machine decides, unless the administrator has decided otherwise (Policy 10.9.1). Such a user may put
-/// a symbolic link where a file was, so links are not followed.
+/// Gives a path to a user, with arguments for the owner, the permissions and the path.
+///
+/// It leaves alone what the administrator removed (dpkg does not bring back a configuration file), made a link of, or decided otherwise
+/// (Policy 10.9.1). Below a directory of somebody else, that user could put a link in the place of any part of the path while the script
+/// looks; so nothing is given away there, as systemd-tmpfiles does it.
+const GIVE_AWAY: &str = r#"give_away() (
+    path="$DPKG_ROOT$3"
+    if [ -L "$path" ] || ! [ -e "$path" ] || dpkg-statoverride --list "$3" >/dev/null; then
+        return 0
+    fi
+    above="${3%/*}"
+    while [ -n "$above" ]; do
+        if [ "$(stat -L -c %u "$DPKG_ROOT$above")" != 0 ]; then
+            echo "warning: $3 keeps its owner, because $above does not belong to root" >&2
+            return 0
+        fi
+        above="${above%/*}"
+    done
+    chown -h "$1" "$path"
+    chmod "$2" "$path"
+)
+
+"#;
+
+/// Gives files and directories to users whose numbers the machine decides.
 fn give_away(tree: &Tree) -> String {
     let mut out = String::new();
     for (path, entry) in tree.entries() {
         let Ownership::Dynamic { user, group } = &entry.owner else { continue };
         let path = quoted(&format!("/{path}"));
-        match entry.node {
-            Node::Link(_) => {
-                let _ = writeln!(out, "chown -h {user}:{group} \"$DPKG_ROOT\"{path}");
-            }
-            _ => {
-                let _ = write!(
-                    out,
-                    "if ! dpkg-statoverride --list {path} >/dev/null && ! [ -L \"$DPKG_ROOT\"{path} ]; then\n    \
-                     chown -h {user}:{group} \"$DPKG_ROOT\"{path}\n    \
-                     chmod {:04o} \"$DPKG_ROOT\"{path}\nfi\n",
-                    entry.mode
-                );
-            }
-        }
+        let _ = writeln!(out, "give_away {user}:{group} {:04o} {path}", entry.mode);
     }
     out
 }

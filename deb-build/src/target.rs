@@ -7,19 +7,95 @@ use deb_parse::FilePath;
 pub(crate) struct Target(String);
 
 /// Directories in which a package has no business, and why.
-const FORBIDDEN: [(&str, &str); 12] = [
+const FORBIDDEN: [(&str, &str); 20] = [
     ("bin", "write /usr/bin: /bin is a link to it"),
     ("sbin", "write /usr/sbin: /sbin is a link to it"),
     ("lib", "write /usr/lib: /lib is a link to it"),
+    ("lib32", "write /usr/lib32: /lib32 is a link to it"),
     ("lib64", "write /usr/lib64: /lib64 is a link to it"),
+    ("libx32", "write /usr/libx32: /libx32 is a link to it"),
     ("usr/local", "/usr/local belongs to the administrator (Policy 9.1.2)"),
     ("home", "/home belongs to the users"),
     ("root", "/root belongs to the administrator"),
     ("tmp", "/tmp is emptied when a machine starts; use tmpfiles"),
     ("run", "/run is emptied when a machine starts (Policy 9.1.4); use tmpfiles"),
     ("var/run", "/var/run is emptied when a machine starts (Policy 9.1.4); use tmpfiles"),
+    ("var/lock", "/var/lock is emptied when a machine starts (Policy 9.1.4); use tmpfiles"),
+    ("var/tmp", "/var/tmp is for files of a short life; use tmpfiles"),
+    ("media", "/media belongs to the administrator"),
+    ("mnt", "/mnt belongs to the administrator"),
+    ("dev", "/dev belongs to the kernel"),
     ("proc", "/proc belongs to the kernel"),
     ("sys", "/sys belongs to the kernel"),
+    (
+        "DEBIAN",
+        "DEBIAN is what dpkg-deb reads control files from; use [scripts] and the keys of the description",
+    ),
+];
+
+/// Directories from which root, or everybody, reads what is there; with everything below them.
+const SHARED_BELOW: [&str; 30] = [
+    "boot",
+    "etc/alternatives",
+    "etc/apparmor.d",
+    "etc/apt",
+    "etc/cron.d",
+    "etc/cron.daily",
+    "etc/cron.hourly",
+    "etc/cron.monthly",
+    "etc/cron.weekly",
+    "etc/dbus-1",
+    "etc/default",
+    "etc/dpkg",
+    "etc/init.d",
+    "etc/ld.so.conf.d",
+    "etc/logrotate.d",
+    "etc/pam.d",
+    "etc/polkit-1",
+    "etc/profile.d",
+    "etc/security",
+    "etc/ssh",
+    "etc/sudoers.d",
+    "etc/sysctl.d",
+    "etc/systemd",
+    "etc/udev",
+    "usr/bin",
+    "usr/lib/systemd",
+    "usr/lib/udev",
+    "usr/sbin",
+    "var/lib/dpkg",
+    "var/spool/cron",
+];
+
+/// Directories that many packages put something into.
+const SHARED: [&str; 27] = [
+    "etc/apache2",
+    "etc/modprobe.d",
+    "etc/modules-load.d",
+    "etc/network",
+    "etc/nginx",
+    "etc/php",
+    "etc/rsyslog.d",
+    "etc/skel",
+    "etc/ssl",
+    "etc/sysusers.d",
+    "etc/tmpfiles.d",
+    "etc/xdg",
+    "usr/lib/python3",
+    "usr/lib/sysusers.d",
+    "usr/lib/tmpfiles.d",
+    "usr/share/applications",
+    "usr/share/bash-completion",
+    "usr/share/doc",
+    "usr/share/icons",
+    "usr/share/keyrings",
+    "usr/share/lintian",
+    "usr/share/man",
+    "usr/share/perl5",
+    "var/cache/apt",
+    "var/lib/apt",
+    "var/lib/systemd",
+    "var/www/html",
 ];
 
 impl Target {
@@ -34,13 +110,30 @@ impl Target {
             FilePath::parse(path)
                 .map_err(|_| "must be elements that are neither empty nor `.` nor `..`".to_owned())?;
         }
-        let is_below = |forbidden: &str| {
-            path.strip_prefix(forbidden).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        match FORBIDDEN.iter().find(|(forbidden, _)| is_below(forbidden)) {
-            Some((_, reason)) => Err((*reason).to_owned()),
-            None => Ok((Self(path.to_owned()), is_directory)),
+        let target = Self(path.to_owned());
+        match target.forbidden() {
+            Some(reason) => Err(reason.to_owned()),
+            None => Ok((target, is_directory)),
         }
+    }
+
+    /// Returns why a package has no business here, if it has none.
+    pub(crate) fn forbidden(&self) -> Option<&'static str> {
+        let found = FORBIDDEN.iter().find(|(forbidden, _)| self.is_at_or_below(forbidden));
+        found.map(|(_, reason)| *reason)
+    }
+
+    /// Returns whether it is a directory that packages share, so that none of them may say whose it is.
+    pub(crate) fn is_shared(&self) -> bool {
+        let mut elements = self.0.split('/');
+        let is_hierarchy = match (elements.next(), elements.next(), elements.next()) {
+            (_, None, _) => true,
+            (Some("usr" | "var"), Some(_), None) => true,
+            _ => false,
+        };
+        is_hierarchy
+            || SHARED.contains(&self.as_str())
+            || SHARED_BELOW.iter().any(|shared| self.is_at_or_below(shared))
     }
 
     /// A path that this crate chooses.
@@ -60,6 +153,10 @@ impl Target {
     /// Returns whether it lies below a directory, which is written without a `/` at its start.
     pub(crate) fn is_below(&self, directory: &str) -> bool {
         self.0.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    fn is_at_or_below(&self, directory: &str) -> bool {
+        self.0 == directory || self.is_below(directory)
     }
 }
 
@@ -82,8 +179,21 @@ mod tests {
             "/run/acme",
             "/lib/systemd/system/a.service",
             "/a\nb",
+            "/DEBIAN/postinst",
         ] {
             assert!(Target::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_directory_of_a_package_is_told_from_those_that_packages_share() {
+        for own in ["etc/acme", "var/lib/acme", "srv/acme", "opt/acme", "var/www/shop", "usr/share/acme"] {
+            assert!(!Target::known(own).is_shared(), "{own}");
+        }
+        for shared in
+            ["etc", "etc/cron.d", "etc/systemd/system", "var/lib", "srv", "usr/share/doc", "usr/bin/x"]
+        {
+            assert!(Target::known(shared).is_shared(), "{shared}");
         }
     }
 }

@@ -54,6 +54,15 @@ impl Tree {
     pub(crate) fn collect(spec: &Spec, folder: &Folder) -> Result<Self, Error> {
         let mut tree = Self::default();
         for rule in &spec.directories {
+            let is_plain = rule.owner == Ownership::root() && rule.mode == 0o755;
+            if rule.path.value.is_shared() && !is_plain {
+                return Err(rule
+                    .path
+                    .error("is a directory that packages share: it belongs to root, with mode 0755"));
+            }
+            if let Some(known) = tree.get(&rule.path.value) {
+                return Err(in_package_already(&rule.path, &rule.path.value, known));
+            }
             let entry = Entry {
                 node: Node::Directory,
                 mode: rule.mode,
@@ -87,6 +96,9 @@ impl Tree {
         if target.as_str().is_empty() {
             return Err(named.error("must name more than the root of the machine"));
         }
+        if let Some(reason) = target.forbidden() {
+            return Err(named.error(format!("/{}: {reason}", target.as_str())));
+        }
         let known = self.get(target);
         if known.is_some_and(|known| matches!((&known.node, &entry.node), (Node::Directory, Node::Directory)))
         {
@@ -94,8 +106,7 @@ impl Tree {
             return Ok(());
         }
         if let Some(known) = known {
-            let reason = format!("/{} is in the package already, by {}", target.as_str(), known.position);
-            return Err(named.error(reason));
+            return Err(in_package_already(named, target, known));
         }
         self.entries.insert(SortedPath::of(target), entry);
         Ok(())
@@ -118,9 +129,11 @@ impl Tree {
                 (Node::File(found.path.clone(), size), rule.mode.unwrap_or(usual))
             }
         };
+        // `owner` is for files: a directory that is found may be one of the system, and who owns a link does not matter.
+        let owner = if is_file { rule.owner.clone() } else { Ownership::root() };
         let is_conffile = is_file && rule.conffile.unwrap_or_else(|| target.is_below("etc"));
         let position = rule.from.position;
-        let entry = Entry { node, mode, owner: rule.owner.clone(), is_conffile, position };
+        let entry = Entry { node, mode, owner, is_conffile, position };
         if is_file && target.is_below("usr/share/man") && !target.as_str().ends_with(".gz") {
             let bytes = folder.read(&rule.from.map(found.path.into_string()))?;
             let packed = Target::known(format!("{}.gz", target.as_str()));
@@ -176,7 +189,8 @@ impl Tree {
         self.entries.entry(SortedPath::of(target)).or_insert(made);
     }
 
-    /// Adds the directories that paths need, and refuses paths below something else.
+    /// Adds the directories that paths need. Refuses paths below something else, and below directories that others than root may write to:
+    /// dpkg and maintainer scripts, which run as root, would follow a link that somebody put there.
     pub(crate) fn complete(&mut self) -> Result<(), Error> {
         let paths: Vec<(SortedPath, Position)> =
             self.entries.iter().map(|(path, entry)| (path.clone(), entry.position)).collect();
@@ -189,6 +203,14 @@ impl Tree {
                 if !matches!(directory.node, Node::Directory) {
                     let reason =
                         format!("/{} lies below /{name}, which is not a directory", elements.join("/"));
+                    return Err(Error::Value { position, key: "path".to_owned(), reason });
+                }
+                if directory.owner.lets_others_write(directory.mode) {
+                    let reason = format!(
+                        "/{} lies below /{name}, where somebody other than root may put a link in its place before an upgrade; let the \
+                         program make it, or `tmpfiles`",
+                        elements.join("/")
+                    );
                     return Err(Error::Value { position, key: "path".to_owned(), reason });
                 }
             }
@@ -204,6 +226,10 @@ impl Tree {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (String, &Entry)> {
         self.entries.iter().map(|(path, entry)| (path.0.join("/"), entry))
     }
+}
+
+fn in_package_already<T>(named: &At<T>, target: &Target, known: &Entry) -> Error {
+    named.error(format!("/{} is in the package already, by {}", target.as_str(), known.position))
 }
 
 /// An entry of root that is not a configuration file.

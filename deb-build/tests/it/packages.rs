@@ -30,10 +30,10 @@ from = "etc"
 to = "/etc/acme"
 
 [[file]]
-from = "state.db"
-to = "/var/lib/acme/"
-owner = "acme"
-mode = "0600"
+from = "secret.conf"
+to = "/etc/acme/"
+owner = "root:acme"
+mode = "0640"
 
 [[file]]
 from = "web/**"
@@ -83,7 +83,7 @@ fn whole() -> Folder {
         ("bin/README", "not to be run\n"),
         ("etc/acme.conf", "[acme]\n"),
         ("etc/conf.d/10.conf", "# empty\n"),
-        ("state.db", "state\n"),
+        ("secret.conf", "secret\n"),
         ("web/index.html", "<p>"),
         ("web/js/app.js", "1"),
         ("web/js/app.js.map", "map"),
@@ -158,6 +158,64 @@ fn dpkg_reads_and_verifies_what_is_built() {
      -- Acme Operations <ops@acme.example>  Tue, 14 Nov 2023 22:13:20 +0000
     ");
     insta::assert_snapshot!(fs::read_to_string(tree.join("usr/share/doc/acme/copyright")).unwrap());
+}
+
+#[test]
+fn only_files_have_the_owner_of_a_rule_and_directories_those_of_their_own() {
+    let folder = Folder::new(&[("etc/cron.d/x", ""), ("etc/acme/y", "")]);
+    let rules = "\n[[file]]\nfrom = \"etc/**\"\nto = \"/etc\"\nowner = \"acme\"\n\n[[directory]]\npath = \"/srv/acme\"\nowner = \"acme\"\n";
+    let plan = folder.plan(&format!("{COPYRIGHT}{rules}")).unwrap();
+    let postinst = String::from_utf8(plan.control_file("postinst").unwrap().to_vec()).unwrap();
+    let given: Vec<&str> = postinst.lines().filter_map(|line| line.strip_prefix("    give_away ")).collect();
+    let expected = ["/etc/acme/y", "/etc/cron.d/x"].map(|path| format!("acme:acme 0644 '{path}'"));
+    assert_eq!(given, [&*expected[0], &*expected[1], "acme:acme 0755 '/srv/acme'"]);
+}
+
+/// `postinst` for real, on a root of its own, with programs that write down what they are asked for.
+#[test]
+fn a_script_gives_away_only_what_is_there_and_what_only_root_could_have_put_there() {
+    let folder = Folder::new(&[("a", ""), ("b", ""), ("c", ""), ("d", "")]);
+    let rules: String = ["/etc/acme/a", "/etc/acme/b", "/etc/acme/c", "/srv/foreign/sub/d"]
+        .map(|to| {
+            let from = &to[to.len() - 1..];
+            format!("\n[[file]]\nfrom = \"{from}\"\nto = \"{to}\"\nowner = \"root:acme\"\nmode = \"0640\"\n")
+        })
+        .concat();
+    let plan = folder.plan(&format!("{COPYRIGHT}{rules}")).unwrap();
+    let (root, programs) = (folder.path().join("root"), folder.path().join("programs"));
+    fs::create_dir_all(root.join("etc/acme")).unwrap();
+    fs::create_dir_all(root.join("srv/foreign/sub")).unwrap();
+    fs::create_dir(&programs).unwrap();
+    // The administrator deleted a, and c is a link that leads nowhere.
+    fs::write(root.join("etc/acme/b"), "").unwrap();
+    symlink("/nowhere", root.join("etc/acme/c")).unwrap();
+    fs::write(root.join("srv/foreign/sub/d"), "").unwrap();
+    for (name, script) in [
+        ("stat", "case \"$4\" in */foreign) echo 1000 ;; *) echo 0 ;; esac"),
+        ("dpkg-statoverride", "exit 1"),
+        ("chown", "echo chown \"$@\""),
+        ("chmod", "echo chmod \"$@\""),
+    ] {
+        let path = programs.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let script = folder.path().join("postinst");
+    fs::write(&script, plan.control_file("postinst").unwrap()).unwrap();
+    let output = Command::new("sh")
+        .args([script.as_str(), "configure"])
+        .env("DPKG_ROOT", &root)
+        .env("PATH", format!("{programs}:/usr/bin:/bin"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap().replace(root.as_str(), "");
+    assert_eq!(said, "chown -h root:acme /etc/acme/b\nchmod 0640 /etc/acme/b\n");
+    let warned = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        warned,
+        "warning: /srv/foreign/sub/d keeps its owner, because /srv/foreign does not belong to root\n"
+    );
 }
 
 #[test]

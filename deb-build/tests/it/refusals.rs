@@ -37,6 +37,15 @@ fn wrong_descriptions_are_refused_where_they_are_wrong() {
         "[[file]]\nfrom = 'a'\nto = '/usr/bin/'\nowner = 'a b'",
         "[[file]]\nfrom = 'a'\nto = '/'\n[[file]]\nfrom = 'a'\nto = '/a'",
         "[[file]]\nfrom = 'a'\nto = '/opt/a'\n[[file]]\nfrom = 'a'\nto = '/opt/a/b'",
+        "[[file]]\nfrom = 'rootfs'\nto = '/'",
+        "[[file]]\nfrom = 'rootfs/usr/*/*'\nto = '/usr'",
+        "[[file]]\nfrom = 'inner'\nto = '/usr/share/acme'",
+        "[[directory]]\npath = '/srv/acme'\nowner = 'acme'\n[[file]]\nfrom = 'a'\nto = '/srv/acme/d/hosts'",
+        "[[directory]]\npath = '/srv/acme'\nowner = 'www-data'\n[[directory]]\npath = '/srv/acme/d'\nowner = 'www-data'",
+        "[[directory]]\npath = '/srv/acme'\nowner = 'root:acme'\nmode = '0770'\n[[link]]\npath = '/srv/acme/d'\ntarget = 'x'",
+        "[[directory]]\npath = '/etc/cron.d'\nowner = 'acme'",
+        "[[directory]]\npath = '/var/log'\nmode = '0777'",
+        "[[directory]]\npath = '/srv/acme'\n[[directory]]\npath = '/srv/acme'\nmode = '0700'",
         "[[file]]\nfrom = '*.none'\nto = '/usr/bin/'",
         "[[file]]\nfrom = 'out'\nto = '/usr/bin/'",
         "[[file]]\nfrom = 'links'\nto = '/usr/share/acme'",
@@ -60,9 +69,13 @@ fn wrong_descriptions_are_refused_where_they_are_wrong() {
         ("links/x", ""),
         ("absolute/x", ""),
         ("special/x", ""),
+        ("rootfs/bin/x", ""),
+        ("rootfs/usr/local/x", ""),
+        ("inner/x", ""),
     ]);
     symlink("/etc", folder.path().join("out")).unwrap();
     symlink("../../secret", folder.path().join("links/up")).unwrap();
+    symlink("../a", folder.path().join("inner/up")).unwrap();
     symlink("/etc/passwd", folder.path().join("absolute/passwd")).unwrap();
     let made = Command::new("mkfifo").arg(folder.path().join("special/pipe")).status().unwrap();
     assert!(made.success());

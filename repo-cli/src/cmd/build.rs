@@ -427,22 +427,25 @@ struct Build<'a> {
 impl Build<'_> {
     /// Builds the version with the highest number that is known, and, if that has another content by now, the next one.
     fn numbered(&self, stem: &Stem, known: &[KnownBuild]) -> Result<Built, Failure> {
-        let Some(highest) = known.iter().map(|known| known.number).max() else {
-            return self.build(stem, stem.first());
+        // What is below the number of the description was built before that was raised.
+        let numbers = known.iter().map(|known| known.number).filter(|number| *number >= stem.first());
+        let Some(highest) = numbers.max() else {
+            return self.build(stem, stem.first())?.finish();
         };
-        let built = self.build(stem, highest)?;
+        let unfinished = self.build(stem, highest)?;
+        let built = &unfinished.built;
         let mut same = known.iter().filter(|known| known.number == highest);
         let is_other = |known: &KnownBuild| {
             known.architecture == built.architecture.as_str() && known.sha256 != Some(built.sha256)
         };
         if !same.any(is_other) {
-            return Ok(built);
+            return unfinished.finish();
         }
-        fs::remove_file(&built.file).map_err(Failure::io("remove", &built.file))?;
-        self.build(stem, highest + 1)
+        fs::remove_file(&unfinished.file).map_err(Failure::io("remove", &unfinished.file))?;
+        self.build(stem, highest.saturating_add(1))?.finish()
     }
 
-    fn build(&self, stem: &Stem, number: u64) -> Result<Built, Failure> {
+    fn build(&self, stem: &Stem, number: u64) -> Result<Unfinished, Failure> {
         let invalid = |source| BuildFailure::Version {
             place: self.source.file.to_string(),
             text: stem.text(number),
@@ -471,8 +474,7 @@ impl Build<'_> {
             return Err(error);
         }
         let (size, sha256) = digest(&unfinished)?;
-        fs::rename(&unfinished, &file).map_err(Failure::io("write", &file))?;
-        Ok(Built {
+        let built = Built {
             name: self.source.spec.name().clone(),
             version,
             architecture: plan.architecture().clone(),
@@ -482,7 +484,21 @@ impl Build<'_> {
             installed_size: plan.installed_size(),
             paths: plan.paths().count(),
             sha256,
-        })
+        };
+        Ok(Unfinished { built, file: unfinished })
+    }
+}
+
+/// A package that does not have its name yet: what has that name may be another build, which stays unless this one is wanted.
+struct Unfinished {
+    built: Built,
+    file: Utf8PathBuf,
+}
+
+impl Unfinished {
+    fn finish(self) -> Result<Built, Failure> {
+        fs::rename(&self.file, &self.built.file).map_err(Failure::io("write", &self.built.file))?;
+        Ok(self.built)
     }
 }
 

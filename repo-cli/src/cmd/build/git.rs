@@ -25,7 +25,8 @@ pub(super) fn changes(folder: &Utf8Path) -> Result<Vec<String>, Failure> {
     let is_tagged = git(folder, &["describe", "--tags", "--exact-match", "--match", "*[0-9]*"]).is_ok();
     let since = tag(if is_tagged { "HEAD^" } else { "HEAD" }).ok();
     let range = since.map_or_else(|| "HEAD".to_owned(), |tag| format!("{}..HEAD", tag.trim()));
-    let text = git(folder, &["log", "--no-merges", "--format=%s", COMMITS, &range, "--", "."])?;
+    let text =
+        git(folder, &["log", "--no-merges", "--format=%s", COMMITS, "--end-of-options", &range, "--", "."])?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 
@@ -36,7 +37,10 @@ pub(super) fn time(folder: &Utf8Path) -> Option<u64> {
 
 fn git(folder: &Utf8Path, arguments: &[&str]) -> Result<String, Failure> {
     let mut command = Command::new("git");
-    command.args(["-c", "core.fsmonitor=false", "-C", folder.as_str()]).args(arguments).env("LC_ALL", "C");
+    command
+        .args(["-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-C", folder.as_str()])
+        .args(arguments)
+        .env("LC_ALL", "C");
     let output = command.output().map_err(|error| failure(error.to_string()))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -78,8 +78,8 @@ pub(crate) fn of_description(text: &str) -> Option<String> {
     let digit = tag.find(|c: char| c.is_ascii_digit())?;
     let tag = tag.get(digit..)?;
     let mut version = tag.to_owned();
-    for word in ["-rc", "-alpha", "-beta", "-pre", "-dev"] {
-        version = version.replace(word, &word.replace('-', "~"));
+    for word in ["rc", "alpha", "beta", "pre", "dev"] {
+        version = before_release(&version, word);
     }
     // A hyphen would begin the revision.
     version = version.replace(['-', '_'], "+");
@@ -87,9 +87,22 @@ pub(crate) fn of_description(text: &str) -> Option<String> {
         version.push_str(&format!("+{ahead}.{commit}"));
     }
     if is_dirty {
-        version.push_str("+dirty");
+        version.push_str(if ahead == "0" { "+0.dirty" } else { ".dirty" });
     }
     Some(version)
+}
+
+/// Puts `~` before a word that stands behind a number and means that the release is still to come: `1.5-rc1`, `1.5.rc1` and `1.5rc1` are `1.5~rc1`.
+fn before_release(version: &str, word: &str) -> String {
+    let Some(at) = version.find(word) else { return version.to_owned() };
+    let (before, behind) = version.split_at_checked(at).unwrap_or((version, ""));
+    let number = before.trim_end_matches(['-', '.', '_', '~', '+']);
+    let is_word =
+        !behind.get(word.len()..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+    if is_word && number.ends_with(|c: char| c.is_ascii_digit()) {
+        return format!("{number}~{behind}");
+    }
+    version.to_owned()
 }
 
 #[cfg(test)]
@@ -125,7 +138,11 @@ mod tests {
             ("v1.5-0-gabc", "1.5"),
             ("1.5-3-gabc\n", "1.5+3.gabc"),
             ("v1.5-rc1-0-gabc", "1.5~rc1"),
-            ("release/1.5-0-gabc-dirty", "1.5+dirty"),
+            ("release/1.5-0-gabc-dirty", "1.5+0.dirty"),
+            ("v1.5-2-gabc-dirty", "1.5+2.gabc.dirty"),
+            ("v1.5rc1-0-gabc", "1.5~rc1"),
+            ("v1.5.0.beta2-1-gabc", "1.5.0~beta2+1.gabc"),
+            ("v1.5-devel-0-gabc", "1.5+devel"),
             ("acme-v2_1-2-gabc", "2+1+2.gabc"),
         ] {
             assert_eq!(of_description(described).as_deref(), Some(version), "{described}");
@@ -134,7 +151,17 @@ mod tests {
         for other in ["abc1234", "", "v-0-gabc"] {
             assert_eq!(of_description(other), None, "{other}");
         }
-        let order = ["1.5~rc1", "1.5", "1.5+2.gaaa", "1.5+10.gabc", "1.5.1"];
-        assert!(order.map(|text| Version::parse(text).unwrap()).is_sorted());
+        let described = [
+            "v1.5rc1-0-ga",
+            "v1.5-rc2-0-gb",
+            "v1.5-0-gc",
+            "v1.5-0-gc-dirty",
+            "v1.5-2-gd",
+            "v1.5-2-gd-dirty",
+            "v1.5-10-ge",
+            "v1.5.1-0-gf",
+        ];
+        let order = described.map(|text| of_description(text).unwrap());
+        assert!(order.each_ref().map(|text| Version::parse(text).unwrap()).is_sorted(), "{order:?}");
     }
 }
