@@ -60,7 +60,8 @@ pub struct RepositoryState {
     pub commit: u64,
     /// The publication.
     pub publication: PublicationTime,
-    /// The publication that the receiver must have; `None` when the bundle carries everything.
+    /// The publication that the receiver must have; `None` when the bundle carries everything. It may be [`publication`](Self::publication), unless
+    /// all repositories stay where they are.
     pub since: Option<PublicationTime>,
     /// Other names of suites, ordered by path.
     pub links: Vec<LinkedName>,
@@ -206,6 +207,9 @@ impl Manifest {
         if self.repositories.windows(2).any(|pair| matches!(pair, [a, b] if a.name >= b.name)) {
             return broken("repositories are ordered by name, and each is named once");
         }
+        if self.repositories.iter().all(|repository| repository.since == Some(repository.publication)) {
+            return broken("a bundle does not lead to the publication that it begins with");
+        }
         let mut contents = BTreeMap::new();
         let mut sum = 0_u64;
         for (repository, file) in self.files() {
@@ -225,9 +229,6 @@ impl Manifest {
 impl RepositoryState {
     fn check(&self) -> Result<(), ManifestError> {
         let broken = |rule| Err(ManifestError::of(rule));
-        if self.since == Some(self.publication) {
-            return broken("a bundle does not lead to the publication that it begins with");
-        }
         let ordered = |pair: &[ListedFile]| matches!(pair, [a, b] if a.path.as_str() < b.path.as_str());
         if !self.files.windows(2).all(ordered) {
             return broken("files are ordered by path, and each is listed once");

@@ -1,6 +1,6 @@
 //! Which bundle may follow which state of a site.
 
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, RepositoryState};
 use crate::name::Name;
 use crate::publication_time::PublicationTime;
 
@@ -16,10 +16,10 @@ pub enum Refusal {
         /// The name of the site; `None` when it was not given one.
         site: Option<Name>,
     },
-    /// The bundle was applied before.
+    /// The bundle was applied before: every repository is where it leads to.
     #[error("the bundle was applied before: {repository} is at publication {publication}")]
     Replayed {
-        /// The repository.
+        /// The first repository.
         repository: Name,
         /// The publication that the bundle leads to.
         publication: PublicationTime,
@@ -57,7 +57,8 @@ pub enum Refusal {
 impl Manifest {
     /// Checks that this may be applied where `there` is the manifest of the present state, at the site of that name.
     ///
-    /// A bundle without the name of a site is for any site.
+    /// A bundle without the name of a site is for any site. A repository may be where the bundle leads to, as long as another one is not:
+    /// each step leads at least one repository forward and none back, so no bundle can be applied twice.
     ///
     /// # Errors
     /// [`Refusal`] says why not.
@@ -73,27 +74,46 @@ impl Manifest {
                 return Err(Refusal::Lacks { repository: old.name.clone() });
             }
         }
+        let mut same = None;
+        let mut has_news = false;
         for new in self.repositories() {
-            let repository = || new.name.clone();
             let old = there.and_then(|there| there.repository(&new.name));
-            if let Some(old) = old {
-                if old.publication == new.publication {
-                    return Err(Refusal::Replayed { repository: repository(), publication: new.publication });
+            match old {
+                // Where a repository is already, the bundle leaves it, whatever it began with.
+                Some(old) if old.publication == new.publication => same = same.or(Some(new)),
+                old => {
+                    new.check_order(old)?;
+                    has_news = true;
                 }
-                let is_next = new.since == Some(old.publication);
-                let is_newer = (new.commit, new.publication) > (old.commit, old.publication);
-                if new.commit < old.commit || !(is_next || is_newer) {
-                    let (bundle, there) = (new.commit, old.commit);
-                    return Err(Refusal::Older { repository: repository(), bundle, there });
-                }
-            }
-            let there = old.map(|old| old.publication);
-            if let Some(since) = new.since
-                && there != Some(since)
-            {
-                return Err(Refusal::OutOfOrder { repository: repository(), since, there });
             }
         }
-        Ok(())
+        match same {
+            Some(new) if !has_news => {
+                Err(Refusal::Replayed { repository: new.name.clone(), publication: new.publication })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl RepositoryState {
+    /// Checks that this may follow another publication of the repository, or none.
+    fn check_order(&self, old: Option<&Self>) -> Result<(), Refusal> {
+        let repository = || self.name.clone();
+        if let Some(old) = old {
+            let is_next = self.since == Some(old.publication);
+            let is_newer = (self.commit, self.publication) > (old.commit, old.publication);
+            if self.commit < old.commit || !(is_next || is_newer) {
+                let (bundle, there) = (self.commit, old.commit);
+                return Err(Refusal::Older { repository: repository(), bundle, there });
+            }
+        }
+        let there = old.map(|old| old.publication);
+        match self.since {
+            Some(since) if there != Some(since) => {
+                Err(Refusal::OutOfOrder { repository: repository(), since, there })
+            }
+            _ => Ok(()),
+        }
     }
 }

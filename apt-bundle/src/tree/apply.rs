@@ -48,6 +48,14 @@ pub(super) fn apply(
     Ok(Applied { manifest, received, removed })
 }
 
+/// See [`Tree::check`](super::Tree::check).
+pub(super) fn check(disk: &Disk, manifest: &Manifest, site: Option<&Name>) -> Result<(), TreeError> {
+    let current = state::current(disk)?;
+    manifest.check_order(current.as_ref().map(|state| &state.manifest), site)?;
+    check_packages(disk, manifest, current.as_ref())?;
+    check_kept(disk, manifest, current.as_ref())
+}
+
 /// See [`Tree::undo`](super::Tree::undo).
 pub(super) fn undo(disk: &Disk) -> Result<Manifest, TreeError> {
     // Where there is no tree, there is nothing to lock.
@@ -62,7 +70,12 @@ pub(super) fn undo(disk: &Disk) -> Result<Manifest, TreeError> {
 pub(super) fn previous(disk: &Disk) -> Result<State, TreeError> {
     let none = || TreeError::NoPrevious { root: disk.root().to_owned() };
     let current = state::current(disk)?.ok_or_else(none)?;
-    let previous = state::read(disk, &current.previous.ok_or_else(none)?)?;
+    let id = current.previous.ok_or_else(none)?;
+    // After an undo the state before that one is gone.
+    if disk.size(&state::directory(&id).join(state::MANIFEST))?.is_none() {
+        return Err(none());
+    }
+    let previous = state::read(disk, &id)?;
     for (repository, file) in previous.manifest.files() {
         let path = state::stored_at(&repository.name, file);
         if disk.size(&path)? != Some(file.size) {
@@ -141,10 +154,10 @@ fn build(
     let id = state::id_of(signed);
     let new = Utf8Path::new(NEW_STATE);
     disk.make_directories(new)?;
-    disk.write(&new.join("manifest"), manifest.to_text().as_bytes())?;
-    disk.write(&new.join("manifest.asc"), signed)?;
+    disk.write(&new.join(state::MANIFEST), manifest.to_text().as_bytes())?;
+    disk.write(&new.join(state::SIGNED), signed)?;
     if let Some(current) = current {
-        disk.write(&new.join("previous"), current.id.as_bytes())?;
+        disk.write(&new.join(state::PREVIOUS), current.id.as_bytes())?;
     }
     for repository in manifest.repositories() {
         let root = new.join(repository.name.as_str());

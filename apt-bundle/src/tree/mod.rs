@@ -6,7 +6,7 @@
 //!   prod/key.gpg    -> ../.current/prod/key.gpg
 //!   prod/pool/…                                      the packages of the present state and of the one before
 //!   .current        -> .states/<id>                  switched by one rename, for all repositories at once
-//!   .states/<id>/manifest, manifest.asc, previous
+//!   .states/<id>/.manifest, .manifest.asc, .previous
 //!   .states/<id>/prod/dists/…                        hard links to the files below
 //!   .by-hash/SHA256/<digest>                         the indices of the states that are kept
 //!   .incoming/                                       what is being received
@@ -94,6 +94,14 @@ impl Tree {
         now: SystemTime,
     ) -> Result<Applied, TreeError> {
         apply::apply(&self.disk, input, (keyring, now), site)
+    }
+
+    /// Checks that a bundle with this manifest could be applied as it is now, and changes nothing. That the bundle is whole shows when it is read.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply), but for what the bundle itself can be.
+    pub fn check(&self, manifest: &Manifest, site: Option<&Name>) -> Result<(), TreeError> {
+        apply::check(&self.disk, manifest, site)
     }
 
     /// Returns the manifest of the state that [`undo`](Self::undo) would show.

@@ -17,6 +17,12 @@ pub(super) const STATES: &str = ".states";
 pub(super) const NEW_STATE: &str = ".states/.new";
 /// The directory of the indices.
 pub(super) const INDICES: &str = ".by-hash/SHA256";
+/// What a state consists of, in its directory; no repository can be called that.
+pub(super) const MANIFEST: &str = ".manifest";
+/// The manifest as it was signed, beside it.
+pub(super) const SIGNED: &str = ".manifest.asc";
+/// The state before, beside it.
+pub(super) const PREVIOUS: &str = ".previous";
 /// Where files are received.
 pub(super) const INCOMING: &str = ".incoming";
 
@@ -50,11 +56,11 @@ pub(super) fn current(disk: &Disk) -> Result<Option<State>, TreeError> {
 
 /// Reads a state.
 pub(super) fn read(disk: &Disk, id: &str) -> Result<State, TreeError> {
-    let path = directory(id).join("manifest");
+    let path = directory(id).join(MANIFEST);
     let damaged = |rule| TreeError::State { path: path.clone(), rule };
     let text = disk.read(&path, MAX_MANIFEST)?.ok_or(damaged("it is missing"))?;
     let manifest = Manifest::parse(&text).map_err(|_| damaged("it is not a manifest"))?;
-    let previous = disk.read(&directory(id).join("previous"), 64)?;
+    let previous = disk.read(&directory(id).join(PREVIOUS), 64)?;
     let previous = previous.and_then(|id| String::from_utf8(id).ok()).filter(|id| is_id(id));
     Ok(State { id: id.to_owned(), manifest, previous })
 }

@@ -55,29 +55,20 @@ impl Site {
         Tree::new(&self.root)
     }
 
-    /// Makes the bundle that leads to publication `number`, since another one if that is given with its files.
+    /// Makes the bundle that leads to publication `number` of prod, since another one if that is given with its files.
     fn bundle(&self, number: u64, files: Files<'_>, since: Option<(u64, Files<'_>)>) -> Vec<u8> {
-        let publication = |number| PublicationTime::parse(&format!("20260921T1413{number:02}Z")).unwrap();
-        let had = since.map(|(_, files)| files).unwrap_or_default();
-        let listed = files.iter().map(|(path, content)| {
-            let is_new = !had.iter().any(|(_, had)| had == content);
-            ListedFile::of_bytes(path, content, is_new).unwrap()
-        });
-        let path = apt_index::RelPath::parse("dists/stable").unwrap();
-        let link = LinkedName { path, target: "bookworm".to_owned() };
-        let has_suite = files.iter().any(|(path, _)| path.starts_with("dists/"));
-        let state = RepositoryState {
-            name: Name::parse("prod").unwrap(),
-            commit: number,
-            publication: publication(number),
-            since: since.map(|(number, _)| publication(number)),
-            links: if has_suite { vec![link] } else { Vec::new() },
-            files: listed.collect(),
-        };
-        let manifest = Manifest::new(None, Timestamp::UNIX_EPOCH, vec![state]).unwrap();
+        self.bundle_of(&[("prod", number, files, since)])
+    }
+
+    /// Makes the bundle of these repositories.
+    fn bundle_of(&self, repositories: &[(&str, u64, Files<'_>, Option<(u64, Files<'_>)>)]) -> Vec<u8> {
+        let states =
+            repositories.iter().map(|(name, number, files, since)| state(name, *number, files, *since));
+        let manifest = Manifest::new(None, Timestamp::UNIX_EPOCH, states.collect()).unwrap();
         let signed = self.signer.sign(manifest.to_text().as_bytes(), now()).unwrap();
         let mut bytes = Vec::new();
         let mut open = |member: &Member<'_>| {
+            let files = repositories.iter().find(|(name, ..)| *name == member.repository.as_str()).unwrap().2;
             let content = files.iter().find(|(path, _)| *path == member.path.as_str()).unwrap().1;
             Ok(Box::new(std::io::Cursor::new(content.to_vec())) as Box<dyn std::io::Read>)
         };
@@ -106,6 +97,27 @@ impl Site {
             let alias = directory.replace("bookworm", "stable");
             assert_eq!(self.read(&format!("{alias}/{name}")).as_deref(), Some(*content));
         }
+    }
+}
+
+/// Returns a publication of a repository that carries what the one before had not.
+fn state(name: &str, number: u64, files: Files<'_>, since: Option<(u64, Files<'_>)>) -> RepositoryState {
+    let publication = |number| PublicationTime::parse(&format!("20260921T1413{number:02}Z")).unwrap();
+    let had = since.map(|(_, files)| files).unwrap_or_default();
+    let listed = files.iter().map(|(path, content)| {
+        let is_new = !had.iter().any(|(_, had)| had == content);
+        ListedFile::of_bytes(path, content, is_new).unwrap()
+    });
+    let path = apt_index::RelPath::parse("dists/stable").unwrap();
+    let link = LinkedName { path, target: "bookworm".to_owned() };
+    let has_suite = files.iter().any(|(path, _)| path.starts_with("dists/"));
+    RepositoryState {
+        name: Name::parse(name).unwrap(),
+        commit: number,
+        publication: publication(number),
+        since: since.map(|(number, _)| publication(number)),
+        links: if has_suite { vec![link] } else { Vec::new() },
+        files: listed.collect(),
     }
 }
 
@@ -228,4 +240,40 @@ fn a_file_that_has_gone_is_named_and_comes_back_with_all() {
     let forged: Files<'_> = &[(lost, b"another one")];
     let error = site.apply(&tree, &site.bundle(3, forged, Some((2, SECOND)))).unwrap_err();
     assert_eq!(error.to_string(), format!("prod/{lost}: the bundle has another file of that name"));
+}
+
+/// What a second repository has: nothing in common with the first.
+const TOOLS: Files<'_> = &[
+    ("dists/bookworm/InRelease", b"tools"),
+    ("key.asc", b"the key of tools"),
+    ("pool/main/t/tool/tool_1.0_all.deb", b"tool 1.0 itself"),
+];
+
+#[test]
+fn a_repository_may_stay_while_another_one_moves() {
+    let site = Site::new();
+    let tree = site.tree();
+    let apply =
+        |repositories: &[_]| site.apply(&tree, &site.bundle_of(repositories)).map(|applied| applied.received);
+    let tools: (_, _, Files<'_>, _) = ("tools", 1, TOOLS, None);
+    assert_eq!(apply(&[("prod", 1, FIRST, None), tools]).unwrap(), 7);
+    // By a receipt, a full bundle, and one that begins before what is there.
+    let stays = ("tools", 1, TOOLS, Some((1, TOOLS)));
+    assert_eq!(apply(&[("prod", 2, SECOND, Some((1, FIRST))), stays]).unwrap(), 3);
+    assert_eq!(apply(&[("prod", 3, THIRD, None), tools]).unwrap(), 6);
+    let from_the_beginning = ("prod", 3, THIRD, Some((1, FIRST)));
+    let newer: Files<'_> = &[("key.asc", b"the key of tools"), ("pool/main/t/tool/tool_2.0_all.deb", b"2.0")];
+    assert_eq!(apply(&[from_the_beginning, ("tools", 2, newer, Some((1, TOOLS)))]).unwrap(), 3);
+    site.assert_shows(THIRD);
+
+    for all in [None, Some((1, TOOLS))] {
+        let error = apply(&[("prod", 3, THIRD, Some((2, SECOND))), ("tools", 2, newer, all)]).unwrap_err();
+        assert!(matches!(error, TreeError::Refused(Refusal::Replayed { .. })), "{error:?}");
+    }
+    let back = apply(&[("prod", 4, SECOND, None), ("tools", 1, TOOLS, None)]).unwrap_err();
+    assert!(matches!(back, TreeError::Refused(Refusal::Older { bundle: 1, there: 2, .. })), "{back:?}");
+    let all_stay =
+        vec![state("prod", 3, THIRD, Some((3, THIRD))), state("tools", 2, newer, Some((2, newer)))];
+    let error = Manifest::new(None, Timestamp::UNIX_EPOCH, all_stay).unwrap_err();
+    assert_eq!(error.rule, "a bundle does not lead to the publication that it begins with");
 }

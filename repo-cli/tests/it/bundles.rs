@@ -134,7 +134,7 @@ fn what_does_not_belong_there_is_refused_by_name() {
     hint: if you trust the sender, give the sender's public key with --keyring
     error: rubbish: encrypted, or not a bundle
     hint: give the key that it is encrypted to with --secret-key
-    error: nothing to carry: the site has publication <PUBLICATION> of prod already
+    error: nothing to carry: the site has what is published already
     error: cannot encrypt to key <FINGERPRINT>: it has no valid encryption key
     error: 41.bundle: the bundle was applied before: prod is at publication <PUBLICATION>
     error: cut.bundle: the bundle is truncated in the end of the archive

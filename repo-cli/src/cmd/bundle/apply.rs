@@ -119,7 +119,7 @@ pub(super) fn apply(arguments: &ApplyArguments, output: &Output) -> Result<Outco
     let (manifest, received, removed) = arguments.bundle.read(now, output.watch(), |input, keyring| {
         if arguments.dry_run {
             let bundle = Bundle::open(input, keyring, now.into())?;
-            bundle.manifest().check_order(tree.state()?.as_ref(), site)?;
+            tree.check(bundle.manifest(), site)?;
             let manifest = bundle.finish()?;
             let received = manifest.members().len();
             return Ok((manifest, received, 0));

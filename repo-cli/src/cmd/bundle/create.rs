@@ -104,6 +104,14 @@ pub(super) fn run(
     for spec in &arguments.states {
         states.push(state(spec, arguments.since.as_deref(), receipt.as_ref(), session, &mut sources)?);
     }
+    if states.iter().all(|state| state.since == Some(state.publication)) {
+        return Err(BundleFailure::Nothing.into());
+    }
+    let had = receipt.iter().flat_map(|receipt| &receipt.repositories);
+    if let Some(left) = had.map(|had| &had.name).find(|name| !states.iter().any(|state| state.name == **name))
+    {
+        return Err(BundleFailure::LeftOut { repository: left.clone() }.into());
+    }
     carry_all_names(&mut states);
     let manifest = Manifest::new(site, now, states).map_err(BundleFailure::Manifest)?;
     let (first, _) = arguments.states.first().ok_or(Failure::Usage("name a repository"))?.resolve(session)?;
@@ -196,9 +204,6 @@ fn state(
         (None, Some(receipt)) => had_by(receipt, &name, session, repository)?,
         (None, None) => None,
     };
-    if had.as_ref().is_some_and(|had| had.publication == found.publication) {
-        return Err(BundleFailure::Nothing { repository: name, publication }.into());
-    }
     let had_files = had.iter().flat_map(|had| &had.files);
     // Packages count by their paths, all else by content: that is how a tree keeps them.
     let had_files: BTreeSet<(Option<&str>, [u8; 32])> = had_files.map(kept_as).collect();

@@ -70,12 +70,13 @@ pub(crate) enum BundleFailure {
         publication: PublicationTime,
     },
     /// A site has what is to be carried.
-    #[error("nothing to carry: the site has publication {publication} of {repository} already")]
-    Nothing {
+    #[error("nothing to carry: the site has what is published already")]
+    Nothing,
+    /// A site has a repository that the bundle would leave out.
+    #[error("the site has {repository} too, and takes no bundle without it")]
+    LeftOut {
         /// The repository.
         repository: Name,
-        /// The publication.
-        publication: PublicationTime,
     },
     /// A directory is in the wrong state.
     #[error(transparent)]
@@ -96,8 +97,8 @@ impl BundleFailure {
             },
             Self::Write(_) | Self::Manifest(_) => "E-BUNDLE",
             Self::Decrypt { .. } | Self::NoSecretKey { .. } | Self::Encrypt(_) => "E-BUNDLE-ENCRYPTION",
-            Self::Receipt { .. } | Self::OtherReceipt { .. } => "E-BUNDLE-RECEIPT",
-            Self::NotPublished { .. } | Self::Forgotten { .. } | Self::Nothing { .. } => "E-BUNDLE-STATE",
+            Self::Receipt { .. } | Self::OtherReceipt { .. } | Self::LeftOut { .. } => "E-BUNDLE-RECEIPT",
+            Self::NotPublished { .. } | Self::Forgotten { .. } | Self::Nothing => "E-BUNDLE-STATE",
         }
     }
 
@@ -108,7 +109,12 @@ impl BundleFailure {
                 TreeError::Bundle(apt_bundle::Error::Signature { .. }) => {
                     "if you trust the sender, give the sender's public key with --keyring"
                 }
-                TreeError::Bundle(_) => "copy the bundle to this machine again",
+                TreeError::Bundle(
+                    apt_bundle::Error::Damaged { .. }
+                    | apt_bundle::Error::Read { .. }
+                    | apt_bundle::Error::Trailing
+                    | apt_bundle::Error::Truncated { .. },
+                ) => "copy the bundle to this machine again",
                 TreeError::Refused(Refusal::OtherSite { site: None, .. }) => {
                     "if this is that site, give its name with --site"
                 }
@@ -124,6 +130,7 @@ impl BundleFailure {
                 "give the key that it is encrypted to with --secret-key"
             }
             Self::NotPublished { .. } => "publish the state, or choose one that `snapshot/` still has",
+            Self::LeftOut { .. } => "name it as well: it may stay where it is",
             Self::Forgotten { .. } => "make a bundle that carries everything, without --since and --receipt",
             _ => return None,
         };
