@@ -126,11 +126,8 @@ impl Target {
     /// Returns whether it is a directory that packages share, so that none of them may say whose it is.
     pub(crate) fn is_shared(&self) -> bool {
         let mut elements = self.0.split('/');
-        let is_hierarchy = match (elements.next(), elements.next(), elements.next()) {
-            (_, None, _) => true,
-            (Some("usr" | "var"), Some(_), None) => true,
-            _ => false,
-        };
+        let first = (elements.next(), elements.next(), elements.next());
+        let is_hierarchy = matches!(first, (_, None, _) | (Some("usr" | "var"), Some(_), None));
         is_hierarchy
             || SHARED.contains(&self.as_str())
             || SHARED_BELOW.iter().any(|shared| self.is_at_or_below(shared))
