@@ -11,6 +11,9 @@ use crate::{Name, PublicationTime, Refusal, write_bundle};
 /// Content of files, by path.
 type Files<'a> = &'a [(&'a str, &'a [u8])];
 
+/// A publication of a repository: its number, its files, and what the one before had, with its number.
+type Publication<'a> = (&'a str, u64, Files<'a>, Option<(u64, Files<'a>)>);
+
 const FIRST: Files<'_> = &[
     ("dists/bookworm/InRelease", b"first"),
     ("dists/bookworm/main/binary-amd64/Packages", b"hello 1.0"),
@@ -61,7 +64,7 @@ impl Site {
     }
 
     /// Makes the bundle of these repositories.
-    fn bundle_of(&self, repositories: &[(&str, u64, Files<'_>, Option<(u64, Files<'_>)>)]) -> Vec<u8> {
+    fn bundle_of(&self, repositories: &[Publication<'_>]) -> Vec<u8> {
         let states =
             repositories.iter().map(|(name, number, files, since)| state(name, *number, files, *since));
         let manifest = Manifest::new(None, Timestamp::UNIX_EPOCH, states.collect()).unwrap();
