@@ -88,6 +88,27 @@ fn a_package_for_each_release_goes_into_a_repository_in_one_change() {
     // Of this machine and this version of the program alone.
     let info: Vec<&str> = info.lines().filter(|line| !line.starts_with("Build-Architecture: ")).collect();
     insta::assert_snapshot!(info.join("\n").replace(env!("CARGO_PKG_VERSION"), "OURS"));
+    // A build that is in a repository is not touched by what is tried later; one that nobody has is replaced, with a warning.
+    let released = environment.path("released");
+    let build =
+        ["build", folder.as_str(), "--set-version", "2.0", "--add", "preprod", "--output", released.as_str()];
+    let _ = environment.run(&build).succeeds();
+    let first = fs::read(released.join("acme-shop_2.0-1_all.deb")).unwrap();
+    fs::write(folder.join("public/index.php"), "<?php // 3\n").unwrap();
+    let _ = environment.run(&build).succeeds();
+    assert!(first == fs::read(released.join("acme-shop_2.0-1_all.deb")).unwrap());
+    let mut names: Vec<String> =
+        released.read_dir_utf8().unwrap().map(|file| file.unwrap().file_name().to_owned()).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["1_all.buildinfo", "1_all.deb", "2_all.buildinfo", "2_all.deb"]
+            .map(|end| format!("acme-shop_2.0-{end}"))
+    );
+    let out = environment.path("out");
+    let words = ["build", folder.as_str(), "--output", out.as_str()];
+    assert!(environment.json(&words).contains("W-BUILD-REPLACED"));
+    assert!(!environment.json(&words).contains("W-BUILD-REPLACED"));
     // What the repository has, it knows how it was built.
     let shown = environment.run(&["show", "preprod", "acme-shop=1.5-1+deb12u2"]).succeeds();
     assert!(shown.text().contains("acme-shop_1.5-1+deb12u2_all.buildinfo"), "{shown}");

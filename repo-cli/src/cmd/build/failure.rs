@@ -1,6 +1,7 @@
 //! Why a package is not built.
 
 use camino::Utf8PathBuf;
+use deb_parse::Version;
 
 /// Why a package is not built.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,12 @@ pub(crate) enum BuildFailure {
         /// The rule that it breaks.
         source: deb_parse::Error,
     },
+    /// A build that differs from the last one, which has the largest number that there can be.
+    #[error("{version} is in the repository with another content, and its number cannot be raised")]
+    LastNumber {
+        /// The version.
+        version: Version,
+    },
     /// git says nothing that is of use.
     #[error("git: {what}")]
     Git {
@@ -62,7 +69,9 @@ impl BuildFailure {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Spec { .. } | Self::NoSpec { .. } => "E-BUILD-SPEC",
-            Self::NoVersion { .. } | Self::Version { .. } | Self::Git { .. } => "E-BUILD-VERSION",
+            Self::NoVersion { .. } | Self::Version { .. } | Self::LastNumber { .. } | Self::Git { .. } => {
+                "E-BUILD-VERSION"
+            }
             Self::Time { .. } => "E-BUILD-TIME",
             Self::Exists { .. } => "E-BUILD-EXISTS",
         }
@@ -83,6 +92,7 @@ impl BuildFailure {
             },
             Self::NoSpec { .. } => "make one with repo-cli build new TEMPLATE NAME".to_owned(),
             Self::NoVersion { .. } => "set `version`, or give it with --set-version".to_owned(),
+            Self::LastNumber { .. } => "name another version with --set-version".to_owned(),
             Self::Git { .. } => "make a tag such as v1.0, or give the version with --set-version".to_owned(),
             Self::Exists { .. } => "name another directory, or remove it first".to_owned(),
             _ => return None,

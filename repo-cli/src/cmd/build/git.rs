@@ -24,7 +24,8 @@ pub(super) fn changes(folder: &Utf8Path) -> Result<Vec<String>, Failure> {
     let tag = |commit: &str| git(folder, &["describe", "--tags", "--abbrev=0", "--match", "*[0-9]*", commit]);
     let is_tagged = git(folder, &["describe", "--tags", "--exact-match", "--match", "*[0-9]*"]).is_ok();
     let since = tag(if is_tagged { "HEAD^" } else { "HEAD" }).ok();
-    let range = since.map_or_else(|| "HEAD".to_owned(), |tag| format!("{}..HEAD", tag.trim()));
+    // In full, so that a tag with the name of an option or of a branch is a tag.
+    let range = since.map_or_else(|| "HEAD".to_owned(), |tag| format!("refs/tags/{}..HEAD", tag.trim()));
     let text =
         git(folder, &["log", "--no-merges", "--format=%s", COMMITS, "--end-of-options", &range, "--", "."])?;
     Ok(text.lines().map(str::to_owned).collect())
@@ -35,12 +36,20 @@ pub(super) fn time(folder: &Utf8Path) -> Option<u64> {
     git(folder, &["log", "-1", "--format=%ct"]).ok()?.trim().parse().ok()
 }
 
+/// Runs git. It verifies no signatures, runs no hooks and fetches nothing, whatever the configuration of the repository says; filters of that
+/// configuration run, since without them git takes their files for changed ones.
 fn git(folder: &Utf8Path, arguments: &[&str]) -> Result<String, Failure> {
     let mut command = Command::new("git");
+    for setting in ["core.fsmonitor=false", "core.hooksPath=/dev/null", "log.showSignature=false"] {
+        command.args(["-c", setting]);
+    }
     command
-        .args(["-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-C", folder.as_str()])
+        .args(["-C", folder.as_str()])
         .args(arguments)
-        .env("LC_ALL", "C");
+        .env("LC_ALL", "C")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "none");
     let output = command.output().map_err(|error| failure(error.to_string()))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -52,4 +61,62 @@ fn git(folder: &Utf8Path, arguments: &[&str]) -> Result<String, Failure> {
 
 fn failure(what: String) -> Failure {
     BuildFailure::Git { what }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_a_clone_brings_neither_writes_files_nor_runs_programs() {
+        if Command::new("git").arg("--version").output().is_err() {
+            testkit::skipped("git is not installed");
+            return;
+        }
+        // Names of tags have no elements that begin with a point.
+        let directory = tempfile::Builder::new().prefix("git").tempdir().unwrap();
+        let directory = Utf8Path::from_path(directory.path()).unwrap();
+        let (folder, marks) = (directory.join("folder"), directory.join("marks"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir(&marks).unwrap();
+        let program = directory.join("program");
+        let signature = "-----BEGIN PGP SIGNATURE-----\n-----END PGP SIGNATURE-----";
+        let script = format!(
+            "#!/bin/sh\ntouch {marks}/$$\ncat >/dev/null\necho '{signature}'\nprintf '\\n[GNUPG:] SIG_CREATED \\n' >&2\n"
+        );
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let run = |words: &[&str]| {
+            let mut command = Command::new("git");
+            command.args(["-c", "user.name=A", "-c", "user.email=a@example.org", "-C", folder.as_str()]);
+            let output = command.args(words).output().unwrap();
+            assert!(output.status.success(), "{words:?}: {output:?}");
+        };
+        run(&["init", "-q"]);
+        for (key, value) in [("gpg.program", program.as_str()), ("log.showSignature", "true")] {
+            run(&["config", key, value]);
+        }
+        run(&["commit", "-q", "-S", "--allow-empty", "-m", "One"]);
+        run(&["update-ref", &format!("refs/tags/--output={marks}/x1"), "HEAD"]);
+        fs::write(folder.join("a"), "").unwrap();
+        run(&["add", "a"]);
+        run(&["commit", "-q", "-S", "-m", "Two"]);
+        // A branch with the name of the tag.
+        run(&["update-ref", &format!("refs/heads/--output={marks}/x1"), "HEAD"]);
+        let hooks = folder.join(".git/hooks");
+        fs::create_dir_all(&hooks).unwrap();
+        fs::copy(&program, hooks.join("post-index-change")).unwrap();
+        for mark in fs::read_dir(&marks).unwrap() {
+            fs::remove_file(mark.unwrap().path()).unwrap();
+        }
+        // git looks again whether it has changed.
+        fs::File::open(folder.join("a")).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(changes(&folder).unwrap(), ["Two"]);
+        assert!(version(&folder).unwrap().starts_with("1+1.g"));
+        assert!(time(&folder).is_some());
+        assert_eq!(fs::read_dir(&marks).unwrap().count(), 0);
+    }
 }

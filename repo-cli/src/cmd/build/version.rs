@@ -77,12 +77,11 @@ pub(crate) fn of_description(text: &str) -> Option<String> {
     let tag = tag.get(start..)?;
     let digit = tag.find(|c: char| c.is_ascii_digit())?;
     let tag = tag.get(digit..)?;
-    let mut version = tag.to_owned();
-    for word in ["rc", "alpha", "beta", "pre", "dev"] {
-        version = before_release(&version, word);
+    let mut version = upstream_version(tag);
+    if (ahead != "0" || is_dirty) && !version.ends_with(|c: char| c.is_ascii_digit()) {
+        // To dpkg it is there already, and what follows `1.5~rc` stays below `1.5~rc1`.
+        version.push('0');
     }
-    // A hyphen would begin the revision.
-    version = version.replace(['-', '_'], "+");
     if ahead != "0" {
         version.push_str(&format!("+{ahead}.{commit}"));
     }
@@ -92,21 +91,48 @@ pub(crate) fn of_description(text: &str) -> Option<String> {
     Some(version)
 }
 
-/// Puts `~` before a word that stands behind a number and means that the release is still to come: `1.5-rc1`, `1.5.rc1` and `1.5rc1` are `1.5~rc1`.
-fn before_release(version: &str, word: &str) -> String {
-    let Some(at) = version.find(word) else { return version.to_owned() };
-    let (before, behind) = version.split_at_checked(at).unwrap_or((version, ""));
-    let number = before.trim_end_matches(['-', '.', '_', '~', '+']);
-    let is_word =
-        !behind.get(word.len()..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
-    if is_word && number.ends_with(|c: char| c.is_ascii_digit()) {
-        return format!("{number}~{behind}");
+/// Words of tags whose release is still to come.
+const BEFORE_RELEASE: [&str; 7] = ["rc", "alpha", "beta", "pre", "preview", "dev", "snapshot"];
+
+/// Makes a version of a tag that begins with a digit.
+///
+/// `1.5rc1`, `1.5-RC1` and `1.5.rc1` are `1.5~rc1`, and `1.5b1` is `1.5~b1`. Other separators (a hyphen would begin the revision) are such that a later
+/// tag is above the `+3.g1a2b3c4` of commits before it: `1.5-1` is `1.5.1`, `1.5-hotfix` is `1.5+hotfix`.
+fn upstream_version(tag: &str) -> String {
+    let (mut version, mut rest) = (String::new(), tag);
+    while let Some(first) = rest.chars().next() {
+        let separators = rest.len() - rest.trim_start_matches(['-', '_', '.', '+']).len();
+        let (separator, behind) = rest.split_at_checked(separators).unwrap_or(("", rest));
+        let end = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
+        let (word, after) = behind.split_at_checked(end).unwrap_or((behind, ""));
+        let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+        let lower = word.to_ascii_lowercase();
+        let is_python = separator.is_empty() && matches!(&*lower, "a" | "b") && is_number(after);
+        if !version.is_empty() && (BEFORE_RELEASE.contains(&&*lower) || is_python) {
+            version.push('~');
+            version.push_str(&lower);
+            rest = after;
+        } else if separator.is_empty() && word.is_empty() {
+            version.push(first);
+            rest = behind.get(first.len_utf8()..).unwrap_or_default();
+        } else {
+            let is_plain = separator.chars().all(|c| c == '.');
+            version.push_str(match is_number(behind) {
+                _ if is_plain => separator,
+                true => ".",
+                false => "+",
+            });
+            version.push_str(word);
+            rest = after;
+        }
     }
-    version.to_owned()
+    version
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -143,7 +169,13 @@ mod tests {
             ("v1.5rc1-0-gabc", "1.5~rc1"),
             ("v1.5.0.beta2-1-gabc", "1.5.0~beta2+1.gabc"),
             ("v1.5-devel-0-gabc", "1.5+devel"),
-            ("acme-v2_1-2-gabc", "2+1+2.gabc"),
+            ("acme-v2_1-2-gabc", "2.1+2.gabc"),
+            ("v1.5-RC.1-0-gabc", "1.5~rc.1"),
+            ("v1.5-rc-2-gabc", "1.5~rc0+2.gabc"),
+            ("1.5.0b3.dev2-0-gabc", "1.5.0~b3~dev2"),
+            ("1.0.2k-0-gabc", "1.0.2k"),
+            ("2026-11-29-0-gabc", "2026.11.29"),
+            ("v1.5-hotfix-1-0-gabc", "1.5+hotfix.1"),
         ] {
             assert_eq!(of_description(described).as_deref(), Some(version), "{described}");
             assert!(Version::parse(version).is_ok());
@@ -151,17 +183,62 @@ mod tests {
         for other in ["abc1234", "", "v-0-gabc"] {
             assert_eq!(of_description(other), None, "{other}");
         }
-        let described = [
-            "v1.5rc1-0-ga",
-            "v1.5-rc2-0-gb",
-            "v1.5-0-gc",
-            "v1.5-0-gc-dirty",
-            "v1.5-2-gd",
-            "v1.5-2-gd-dirty",
-            "v1.5-10-ge",
-            "v1.5.1-0-gf",
-        ];
-        let order = described.map(|text| of_description(text).unwrap());
-        assert!(order.each_ref().map(|text| Version::parse(text).unwrap()).is_sorted(), "{order:?}");
+    }
+
+    /// One of the forms in which people write a tag.
+    #[derive(Clone, Debug)]
+    struct Form {
+        prefix: &'static str,
+        separator: &'static str,
+        is_upper: bool,
+    }
+
+    fn form() -> impl Strategy<Value = Form> {
+        (
+            prop::sample::select(vec!["", "v", "release/", "acme-v", "team/acme_"]),
+            prop::sample::select(vec!["", "-", ".", "_", "+"]),
+            any::<bool>(),
+        )
+            .prop_map(|(prefix, separator, is_upper)| Form { prefix, separator, is_upper })
+    }
+
+    /// The tags of a version, in the order in which they come.
+    const STAGES: [&str; 10] = ["alpha", "alpha2", "beta1", "beta10", "rc", "rc1", "rc2", "", "-1", "-2"];
+
+    proptest! {
+        /// Whatever forms the tags have, a later commit has a higher version, and so have changed files above their commit.
+        #[test]
+        fn versions_have_the_order_of_the_commits(
+            bases in prop::collection::btree_set((0u8..12, 0u8..12, 0u8..12), 1..4),
+            tags in prop::collection::vec((any::<bool>(), form(), prop::collection::btree_set(1u32..200, 0..4)), 40),
+            commit in "[0-9a-f]{7}",
+        ) {
+            let stages = bases.iter().flat_map(|base| STAGES.map(|stage| (base, stage)));
+            let mut versions: Vec<(Version, String)> = Vec::new();
+            for ((base, stage), (is_used, form, ahead)) in stages.zip(tags) {
+                if !is_used {
+                    continue;
+                }
+                let Form { prefix, separator, is_upper } = form;
+                let stage = match stage.strip_prefix('-') {
+                    // A number of its own needs a separator.
+                    Some(number) => format!("{}{number}", if separator.is_empty() { "-" } else { separator }),
+                    None if stage.is_empty() => String::new(),
+                    None if is_upper => format!("{separator}{}", stage.to_uppercase()),
+                    None => format!("{separator}{stage}"),
+                };
+                let (major, minor, patch) = base;
+                for ahead in std::iter::once(0).chain(ahead) {
+                    for dirty in ["", "-dirty"] {
+                        let described = format!("{prefix}{major}.{minor}.{patch}{stage}-{ahead}-g{commit}{dirty}");
+                        let version = of_description(&described).unwrap();
+                        versions.push((version.parse().unwrap(), described));
+                    }
+                }
+            }
+            for pair in versions.windows(2) {
+                prop_assert!(pair[0].0 < pair[1].0, "{:?} {:?}", pair[0], pair[1]);
+            }
+        }
     }
 }
