@@ -38,7 +38,7 @@ impl Checker<'_> {
         Some(machines)
     }
 
-    /// Tries what [`Universe::upgrade`] does on each of these [machines](Self::machines), when `absent` are the packages that no archive has any more.
+    /// Tries what [`Universe::upgrade`](crate::Universe::upgrade) does on each of these [machines](Self::machines), when `absent` are the packages that no archive has any more.
     /// All of it together takes at most [`Limits::total_steps`](crate::Limits::total_steps).
     ///
     /// ```
