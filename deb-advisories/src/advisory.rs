@@ -26,6 +26,8 @@ pub(crate) struct Advisory {
     pub(crate) summary: String,
     /// The first one for a release counts.
     pub(crate) places: Vec<(Place, Said)>,
+    /// Whether what it does not say of a release of Debian is open: the tracker names every release that has the source, OSV those that are affected.
+    pub(crate) is_trackers: bool,
 }
 
 /// What is said of a release.
@@ -141,6 +143,7 @@ impl Advisories {
             self.by_source.entry(source.to_owned()).or_default().push(advisory);
             return;
         };
+        known.is_trackers |= advisory.is_trackers;
         for name in advisory.aliases {
             if !known.aliases.contains(&name) {
                 known.aliases.push(name);
@@ -167,7 +170,10 @@ impl Advisories {
             for advisory in advisories {
                 match self.known(&source, &advisory.id) {
                     // The first one counts.
-                    Some(known) => known.places.extend(advisory.places),
+                    Some(known) => {
+                        known.is_trackers |= advisory.is_trackers;
+                        known.places.extend(advisory.places);
+                    }
                     None => self.by_source.entry(source.clone()).or_default().push(advisory),
                 }
             }
@@ -197,8 +203,12 @@ impl Said {
 }
 
 impl Advisory {
+    /// What is said of a release by its name, or else of all releases.
     fn at(&self, release: &Release) -> Option<&(Place, Said)> {
-        self.places.iter().find(|(place, _)| release.is_at(place))
+        let mut at = self.places.iter().filter(|(place, _)| release.is_at(place));
+        let first = at.next()?;
+        let is_of_all = |(place, _): &&(Place, Said)| matches!(place, Place::All(_));
+        Some(if is_of_all(&first) { at.find(|one| !is_of_all(one)).unwrap_or(first) } else { first })
     }
 
     /// What Debian's tracker says of `sid`.
@@ -210,9 +220,7 @@ impl Advisory {
         let in_sid = self.in_sid().filter(|_| release.distribution() == Distribution::Debian);
         let own = self.at(release);
         let Some((_, said)) = own.or(in_sid) else {
-            // OSV names every release that has the vulnerability. The tracker names those that have the source.
-            let is_trackers = self.places.iter().any(|(place, _)| matches!(place, Place::Series(_)));
-            let is_open = is_trackers && release.distribution() == Distribution::Debian;
+            let is_open = self.is_trackers && release.distribution() == Distribution::Debian;
             return is_open.then(|| self.finding(None, release, Status::Undetermined));
         };
         let status = match &said.affected {

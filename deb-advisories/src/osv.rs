@@ -124,6 +124,7 @@ impl Record {
                 aliases: aliases.clone(),
                 summary: summary.clone(),
                 places: vec![(place, said)],
+                is_trackers: false,
             };
             advisories.add(&name, advisory);
         }
@@ -177,6 +178,7 @@ impl Package {
 }
 
 impl Events {
+    /// Returns `None` where a version is none in Debian, or where nothing is said.
     fn range(self) -> Option<Range> {
         let mut events = Vec::new();
         for one in self.events {
@@ -192,7 +194,9 @@ impl Events {
                 events.push((at, event));
             }
         }
-        Some(Range::new(events))
+        // Without a beginning it says nothing of any version, as it does when it is empty.
+        let has_begun = events.iter().any(|(_, event)| *event == Event::Introduced);
+        has_begun.then(|| Range::new(events))
     }
 }
 

@@ -53,6 +53,7 @@ impl Release {
             Place::Number(distribution, number) => {
                 *distribution == self.distribution && !number.is_empty() && *number == self.number
             }
+            Place::All(distribution) => *distribution == self.distribution,
         }
     }
 }
@@ -64,11 +65,13 @@ pub(crate) enum Place {
     Series(String),
     /// A number.
     Number(Distribution, String),
+    /// All releases that nothing else is said of.
+    All(Distribution),
 }
 
 impl Place {
-    /// Reads what OSV calls an ecosystem: `Debian:12`, `Ubuntu:22.04:LTS`. What is only for subscribers (`Ubuntu:Pro:…`) and other ecosystems are
-    /// none.
+    /// Reads what OSV calls an ecosystem: `Debian:12`, `Ubuntu:22.04:LTS`, or without a release. What is only for subscribers or for certain
+    /// machines (`Ubuntu:Pro:…`, `Ubuntu:22.04:LTS:for:…`) and other ecosystems are none.
     pub(crate) fn of_ecosystem(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
         let distribution = match parts.next()? {
@@ -76,9 +79,10 @@ impl Place {
             "Ubuntu" => Distribution::Ubuntu,
             _ => return None,
         };
-        let number = parts.next()?;
+        let Some(number) = parts.next() else { return Some(Self::All(distribution)) };
+        let is_whole = matches!((parts.next(), parts.next()), (None | Some("LTS"), None));
         let is_number = number.starts_with(|c: char| c.is_ascii_digit());
-        is_number.then(|| Self::Number(distribution, number.to_owned()))
+        (is_whole && is_number).then(|| Self::Number(distribution, number.to_owned()))
     }
 
     /// Returns the words for it.
@@ -86,6 +90,7 @@ impl Place {
         match self {
             Self::Series(series) => series.clone(),
             Self::Number(distribution, number) => format!("{} {number}", distribution.as_str()),
+            Self::All(distribution) => distribution.as_str().to_owned(),
         }
     }
 }
@@ -99,7 +104,10 @@ mod tests {
         let number = |distribution, number: &str| Some(Place::Number(distribution, number.to_owned()));
         assert_eq!(Place::of_ecosystem("Debian:12"), number(Distribution::Debian, "12"));
         assert_eq!(Place::of_ecosystem("Ubuntu:22.04:LTS"), number(Distribution::Ubuntu, "22.04"));
-        for other in ["Debian", "Ubuntu:Pro:18.04:LTS", "PyPI", "Alpine:v3.19", "", "Debian:"] {
+        assert_eq!(Place::of_ecosystem("Debian"), Some(Place::All(Distribution::Debian)));
+        let others =
+            ["Ubuntu:Pro:18.04:LTS", "Ubuntu:22.04:LTS:for:BlueField", "PyPI", "Alpine:v3.19", "", "Debian:"];
+        for other in others {
             assert_eq!(Place::of_ecosystem(other), None, "{other}");
         }
     }

@@ -168,6 +168,7 @@ impl<'de> Visitor<'de> for Source<'_> {
                 aliases: Vec::new(),
                 summary: entry.description,
                 places: places.map(|(series, one)| (Place::Series(series), one.said())).collect(),
+                is_trackers: true,
             };
             self.advisories.add(self.source, advisory);
         }

@@ -160,6 +160,40 @@ fn what_is_in_neither_format_is_refused_whole() {
     assert_eq!(Advisories::default().read(OSV, &|_| false).unwrap(), 7);
 }
 
+#[test]
+fn what_a_record_leaves_open_is_not_fine() {
+    let osv = |ecosystem: &str, events: &str| {
+        format!(
+            r#"{{"id": "CVE-1", "affected": [{{"package": {{"ecosystem": "{ecosystem}", "name": "aa"}},
+            "ranges": [{{"type": "ECOSYSTEM", "events": [{events}]}}]}}]}}"#
+        )
+    };
+    let specific = osv("Debian:12", r#"{"introduced": "0"}, {"fixed": "1"}"#);
+    let both = format!("[{}, {specific}]", osv("Debian", r#"{"introduced": "0"}"#));
+    let cases = [
+        // A release that is not named is each of them, unless something is said of that one.
+        (osv("Debian", r#"{"introduced": "0"}, {"fixed": "3"}"#), "CVE-1<3 CVE-1<3"),
+        (osv("Ubuntu", r#"{"introduced": "0"}"#), " "),
+        (both, " CVE-1"),
+        (osv("Debian:12", ""), "CVE-1? "),
+        (osv("Debian:12", r#"{"fixed": "1"}"#), "CVE-1? "),
+        (osv("Debian:12", r#"{"last_affected": "1"}"#), "CVE-1? "),
+        (r#"{"aa": {"CVE-1": {}}}"#.to_owned(), "CVE-1? CVE-1?"),
+        (r#"{"aa": {"CVE-1": {"releases": {}}}}"#.to_owned(), "CVE-1? CVE-1?"),
+        (r#"{"aa": {"CVE-1": {"Releases": {"bookworm": {"status": "open"}}}}}"#.to_owned(), "CVE-1? CVE-1?"),
+        (r#"{"aa": {}}"#.to_owned(), " "),
+    ];
+    for (data, expected) in cases {
+        let mut advisories = Advisories::default();
+        advisories.read(data.as_bytes(), &|_| true).unwrap();
+        let found = ["bookworm", "trixie"].map(|series| {
+            let found = advisories.of("aa", &Version::parse("2").unwrap(), &release(series));
+            found.iter().map(in_words).collect::<Vec<_>>().join(",")
+        });
+        assert_eq!(found.join(" "), expected, "{data}");
+    }
+}
+
 proptest! {
     /// Within one range of Debian's tracker, what is fixed stays fixed in later versions.
     #[test]
