@@ -65,6 +65,7 @@ mod graph;
 mod intern;
 mod limits;
 mod package;
+pub mod phasing;
 mod reason;
 mod relation;
 mod universe;

@@ -298,7 +298,7 @@ pub(crate) enum Command {
     Approvals(cmd::approve::ApprovalsArguments),
     /// Let nothing into a repository and remove nothing from it for a while
     ///
-    /// It stops `add`, `incoming`, `promote`, `release`, `remove` and `retention`, and ends by itself. `rollback`, `reissue`, `undo`, `remove --undo` and
+    /// It stops `add`, `incoming`, `promote`, `release`, `remove`, `retention` and larger shares of `rollout`, and ends by itself. `rollback`, `reissue`, `undo`, `remove --undo` and
     /// publishing are never stopped. What cannot wait takes --override freeze --reason TEXT.
     Freeze(cmd::freeze::FreezeArguments),
     /// End the freeze of a repository
@@ -318,6 +318,8 @@ pub(crate) enum Command {
     /// 2.1-1+0~reissue1, in exactly the suites that the bad version is in or was taken out of. What that cannot undo on machines is shown, and
     /// refused unless --accept names it. Freezes do not stop it, and of the rules of gates only `installable` does.
     Reissue(cmd::reissue::ReissueArguments),
+    /// Let a version go to a share of the machines first
+    Rollout(cmd::rollout::RolloutArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
     /// Remove old versions by the rules in repo.toml
@@ -420,6 +422,7 @@ impl Command {
             Self::Rollback(arguments) => arguments.writes(),
             Self::Undo(arguments) => arguments.writes(),
             Self::Reissue(arguments) => arguments.writes(),
+            Self::Rollout(arguments) => arguments.writes(),
             Self::Tag(arguments) => arguments.writes(),
             Self::Hold(arguments) => arguments.writes(),
             Self::Unhold(arguments) => arguments.writes(),
@@ -486,6 +489,7 @@ impl Command {
             Self::Rollback(arguments) => vec![arguments.repository()],
             Self::Undo(arguments) => vec![arguments.repository()],
             Self::Reissue(arguments) => vec![arguments.repository()],
+            Self::Rollout(arguments) => arguments.repository().into_iter().collect(),
             Self::Retention(arguments) => arguments.repositories(),
             Self::Publish(arguments) => arguments.repositories(),
             Self::Sign(arguments) => arguments.repositories(),
@@ -545,7 +549,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 34] = [
+    const READING: [&str; 36] = [
         "access list",
         "approvals",
         "base list",
@@ -572,6 +576,8 @@ mod tests {
         "machines show",
         "pipeline",
         "repository list",
+        "rollout preview",
+        "rollout status",
         "sbom",
         "search",
         "show",

@@ -316,6 +316,11 @@ impl<'a> Transaction<'a> {
         self.edits.entry(suite.clone()).or_default().insert(record.key().clone(), Edit::Insert(record));
     }
 
+    /// Puts a record in the place of that of the same file.
+    pub(crate) fn replace(&mut self, suite: &SuiteName, record: Record) {
+        self.put(suite, Arc::new(record));
+    }
+
     /// Takes a record out of a suite; says whether it was there.
     ///
     /// # Errors

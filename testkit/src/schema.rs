@@ -116,7 +116,8 @@ fn meets(keyword: &str, expected: &Value, value: &Value) -> bool {
         ("minItems", Value::Array(items)) => Some(items.len() as u64) >= expected.as_u64(),
         ("maxItems", Value::Array(items)) => Some(items.len() as u64) <= expected.as_u64(),
         ("minimum", Value::Number(number)) => number.as_f64() >= expected.as_f64(),
-        ("pattern" | "required" | "minItems" | "maxItems" | "minimum", _) => true,
+        ("maximum", Value::Number(number)) => number.as_f64() <= expected.as_f64(),
+        ("pattern" | "required" | "minItems" | "maxItems" | "minimum" | "maximum", _) => true,
         (other, _) => {
             assert!(ANNOTATIONS.contains(&other), "what does `{other}` mean in a schema?");
             true

@@ -57,6 +57,7 @@ fn verb(word: &str) -> Option<clap::Command> {
         "rollback" => ("rollback", cmd::rollback::RollbackArguments::augment_args),
         "undo" => ("undo", cmd::undo::UndoArguments::augment_args),
         "reissue" => ("reissue", cmd::reissue::ReissueArguments::augment_args),
+        "rollout" => ("rollout", cmd::rollout::RolloutArguments::augment_args),
         "tag" => ("tag", cmd::tag::TagArguments::augment_args),
         "retention" => ("retention", cmd::retention::RetentionArguments::augment_args),
         "gc" => ("gc", cmd::gc::GcArguments::augment_args),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::model::record::{Build, Record, RecordKey};
+use repo_store::model::record::{Build, Record, RecordKey, UpdatePercentage};
 use repo_store::model::{CommitId, SuiteRecords};
 use repo_store::{RepositoryName, RepositorySettings, Revision};
 
@@ -22,18 +22,27 @@ pub(crate) enum Action {
     Replace(Version),
     Remove,
     Restore,
+    /// Goes to another share of the machines: from this one to that one.
+    Share(Option<UpdatePercentage>, Option<UpdatePercentage>),
 }
 
 impl Action {
-    fn word(&self) -> &'static str {
-        match self {
+    fn word(&self) -> String {
+        let word = match self {
             Self::Add => "add",
             Self::Upgrade(_) => "upgrade",
             Self::Replace(_) => "replace",
             Self::Remove => "remove",
             Self::Restore => "restore",
-        }
+            Self::Share(before, after) => return format!("{} -> {}", share(*before), share(*after)),
+        };
+        word.to_owned()
     }
+}
+
+/// Returns a share of the machines in words.
+pub(crate) fn share(percentage: Option<UpdatePercentage>) -> String {
+    percentage.map_or_else(|| "all".to_owned(), |percentage| percentage.to_string())
 }
 
 /// A version in a suite, and what happens to it.
@@ -48,7 +57,7 @@ pub(crate) fn print(changes: Vec<Change>, limit: RowLimit, output: &Output) -> u
                 Action::Upgrade(old) | Action::Replace(old) => format!("{old} -> {version}"),
                 _ => version,
             };
-            [package, version, architectures, suites, action.word().to_owned()]
+            [package, version, architectures, suites, action.word()]
         })
         .collect();
     output.table(
@@ -120,21 +129,27 @@ fn upgraded<'a>(key: &RecordKey, there: &[&'a RecordKey]) -> Option<&'a Version>
 pub(crate) fn exchanges<'a>(
     differences: impl Iterator<Item = (&'a SuiteName, bool, &'a Record)>,
 ) -> Vec<Change> {
-    let mut places: BTreeMap<(PackageName, Build, SuiteName), [Vec<RecordKey>; 2]> = BTreeMap::new();
+    type Versions = Vec<(RecordKey, Option<UpdatePercentage>)>;
+    let mut places: BTreeMap<(PackageName, Build, SuiteName), [Versions; 2]> = BTreeMap::new();
     for (suite, is_removed, record) in differences {
         let key = record.key();
         let place = (key.package.clone(), key.architecture.clone(), suite.clone());
         let [removed, restored] = places.entry(place).or_default();
-        if is_removed { removed } else { restored }.push(key.clone());
+        if is_removed { removed } else { restored }.push((key.clone(), record.update_percentage()));
     }
     let mut changes = Vec::new();
     for ((_, _, suite), [removed, restored]) in places {
-        if let ([old], [new]) = (removed.as_slice(), restored.as_slice()) {
-            changes.push((new.clone(), suite, Action::Replace(old.version.clone())));
+        if let ([(old, before)], [(new, after)]) = (removed.as_slice(), restored.as_slice()) {
+            let action = if old == new && before != after {
+                Action::Share(*before, *after)
+            } else {
+                Action::Replace(old.version.clone())
+            };
+            changes.push((new.clone(), suite, action));
             continue;
         }
-        changes.extend(removed.into_iter().map(|key| (key, suite.clone(), Action::Remove)));
-        changes.extend(restored.into_iter().map(|key| (key, suite.clone(), Action::Restore)));
+        changes.extend(removed.into_iter().map(|(key, _)| (key, suite.clone(), Action::Remove)));
+        changes.extend(restored.into_iter().map(|(key, _)| (key, suite.clone(), Action::Restore)));
     }
     changes
 }

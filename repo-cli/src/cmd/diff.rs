@@ -72,6 +72,8 @@ struct Sides<'a> {
     second: Option<Revision<'a>>,
     /// The suites compared, first and second.
     pairs: Vec<(SuiteName, SuiteName)>,
+    /// Whether the states are of one repository.
+    of_one: bool,
 }
 
 /// A package file that only one of two states has.
@@ -123,7 +125,8 @@ pub(crate) fn run(arguments: &DiffArguments, session: &Session, output: &Output)
         }
     };
     let names = [first.text.as_str(), second.text.as_str()];
-    let sides = Sides { names, first: first_revision, second: second_revision, pairs };
+    let of_one = first_settings.name == second_settings.name;
+    let sides = Sides { names, first: first_revision, second: second_revision, pairs, of_one };
     if arguments.details {
         print_details(&sides, arguments, session, output)
     } else {
@@ -155,11 +158,14 @@ fn print_details(
 }
 
 fn list(sides: Sides<'_>, limit: RowLimit, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let Sides { names: sides, first, second, pairs } = sides;
+    let Sides { names: sides, first, second, pairs, of_one } = sides;
     let mut differences = BTreeMap::new();
     for (a, b) in pairs {
         let (old, new) = (snapshot(first.as_ref(), &a)?, snapshot(second.as_ref(), &b)?);
-        let difference = session.store.difference(&old, &new)?;
+        let mut difference = session.store.difference(&old, &new)?;
+        if !of_one {
+            difference = difference.apart_from_percentages();
+        }
         if !difference.is_empty() {
             differences.insert(a, difference);
         }
@@ -206,25 +212,33 @@ pub(crate) fn json(differences: &BTreeMap<SuiteName, Difference>) -> Vec<Differe
 }
 
 /// A package and the versions of it that only the first and only the second state has.
-type Versions = (PackageName, Vec<Version>, Vec<Version>);
+type Versions = (PackageName, Vec<String>, Vec<String>);
+
+/// Returns a version, with its share of the machines if it is not for all of them.
+fn version_of(record: &Record) -> String {
+    let version = record.key().version.to_string();
+    record
+        .update_percentage()
+        .map_or_else(|| version.clone(), |percentage| format!("{version} ({percentage})"))
+}
 
 /// Prints the differences as a table with a total.
 fn print(differences: &BTreeMap<SuiteName, Difference>, sides: [&str; 2], limit: RowLimit, output: &Output) {
-    let mut versions: BTreeMap<(PackageName, Build, SuiteName), [Vec<Version>; 2]> = BTreeMap::new();
+    let mut versions: BTreeMap<(PackageName, Build, SuiteName), [Vec<String>; 2]> = BTreeMap::new();
     let mut packages: BTreeMap<&PackageName, [bool; 2]> = BTreeMap::new();
     for (suite, is_first, record) in each(differences) {
         let key = record.key();
         let place = (key.package.clone(), key.architecture.clone(), suite.clone());
         let ([first, second], [in_first, in_second]) =
             (versions.entry(place).or_default(), packages.entry(&key.package).or_default());
-        if is_first { first } else { second }.push(key.version.clone());
+        if is_first { first } else { second }.push(version_of(record));
         *if is_first { in_first } else { in_second } = true;
     }
     let rows = grouped(versions.into_iter().map(|((package, build, suite), [first, second])| {
         let versions: Versions = (package, first, second);
         (versions, build, suite)
     }));
-    let shown = |versions: &[Version]| if versions.is_empty() { "-".to_owned() } else { joined(versions) };
+    let shown = |versions: &[String]| if versions.is_empty() { "-".to_owned() } else { joined(versions) };
     let rows: Vec<[String; 5]> = rows
         .into_iter()
         .map(|Grouped { what: (package, first, second), architectures, suites }| {

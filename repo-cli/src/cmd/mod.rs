@@ -41,6 +41,7 @@ pub(crate) mod repository;
 pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod rollback;
+pub(crate) mod rollout;
 pub(crate) mod sbom;
 pub(crate) mod search;
 pub(crate) mod serve;
@@ -172,6 +173,7 @@ fn carry_out(
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
         Command::Undo(arguments) => undo::run(&arguments, &session()?, output),
         Command::Reissue(arguments) => reissue::run(&arguments, &session()?, output),
+        Command::Rollout(arguments) => rollout::run(&arguments, &session()?, output),
         Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
         Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
         Command::Gc(arguments) => gc::run(&arguments, &session()?, output),

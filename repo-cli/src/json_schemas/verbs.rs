@@ -4,8 +4,9 @@ use super::Forms;
 use crate::cmd::{
     access, add, approve, backup, base, build, bundle, check, client_config, completions, config, configured,
     diff, doctor, freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline,
-    promote, publish, quickstart, reissue, release, remove, repository, restore, retention, rollback, sbom,
-    search, serve, show, sign, status, store, suite, tag, undo, versions, vulnerabilities, why,
+    promote, publish, quickstart, reissue, release, remove, repository, restore, retention, rollback,
+    rollout, sbom, search, serve, show, sign, status, store, suite, tag, undo, versions, vulnerabilities,
+    why,
 };
 use crate::json_value::ForeignJson;
 
@@ -50,6 +51,9 @@ pub(super) fn document_of(verb: &str) -> Forms {
         "rollback" => forms.or::<rollback::RolledBackJson<'_>>(),
         "undo" => forms.or::<undo::UndoneJson<'_>>(),
         "reissue" => forms.or::<reissue::ReissuedJson>(),
+        "rollout phase" => forms.or::<rollout::phase::PhasedJson>(),
+        "rollout preview" => forms.or::<rollout::preview::MachineSharesJson>(),
+        "rollout status" => forms.or::<rollout::status::SharesJson>(),
         "tag" => forms.or::<tag::TaggedJson<'_>>().or::<tag::TagsJson<'_>>(),
         "retention" => forms.or::<retention::RetentionJson>(),
         "gc" => forms.or::<gc::CollectedJson<'_>>(),

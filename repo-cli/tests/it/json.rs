@@ -312,6 +312,24 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["reissue", &hostile_name, "hostile", "--as", "1.0"]),
             case(2, &["reissue", "preprod", "hostile", "--as", &hostile_name]),
         ],
+        "rollout phase" => vec![
+            case(0, &["rollout", "phase", "preprod", "hostile", "--percent", "10", "--dry-run"]),
+            case(1, &["rollout", "phase", &hostile_name, "hostile", "--percent", "10"]),
+            case(1, &["rollout", "phase", "preprod", "nothing", "--percent", "10"]),
+            case(2, &["rollout", "phase", "preprod", &hostile_name, "--percent", "10"]),
+        ],
+        "rollout preview" => {
+            let machines = environment.write("machines", format!("{:032x} {hostile_name}\n", 7));
+            let broken = environment.write("no-machines", format!("{hostile_name}\n"));
+            let preview = ["rollout", "preview", "preprod", "hostile", "--percent", "10", "--machines"];
+            vec![
+                case(0, &[&preview[..], &[machines.as_str()]].concat()),
+                case(1, &[&preview[..], &[broken.as_str()]].concat()),
+            ]
+        }
+        "rollout status" => {
+            vec![case(0, &["rollout", "status"]), case(1, &["rollout", "status", &hostile_name])]
+        }
         "undo" => vec![case(0, &["undo", "prod", "--dry-run"]), case(1, &["undo", &hostile_name])],
         "tag" => vec![
             case(0, &["tag", "preprod", "first"]),

@@ -84,6 +84,7 @@ mod real_uploads;
 mod reissues;
 mod releases;
 mod remote;
+mod rollout;
 mod routing;
 mod rules;
 mod scheduled;

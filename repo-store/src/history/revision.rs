@@ -15,8 +15,9 @@ use crate::model::hold::{Hold, Holds};
 use crate::model::id::CommitId;
 use crate::model::lookup::Lookup;
 use crate::model::name::{RepositoryName, TagName};
-use crate::model::record::{Record, RecordKey};
+use crate::model::record::{Record, RecordKey, UpdatePercentage};
 use crate::model::snapshot::Snapshot;
+use crate::model::suite_records::SuiteRecords;
 use crate::store::Store;
 
 /// A repository as it was after one of its commits.
@@ -203,6 +204,21 @@ impl Revision<'_> {
                 if finders.iter().any(|finder| finder.find(chunk.text(place)).is_some()) {
                     found.push(chunk.record(place)?);
                 }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the packages that go to a share of the machines alone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn phased(&self) -> Result<SuiteRecords, Error> {
+        let mut found = SuiteRecords::default();
+        for suite in self.commit.suites.keys() {
+            let records = self.records_that_say(suite, &[UpdatePercentage::FIELD.to_owned()], None)?;
+            for record in records.into_iter().filter(|record| record.update_percentage().is_some()) {
+                found.push(suite, record);
             }
         }
         Ok(found)

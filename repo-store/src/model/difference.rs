@@ -36,6 +36,23 @@ impl Difference {
         self.only_first.is_empty() && self.only_second.is_empty()
     }
 
+    /// Leaves out what both have and only one of them gives to a share of the machines: that is each repository's own.
+    #[must_use]
+    pub fn apart_from_percentages(self) -> Self {
+        let (mut first, mut second) = (self.only_first, self.only_second);
+        let find = |side: &[Arc<Record>], record: &Record| {
+            let place = side.binary_search_by(|other| other.key().cmp(record.key())).ok()?;
+            side.get(place).map(Arc::clone)
+        };
+        let is_new = |side: &[Arc<Record>], record: &Record| {
+            find(side, record).is_none_or(|other| !other.differs_in_percentage_alone(record))
+        };
+        let before = first.clone();
+        first.retain(|record| is_new(&second, record));
+        second.retain(|record| is_new(&before, record));
+        Self { only_first: first, only_second: second, ..self }
+    }
+
     pub(crate) fn between(
         objects: &Objects<'_>,
         first: &Snapshot,

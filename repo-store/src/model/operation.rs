@@ -73,6 +73,13 @@ pub enum Operation {
         /// Why, as the person who did it said.
         reason: Option<String>,
     },
+    /// Versions go to another share of the machines than before.
+    Phase {
+        /// The packages.
+        packages: PackageSummary,
+        /// How many of a hundred machines take them from now on.
+        percent: u8,
+    },
     /// The last change was taken back.
     Undo {
         /// The number of the state that the change had made.
@@ -203,23 +210,7 @@ impl Operation {
                 let packages = rest.strip_prefix("back")?;
                 Self::UndoRemoval(PackageSummary::parse(packages.strip_prefix(' ').unwrap_or(packages))?)
             }
-            "roll" => {
-                let rest = rest.strip_prefix("back ")?;
-                let (head, commit) = rest.split_once(" (")?;
-                let (suites, to) = head.rsplit_once("to ")?;
-                let suites = suites.trim_end().split(", ").filter(|name| !name.is_empty());
-                let (commit, reissued) = commit.split_once(')')?;
-                let reissued = match reissued {
-                    "" => Vec::new(),
-                    sources => parse_reissued(sources.strip_prefix(", reissue ")?)?,
-                };
-                Self::RollBack {
-                    suites: suites.map(SuiteName::parse).collect::<Result<_, _>>().ok()?,
-                    to: to.parse().ok()?,
-                    commit: commit.to_owned(),
-                    reissued,
-                }
-            }
+            "roll" => read_rollback(rest)?,
             "reissue" => {
                 // A name or a version has no blank after a colon.
                 let (sources, reason) = match rest.split_once(": ") {
@@ -227,6 +218,11 @@ impl Operation {
                     None => (rest, None),
                 };
                 Self::Reissue { sources: parse_reissued(sources)?, reason }
+            }
+            "phase" => {
+                let (packages, percent) = rest.rsplit_once(" to ")?;
+                let percent = percent.strip_suffix(" %")?.parse().ok()?;
+                Self::Phase { packages: PackageSummary::parse(packages)?, percent }
             }
             "undo" => {
                 let (number, rest) = rest.split_once(" (")?;
@@ -277,6 +273,25 @@ impl Operation {
     }
 }
 
+/// Reads what is written of a rollback behind its first word.
+fn read_rollback(rest: &str) -> Option<Operation> {
+    let rest = rest.strip_prefix("back ")?;
+    let (head, commit) = rest.split_once(" (")?;
+    let (suites, to) = head.rsplit_once("to ")?;
+    let suites = suites.trim_end().split(", ").filter(|name| !name.is_empty());
+    let (commit, reissued) = commit.split_once(')')?;
+    let reissued = match reissued {
+        "" => Vec::new(),
+        sources => parse_reissued(sources.strip_prefix(", reissue ")?)?,
+    };
+    Some(Operation::RollBack {
+        suites: suites.map(SuiteName::parse).collect::<Result<_, _>>().ok()?,
+        to: to.parse().ok()?,
+        commit: commit.to_owned(),
+        reissued,
+    })
+}
+
 /// Reads what is written of an import behind its first word. An address is one word.
 fn read_import(rest: &str) -> Option<Operation> {
     let rest = rest.strip_prefix("from ")?;
@@ -321,6 +336,10 @@ impl fmt::Display for Operation {
             Self::Reissue { sources, reason } => {
                 write!(f, "reissue {}", in_a_row(sources))?;
                 reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+            }
+            Self::Phase { packages, percent } => {
+                with_packages(f, "phase", packages)?;
+                write!(f, " to {percent} %")
             }
             Self::Undo { number, commit, what } => write!(f, "undo {number} ({commit}): {what}"),
             Self::Retention { files } => {
@@ -397,6 +416,7 @@ mod tests {
             ),
             (prop::collection::vec(reissued(), 1..3), prop::option::of("[a-z][a-z :,.]{0,20}[a-z]"))
                 .prop_map(|(sources, reason)| Operation::Reissue { sources, reason }),
+            (packages(), 0..=100_u8).prop_map(|(packages, percent)| Operation::Phase { packages, percent }),
             (any::<u64>(), "[0-9a-f]{12}", "[a-z][a-z0-9 :,.()]{0,20}[a-z]")
                 .prop_map(|(number, commit, what)| Operation::Undo { number, commit, what }),
             any::<usize>().prop_map(|files| Operation::Retention { files }),

@@ -37,6 +37,22 @@ impl SuiteDifferences {
         self.side(|difference| &difference.only_first)
     }
 
+    /// Returns what suites would not have in any form.
+    pub(crate) fn gone(&self) -> SuiteRecords {
+        let mut records = SuiteRecords::default();
+        for (suite, Difference { only_first, only_second, .. }) in &self.0 {
+            let stays = |record: &&Arc<Record>| {
+                let place = only_second.binary_search_by(|other| other.key().cmp(record.key())).ok();
+                place
+                    .and_then(|place| only_second.get(place))
+                    .is_some_and(|other| other.blob() == record.blob())
+            };
+            records
+                .insert(suite.clone(), only_first.iter().filter(|record| !stays(record)).cloned().collect());
+        }
+        records
+    }
+
     /// Returns what suites would gain.
     pub(crate) fn added(&self) -> SuiteRecords {
         self.side(|difference| &difference.only_second)

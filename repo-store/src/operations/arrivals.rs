@@ -56,7 +56,7 @@ pub(crate) fn each_arrival(
                 }
                 if last.as_ref().is_none_or(|(known, _)| *known != pair) {
                     let (old, new) = (store.empty_or(pair.0)?, store.empty_or(pair.1)?);
-                    last = Some((pair, store.difference(&old, &new)?));
+                    last = Some((pair, store.difference(&old, &new)?.apart_from_percentages()));
                 }
                 let came = last.iter().flat_map(|(_, difference)| &difference.only_second);
                 for record in came.filter(|record| asked.contains(record.key())) {

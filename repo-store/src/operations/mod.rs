@@ -15,6 +15,7 @@ pub(crate) mod installability;
 pub mod keyring;
 pub mod machine_states;
 pub(crate) mod passage;
+pub mod phasing;
 pub mod pipeline;
 pub(crate) mod placement;
 pub(crate) mod plan;

@@ -273,7 +273,7 @@ fn released(
     let asked = |suite: &&SuiteName| options.suites.is_empty() || options.suites.contains(suite);
     for suite in last.suites.iter().map(|suite| &suite.name).filter(asked) {
         let old = before.as_ref().map(|before| before.snapshot(suite)).transpose()?.unwrap_or_default();
-        for record in store.difference(&old, &head.snapshot(suite)?)?.only_second {
+        for record in store.difference(&old, &head.snapshot(suite)?)?.apart_from_percentages().only_second {
             push(&mut groups, &record, BTreeSet::from([suite.clone()]));
         }
     }

@@ -20,7 +20,7 @@ use crate::model::hold::Hold;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
-use crate::model::record::{Record, RecordKey};
+use crate::model::record::{Record, RecordKey, for_everybody};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_differences::SuiteDifferences;
@@ -283,7 +283,6 @@ impl ReleaseMove {
         Ok(gated)
     }
 
-    /// Returns whether the gate `installable` is passed by somebody's decision alone.
     /// Returns what would come and makes something uninstallable, where a gate asks that nothing does.
     fn uninstallable(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
         let Some(gate) = self.settings(request).and_then(InstallableGate::of) else { return Ok(Vec::new()) };
@@ -299,6 +298,7 @@ impl ReleaseMove {
         Ok(found)
     }
 
+    /// Returns whether the gate `installable` is passed by somebody's decision alone.
     fn pass_installable(
         &self,
         store: &Store,
@@ -339,7 +339,7 @@ impl ReleaseMove {
                 transaction.remove(suite, record.key())?;
             }
             for (suite, record) in added.iter() {
-                transaction.insert(suite, record)?;
+                transaction.insert(suite, &for_everybody(record))?;
             }
             transaction.note_gates(asked.iter().copied());
             transaction.note_override(lifted, reason);
@@ -379,7 +379,8 @@ impl ReleaseMove {
                 revision.map_or_else(|| Ok(Snapshot::default()), |revision| revision.snapshot(suite))
             };
             let now = snapshot(target.as_ref())?;
-            let mut difference = store.difference(&now, &snapshot(source.as_ref())?)?;
+            let mut difference =
+                store.difference(&now, &snapshot(source.as_ref())?)?.apart_from_percentages();
             difference.only_first.retain(|record| !own.contains(record.blob()));
             difference.only_second.retain(|record| !theirs.contains(record.blob()));
             for record in std::mem::take(&mut difference.only_second) {

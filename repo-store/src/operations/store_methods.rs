@@ -30,6 +30,7 @@ use crate::operations::import::{
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 use crate::operations::machine_states::MachineStanding;
+use crate::operations::phasing::{PhasingPlan, PhasingRequest};
 use crate::operations::pipeline::{InPipeline, PipelineOptions};
 use crate::operations::promotion::{PromoteOptions, PromotionPlan};
 use crate::operations::reissue::{ReissuePlan, ReissueRequest};
@@ -134,6 +135,18 @@ impl Store {
     /// As [`manifest`](Self::manifest).
     pub fn shared_paths(&self, records: &[Arc<Record>]) -> Result<Vec<SharedPaths>, Error> {
         super::shared_paths::shared_paths(self, records)
+    }
+
+    /// Plans to let a version go to another share of the machines than before.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that the repository does not have; [`Error::Settings`] for settings that cannot be used.
+    pub fn plan_phasing(
+        &self,
+        repository: &RepositorySettings,
+        request: &PhasingRequest,
+    ) -> Result<PhasingPlan, Error> {
+        super::phasing::plan_phasing(self, repository, request)
     }
 
     /// Plans to add files: reads and checks each as [`add`](Self::add) does, and keeps nothing.

@@ -182,7 +182,7 @@ impl UndoPlan {
         }
         let operation = self.operation();
         let cause = HoldCause { date: context.now, actor: context.actor.clone(), operation };
-        for (suite, record) in self.changes.removed().iter() {
+        for (suite, record) in self.changes.gone().iter() {
             if !holds.keep_out_of(record.key(), suite) {
                 holds.withdraw(record.key(), record.blob(), suite, &cause);
             }

@@ -21,6 +21,7 @@ mod manifests;
 mod newest;
 mod older_publications;
 mod permissions;
+mod phasing;
 mod planned_repairs;
 mod plans;
 mod progress;

@@ -7,6 +7,7 @@ mod build;
 mod files;
 mod provenance;
 mod source;
+mod update_percentage;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -21,6 +22,8 @@ pub(crate) use files::blobs_in;
 pub(crate) use provenance::{ATTESTATIONS, BUILDINFO, MOST_PROVENANCE};
 pub use provenance::{Provenance, ProvenanceKind};
 pub(crate) use source::SourceFile;
+pub use update_percentage::UpdatePercentage;
+pub(crate) use update_percentage::for_everybody;
 
 use crate::model::id::BlobId;
 

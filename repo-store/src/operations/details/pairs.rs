@@ -40,7 +40,7 @@ impl Pair {
 /// Every package whose versions changed, by name and architecture.
 pub(super) fn of(store: &Store, before: &Snapshot, after: &Snapshot) -> Result<Vec<Pair>, Error> {
     type Versions = BTreeMap<(PackageName, Build), Vec<Arc<Record>>>;
-    let difference = store.difference(before, after)?;
+    let difference = store.difference(before, after)?.apart_from_percentages();
     let place = |record: &Record| (record.key().package.clone(), record.key().architecture.clone());
     let versions = |records: Vec<Arc<Record>>| {
         let mut versions = Versions::new();

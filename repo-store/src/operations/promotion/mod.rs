@@ -26,7 +26,7 @@ use crate::model::id::CommitId;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
-use crate::model::record::{Record, RecordKey};
+use crate::model::record::{Record, RecordKey, for_everybody};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
@@ -270,7 +270,7 @@ impl PromotionPlan {
         let phase = context.progress.begin(Phase::Changing, Amount::items(self.changes.iter().count()));
         for (suite, record) in self.changes.iter() {
             phase.advance(1, 0)?;
-            if transaction.insert(suite, record)? == Inserted::New {
+            if transaction.insert(suite, &for_everybody(record))? == Inserted::New {
                 if self.request.options.despite_hold {
                     transaction.end_holds_of_people(record.key(), suite, &self.request.suites)?;
                 }
