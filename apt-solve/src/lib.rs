@@ -8,7 +8,8 @@
 //! A [`Checker`] looks at it in one of two ways ([`View`]) and answers three questions: is this package installable
 //! ([`Checker::package`]), can these packages be installed together ([`Checker::set`]), and which packages of a source
 //! cannot be installed ([`Checker::source`]). [`Universe::affected_by`] finds what a change can make worse,
-//! [`Checker::dependents`] who needs a package, and [`Universe::upgrade`] what `apt-get dist-upgrade` does on a machine. The answer to a package that cannot be installed is a [`Reason`]: a value
+//! [`Checker::dependents`] who needs a package, and [`upgrade::Archives`] what `apt-get dist-upgrade`
+//! does on a machine, whose status file [`status`] reads. The answer to a package that cannot be installed is a [`Reason`]: a value
 //! that a program can look into and that a person can read.
 //!
 //! ```
@@ -49,7 +50,7 @@
 //! The library uses no clock. It counts steps instead, and ends with [`Verdict::NotDecided`] after [`Limits::steps`] of
 //! them. It never takes a package for installable that it has not proved to be.
 //!
-//! Not decided here: whether there is an order in which dpkg can unpack the packages, pins, and held packages.
+//! Not decided here: whether there is an order in which dpkg can unpack the packages, and pins.
 
 mod affected;
 mod build;
@@ -68,6 +69,7 @@ mod package;
 pub mod phasing;
 mod reason;
 mod relation;
+pub mod status;
 mod universe;
 pub mod upgrade;
 

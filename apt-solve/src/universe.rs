@@ -35,6 +35,31 @@ impl fmt::Display for View {
     }
 }
 
+/// What apt makes of the packages of an archive where no preferences say otherwise (apt_preferences(5)).
+///
+/// ```
+/// use apt_solve::upgrade::Priority;
+/// assert!(Priority::ON_REQUEST < Priority::INSTALLED);
+/// assert_eq!(Priority::default(), Priority::DEFAULT);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Priority(u16);
+
+impl Priority {
+    /// 500: what archives have.
+    pub const DEFAULT: Self = Self(500);
+    /// 100: what is installed, and archives with `NotAutomatic` and `ButAutomaticUpgrades`. What came from there is upgraded.
+    pub const INSTALLED: Self = Self(100);
+    /// 1: archives with `NotAutomatic` alone. Their packages come to a machine only where somebody asks for them.
+    pub const ON_REQUEST: Self = Self(1);
+}
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// Packages of several sources, for machines of one native architecture; made by a [`Builder`].
 pub struct Universe {
     pub(crate) names: Strings,
@@ -44,7 +69,14 @@ pub struct Universe {
     pub(crate) links: Vec<Relation>,
     /// For each package, in the order of the packages, what it provides.
     pub(crate) provided: Vec<(PackageId, Provided)>,
-    sources: Vec<String>,
+    sources: Vec<Source>,
+}
+
+/// Where packages are from.
+#[derive(Debug)]
+struct Source {
+    name: String,
+    priority: Priority,
 }
 
 impl fmt::Debug for Universe {
@@ -114,7 +146,12 @@ impl Universe {
 
     /// Returns the name of a source.
     pub fn source_name(&self, source: SourceId) -> &str {
-        self.sources.get(source.index()).map_or("", |name| name)
+        self.sources.get(source.index()).map_or("", |source| &source.name)
+    }
+
+    /// Returns the priority of the source that a package was added to.
+    pub(crate) fn priority(&self, package: &Package) -> Priority {
+        self.sources.get(package.source.index()).map_or(Priority::DEFAULT, |source| source.priority)
     }
 
     /// Returns the source that a package was added to.
@@ -181,8 +218,13 @@ impl Builder {
     /// Adds a source of packages. Its name appears in reasons.
     pub fn add_source(&mut self, name: &str) -> SourceId {
         let number = u16::try_from(self.universe.sources.len()).unwrap_or(u16::MAX);
-        self.universe.sources.push(name.to_owned());
+        self.universe.sources.push(Source { name: name.to_owned(), priority: Priority::DEFAULT });
         SourceId(number)
+    }
+
+    /// Sets the priority of a source, which decides what [upgrades](crate::upgrade::Archives) choose. It changes nothing about what can be installed.
+    pub fn set_priority(&mut self, source: SourceId, priority: Priority) {
+        self.universe.sources.get_mut(source.index()).into_iter().for_each(|one| one.priority = priority);
     }
 
     /// Adds all packages of a `Packages` file, in plain text, and returns how many were added.

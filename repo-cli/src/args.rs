@@ -263,6 +263,13 @@ pub(crate) enum Command {
     /// there from other packages of the repository. What clients have besides counts too.
     #[command(alias = "rdepends")]
     Why(cmd::why::WhyArguments),
+    /// Show what machines would do, by their dpkg status files (exit status 3 when one would lose packages)
+    ///
+    /// What counts is what `apt-get dist-upgrade` does on each machine with what clients would see: the state that is named, or a promotion (`--from`) or
+    /// rollback (`--to`) that has not happened yet, with what clients have besides by [[base]]. It is compared with what clients see now, and only what is
+    /// worse than that decides the exit status; when nothing changes, all that machines lose now does. A machine that cannot be read or decided counts as one
+    /// that is worse. Machines in the same state are worked out once.
+    Preview(cmd::preview::PreviewArguments),
     /// Show where each version stands on its way through the repositories: what is started, finished and released
     ///
     /// The way is `channels` in repo.toml. A version is started when something keeps it out of the next repository: a gate, a missing approval, a freeze, a
@@ -445,6 +452,7 @@ impl Command {
             | Self::Diff(_)
             | Self::Check(_)
             | Self::Why(_)
+            | Self::Preview(_)
             | Self::Pipeline(_)
             | Self::Sbom(_)
             | Self::Vulnerabilities(_)
@@ -549,7 +557,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 36] = [
+    const READING: [&str; 37] = [
         "access list",
         "approvals",
         "base list",
@@ -575,6 +583,7 @@ mod tests {
         "machines list",
         "machines show",
         "pipeline",
+        "preview",
         "repository list",
         "rollout preview",
         "rollout status",

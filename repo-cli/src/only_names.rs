@@ -7,7 +7,7 @@ use repo_store::settings::WildPattern;
 use crate::error::Failure;
 
 /// The names of the packages that a verb may change.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct OnlyNames {
     /// Refuse to change packages whose names do not fit this pattern; may be given several times
     #[arg(long = "only-names", value_name = "PATTERN")]

@@ -60,12 +60,12 @@ impl Upgrade<'_, '_> {
         Ok([of_first, of_second].concat())
     }
 
-    /// Returns which goal of a smallest conflict gives way, and why.
+    /// Returns which goal of a smallest conflict gives way, and why; none where all are on hold.
     pub(super) fn resolve(
         &self,
         conflict: &[GoalId],
         scores: &Scores,
-    ) -> Result<(GoalId, Reason), Exhausted> {
+    ) -> Result<(Option<GoalId>, Reason), Exhausted> {
         let lists: Vec<_> = conflict.iter().flat_map(|goal| self.lists(&[*goal])).collect();
         let visited = match solve(self.candidates, &lists, Rules::All, self.budget)? {
             Answer::Unsolvable(visited) => visited,
@@ -73,14 +73,14 @@ impl Upgrade<'_, '_> {
         };
         let rules = core::smallest(self.candidates, &lists, &visited, self.budget)?;
         let reason = self.writer().conflict(&lists, lists.len(), &rules)?;
-        let victim = match self.excluded_by_something_new(conflict, &rules, scores)? {
-            Some(goal) => goal,
+        let may_give_way = |goal: &GoalId| self.goals.get(*goal).is_some_and(|goal| !goal.is_held);
+        let free: Vec<GoalId> = conflict.iter().copied().filter(may_give_way).collect();
+        let victim = match self.excluded_by_something_new(&free, &rules, scores)? {
+            Some(goal) => Some(goal),
             None => {
                 let holders: BTreeSet<PackageId> = rules.iter().filter_map(holder).collect();
                 let has_rule = |goal: GoalId| self.packages_of(goal).any(|id| holders.contains(&id));
-                let weakest =
-                    conflict.iter().copied().min_by_key(|goal| (scores.of_goal(*goal), !has_rule(*goal)));
-                weakest.unwrap_or_default()
+                free.iter().copied().min_by_key(|goal| (scores.of_goal(*goal), !has_rule(*goal)))
             }
         };
         Ok((victim, reason))

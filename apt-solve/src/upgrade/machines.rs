@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::UpgradePlan;
+use super::{Archives, Machine, UpgradePlan};
 use crate::checker::Checker;
 use crate::closure::{Closure, NotBuilt};
 use crate::encoding::{Answer, Rules, solve};
@@ -63,9 +63,10 @@ impl Checker<'_> {
     ) -> Upgrades {
         let budget = Budget::new(self.limits().total_steps());
         let mut sets = Machines::new(self, packages, &budget);
+        let archives = Archives::new(self.candidates().universe, absent);
         let mut upgrades = Upgrades::default();
         while let Ok(Some(machine)) = sets.next() {
-            let plan = self.candidates().universe.upgrade_within(&machine, absent, &budget);
+            let plan = archives.upgrade_within(&Machine::new(machine.iter().copied()), &budget);
             upgrades.machines.push((machine, plan));
         }
         upgrades.untried = sets.left;

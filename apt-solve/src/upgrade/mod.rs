@@ -7,12 +7,15 @@
 //! What apt does where several answers are possible depends on more than is modelled here: `Recommends`, priorities, phased updates, and the
 //! order of its steps. Whether *something* has to give way does not.
 
+mod archives;
 mod conflict;
 mod machines;
 mod neighbours;
 mod scores;
 
+pub use self::archives::Archives;
 pub use self::machines::Upgrades;
+pub use crate::universe::Priority;
 
 use self::conflict::Solution;
 use self::neighbours::{MOST_NEEDED, Neighbours};
@@ -21,11 +24,11 @@ use crate::candidates::Candidates;
 use crate::closure::{Closure, NotBuilt};
 use crate::dead::Dead;
 use crate::limits::{Budget, Exhausted, Limits};
-use crate::package::{ArchId, NameId, Package, PackageId, SourceId};
+use crate::package::{Link, Package, PackageId, SourceId};
 use crate::reason::{Label, Reason, Writer};
-use crate::relation::to_u32;
 use crate::universe::{Universe, View};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::fmt;
 
 /// A package that does not get its newest version.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +43,7 @@ pub struct Blocked {
 }
 
 /// What becomes of a machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct UpgradePlan {
     /// What gets a newer version: from which, to which.
@@ -51,13 +54,80 @@ pub struct UpgradePlan {
     pub removed: Vec<Blocked>,
     /// What stays at its version although there is a newer one.
     pub kept_back: Vec<Blocked>,
+    /// What stays at its version because it is on hold, with the version that apt would choose.
+    pub held: Vec<(Label, Label)>,
+    /// Why apt does nothing at all, if that is so.
+    pub refusal: Option<Refusal>,
     /// Whether all of it was worked out before the steps of [`Limits`] were used up. Otherwise `removed` and `kept_back` are what was found until then.
     pub is_decided: bool,
 }
 
+/// Why `apt-get dist-upgrade` ends with an error.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Something on the machine is broken already: apt wants `apt-get --fix-broken install` first.
+    Unmet {
+        /// A package that is installed.
+        package: Label,
+        /// The field of its relation.
+        link: Link,
+        /// A dependency that nothing installed meets, or a conflict with what is installed.
+        relation: String,
+    },
+    /// The packages that would have to give way are on hold.
+    Held(Reason),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unmet { package, link, relation } if link.is_dependency() => {
+                write!(f, "{package} needs {relation}, which is not installed")
+            }
+            Self::Unmet { package, link, relation } => {
+                let verb = if *link == Link::Breaks { "breaks" } else { "conflicts with" };
+                write!(f, "{package} {verb} {relation}, which is installed")
+            }
+            Self::Held(reason) => write!(f, "{reason}; what is in the way is on hold"),
+        }
+    }
+}
+
+/// What is installed on a machine, and what of it is on hold.
+///
+/// ```
+/// use apt_solve::upgrade::Machine;
+/// assert!(Machine::new([]).installed().is_empty());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    installed: Vec<PackageId>,
+    held: HashSet<PackageId>,
+}
+
+impl Machine {
+    /// Describes a machine that has these packages, each name once in each architecture.
+    pub fn new(installed: impl IntoIterator<Item = PackageId>) -> Self {
+        Self { installed: installed.into_iter().collect(), held: HashSet::new() }
+    }
+
+    /// Puts packages on hold (`apt-mark hold`): apt neither upgrades nor removes them.
+    #[must_use]
+    pub fn with_held(mut self, held: impl IntoIterator<Item = PackageId>) -> Self {
+        self.held.extend(held);
+        self
+    }
+
+    /// Returns the packages that are installed.
+    pub fn installed(&self) -> &[PackageId] {
+        &self.installed
+    }
+}
+
 impl Universe {
     /// Returns what `apt-get dist-upgrade` does on a machine that has `installed`, when `absent` are the packages that no archive has. Packages that are
-    /// installed may be among these. `installed` has each name once in each architecture.
+    /// installed may be among these. `installed` has each name once in each architecture. [`Archives`] answers for several machines.
     ///
     /// ```
     /// use apt_solve::{Limits, Universe};
@@ -84,26 +154,54 @@ impl Universe {
         absent: &HashSet<PackageId>,
         limits: &Limits,
     ) -> UpgradePlan {
-        self.upgrade_within(installed, absent, &Budget::new(limits.total_steps()))
+        Archives::new(self, absent).upgrade(&Machine::new(installed.iter().copied()), limits)
+    }
+}
+
+impl Archives<'_> {
+    /// Returns what `apt-get dist-upgrade` does on a machine.
+    ///
+    /// ```
+    /// use apt_solve::upgrade::{Archives, Machine};
+    /// use apt_solve::{Limits, Universe};
+    /// use deb_parse::Architecture;
+    /// let mut builder = Universe::builder(&Architecture::parse("amd64")?);
+    /// let (old, prod) = (builder.add_source("installed"), builder.add_source("prod"));
+    /// builder.read(old, &b"Package: app\nVersion: 1\nArchitecture: all\n"[..])?;
+    /// builder.read(prod, &b"Package: app\nVersion: 2\nArchitecture: all\n"[..])?;
+    /// let universe = builder.build();
+    /// let archives = Archives::new(&universe, &universe.packages_of(old).collect());
+    /// let machine = Machine::new(universe.packages_of(old)).with_held(universe.packages_of(old));
+    /// let plan = archives.upgrade(&machine, &Limits::default());
+    /// assert!(plan.upgraded.is_empty());
+    /// assert_eq!(plan.held[0].1.to_string(), "app 2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn upgrade(&self, machine: &Machine, limits: &Limits) -> UpgradePlan {
+        self.upgrade_within(machine, &Budget::new(limits.total_steps()))
     }
 
-    fn upgrade_within(
-        &self,
-        installed: &[PackageId],
-        absent: &HashSet<PackageId>,
-        budget: &Budget,
-    ) -> UpgradePlan {
+    pub(super) fn upgrade_within(&self, machine: &Machine, budget: &Budget) -> UpgradePlan {
+        let universe = self.universe();
         // Each of them is looked at some ten times, whatever is installed.
-        if budget.take(self.packages.len().saturating_mul(10)).is_err() {
+        if budget.take(universe.packages.len().saturating_mul(10)).is_err() {
             return UpgradePlan::default();
         }
-        let newest = newest(self, absent);
-        let goals: Vec<Goal> = installed.iter().filter_map(|id| Goal::new(self, *id, &newest)).collect();
-        let hidden = hidden(self, &goals, &newest);
-        let candidates = Candidates::new(self, View::AllVersions, hidden);
-        let mut upgrade = Upgrade { universe: self, candidates: &candidates, budget, goals };
-        let solution = upgrade.run();
-        upgrade.plan(solution.ok())
+        let goals: Vec<Goal> = machine
+            .installed
+            .iter()
+            .filter_map(|id| Goal::new(self, *id, machine.held.contains(id)))
+            .collect();
+        let hidden = self.hidden(&goals);
+        let candidates = Candidates::new(universe, View::AllVersions, hidden);
+        let mut upgrade = Upgrade { universe, candidates: &candidates, budget, goals };
+        match upgrade.run() {
+            Ok(Outcome::Packages(packages)) => upgrade.plan(Some(packages)),
+            Ok(Outcome::Refused(refusal)) => {
+                UpgradePlan { refusal: Some(refusal), is_decided: true, ..UpgradePlan::default() }
+            }
+            Err(Exhausted) => upgrade.plan(None),
+        }
     }
 }
 
@@ -131,9 +229,12 @@ impl Universe {
         before: &HashSet<PackageId>,
         after: &HashSet<PackageId>,
     ) -> Vec<(Label, Label)> {
-        let (before, after) = (newest(self, before), newest(self, after));
+        let (before, after) = (Archives::new(self, before), Archives::new(self, after));
         let is_older = |(old, new): &(&Package, &Package)| old.source == source && new.version < old.version;
-        let both = before.iter().filter_map(|(key, id)| self.get(*id).zip(self.get(*after.get(key)?)));
+        let both = before.candidates().filter_map(|id| {
+            let old = self.get(id)?;
+            Some((old, self.get(after.candidate(old.name, old.arch)?)?))
+        });
         let labels = |(old, new)| (Label::new(self, old), Label::new(self, new));
         let mut found: Vec<(Label, Label)> = both.filter(is_older).map(labels).collect();
         found.sort();
@@ -147,8 +248,12 @@ type GoalId = usize;
 /// What apt wants for a package that is installed.
 struct Goal {
     installed: PackageId,
-    /// The newest version; the one that is installed if none is newer.
+    /// What apt would choose; the one that is installed if that is not newer.
     candidate: PackageId,
+    /// What apt would choose if the package were not on hold.
+    held_from: Option<PackageId>,
+    /// Whether it stays as it is, whatever that is in the way of.
+    is_held: bool,
     /// What may be there afterwards.
     allowed: Allowed,
     /// Why that is not the candidate alone.
@@ -166,13 +271,11 @@ enum Allowed {
 }
 
 impl Goal {
-    fn new(universe: &Universe, installed: PackageId, newest: &Newest) -> Option<Self> {
-        let package = universe.get(installed)?;
-        let newest = newest.get(&(package.name, package.arch)).copied();
-        let is_newer =
-            |id: &PackageId| universe.get(*id).is_some_and(|other| other.version > package.version);
-        let candidate = newest.filter(is_newer).unwrap_or(installed);
-        Some(Self { installed, candidate, allowed: Allowed::Candidate, reason: None })
+    fn new(archives: &Archives<'_>, installed: PackageId, is_held: bool) -> Option<Self> {
+        let newer = archives.candidate_of(archives.universe().get(installed)?);
+        let candidate = newer.filter(|_| !is_held).unwrap_or(installed);
+        let held_from = newer.filter(|_| is_held);
+        Some(Self { installed, candidate, held_from, is_held, allowed: Allowed::Candidate, reason: None })
     }
 
     fn has_newer(&self) -> bool {
@@ -198,46 +301,25 @@ impl Goal {
     }
 }
 
-/// The newest package of each name and architecture that an archive has; of equal versions the one that was added first.
-type Newest = HashMap<(NameId, ArchId), PackageId>;
-
-fn newest(universe: &Universe, absent: &HashSet<PackageId>) -> Newest {
-    let mut newest = Newest::new();
-    for (at, package) in universe.packages.iter().enumerate() {
-        let id = PackageId(to_u32(at));
-        if absent.contains(&id) {
-            continue;
-        }
-        let known = newest.entry((package.name, package.arch)).or_insert(id);
-        if universe.get(*known).is_some_and(|known| package.version > known.version) {
-            *known = id;
-        }
-    }
-    newest
-}
-
-/// Returns what cannot be on the machine afterwards: all but what is installed, and the candidates of all names.
-fn hidden(universe: &Universe, goals: &[Goal], newest: &Newest) -> HashSet<PackageId> {
-    let mut shown = vec![false; universe.packages.len()];
-    let mut show = |id: PackageId, is_shown: bool| {
-        shown.get_mut(id.index()).into_iter().for_each(|one| *one = is_shown);
-    };
-    newest.values().for_each(|id| show(*id, true));
-    for goal in goals {
-        let package = universe.get(goal.installed);
-        let newest = package.and_then(|package| newest.get(&(package.name, package.arch)));
-        newest.iter().for_each(|id| show(**id, false));
-        show(goal.installed, true);
-        show(goal.candidate, true);
-    }
-    let all = shown.into_iter().enumerate();
-    all.filter(|(_, is_shown)| !is_shown).map(|(at, _)| PackageId(to_u32(at))).collect()
-}
-
 /// The goals that were met, and those that were not.
 struct Extended {
     packages: Vec<PackageId>,
     stuck: Vec<GoalId>,
+}
+
+/// How the work on a machine ends.
+enum Outcome {
+    /// These packages are there afterwards.
+    Packages(Vec<PackageId>),
+    /// apt does nothing.
+    Refused(Refusal),
+}
+
+/// What became of goals that could not be met.
+enum Step {
+    GaveWay,
+    Nothing,
+    Refused(Refusal),
 }
 
 /// The work on one machine.
@@ -249,8 +331,16 @@ struct Upgrade<'a, 'u> {
 }
 
 impl Upgrade<'_, '_> {
-    /// Lets goals give way until all that are left can be met, and returns what is there then.
-    fn run(&mut self) -> Result<Vec<PackageId>, Exhausted> {
+    /// Lets goals give way until all that are left can be met.
+    fn run(&mut self) -> Result<Outcome, Exhausted> {
+        if let Some(unmet) = self.unmet()? {
+            return Ok(Outcome::Refused(unmet));
+        }
+        // What follows looks at all packages. Most machines do not need it.
+        let Extended { packages, stuck } = self.extend()?;
+        if stuck.is_empty() {
+            return Ok(Outcome::Packages(packages));
+        }
         let dead = Dead::find(self.candidates, self.budget)?;
         for at in 0..self.goals.len() {
             let Some(goal) = self.goals.get(at) else { continue };
@@ -265,18 +355,22 @@ impl Upgrade<'_, '_> {
         loop {
             let Extended { packages, stuck } = self.extend()?;
             if stuck.is_empty() {
-                return Ok(packages);
+                return Ok(Outcome::Packages(packages));
             }
-            if self.resolve_near(&stuck, &mut cleared, (&neighbours, &scores))? {
-                continue;
+            match self.resolve_near(&stuck, &mut cleared, (&neighbours, &scores))? {
+                Step::GaveWay => continue,
+                Step::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
+                Step::Nothing => {}
             }
             let others = (0..self.goals.len()).filter(|goal| !stuck.contains(goal));
             let all: Vec<GoalId> = stuck.iter().copied().chain(others).collect();
             let conflict = match self.solve(&all)? {
-                Solution::Packages(packages) => return Ok(packages),
+                Solution::Packages(packages) => return Ok(Outcome::Packages(packages)),
                 Solution::None => self.smallest_conflict(&all)?,
             };
-            self.give_way(&conflict, &scores)?;
+            if let Some(refusal) = self.give_way(&conflict, &scores)? {
+                return Ok(Outcome::Refused(refusal));
+            }
         }
     }
 
@@ -310,7 +404,7 @@ impl Upgrade<'_, '_> {
         stuck: &[GoalId],
         cleared: &mut HashSet<GoalId>,
         (neighbours, scores): (&Neighbours, &Scores),
-    ) -> Result<bool, Exhausted> {
+    ) -> Result<Step, Exhausted> {
         let mut touched: HashSet<GoalId> = HashSet::new();
         for goal in stuck {
             if touched.contains(goal) || cleared.contains(goal) {
@@ -324,7 +418,9 @@ impl Upgrade<'_, '_> {
                 let conflict = self.smallest_conflict(&near)?;
                 // One that shares a goal may be over with the other one; the next round sees.
                 if conflict.iter().all(|goal| !touched.contains(goal)) {
-                    self.give_way(&conflict, scores)?;
+                    if let Some(refusal) = self.give_way(&conflict, scores)? {
+                        return Ok(Step::Refused(refusal));
+                    }
                     touched.extend(conflict);
                 }
                 break;
@@ -333,13 +429,53 @@ impl Upgrade<'_, '_> {
                 cleared.insert(*goal);
             }
         }
-        Ok(!touched.is_empty())
+        Ok(if touched.is_empty() { Step::Nothing } else { Step::GaveWay })
     }
 
-    fn give_way(&mut self, conflict: &[GoalId], scores: &Scores) -> Result<(), Exhausted> {
+    /// Lets a goal of a conflict give way; returns why apt does nothing where all of them are on hold.
+    fn give_way(&mut self, conflict: &[GoalId], scores: &Scores) -> Result<Option<Refusal>, Exhausted> {
         let (victim, reason) = self.resolve(conflict, scores)?;
+        let Some(victim) = victim else { return Ok(Some(Refusal::Held(reason))) };
         self.goals.get_mut(victim).into_iter().for_each(|goal| goal.relax(reason.clone()));
-        Ok(())
+        Ok(None)
+    }
+
+    /// Returns a relation of what is installed that is broken already.
+    fn unmet(&self) -> Result<Option<Refusal>, Exhausted> {
+        let installed: HashSet<PackageId> = self.goals.iter().map(|goal| goal.installed).collect();
+        for id in self.goals.iter().map(|goal| goal.installed) {
+            let Some(package) = self.universe.get(id) else { continue };
+            let mut rivals = self.candidates.rivals(id, package, self.budget)?;
+            if let Some(rival) = rivals.find(|one| installed.contains(one)) {
+                // Two architectures of one package, and different versions.
+                let relation = self.universe.label(rival).map(|one| one.to_string()).unwrap_or_default();
+                let package = Label::new(self.universe, package);
+                return Ok(Some(Refusal::Unmet { package, link: Link::Conflicts, relation }));
+            }
+            for relation in self.candidates.links(id, self.budget)? {
+                let is_broken = match relation.link.is_dependency() {
+                    true => {
+                        let met = self.candidates.of(relation.clause, self.budget)?;
+                        self.budget.take(met.len())?;
+                        !met.iter().any(|one| installed.contains(one))
+                    }
+                    false => {
+                        let mut hit = self.candidates.conflicting(package, relation, self.budget)?;
+                        hit.any(|one| installed.contains(&one))
+                    }
+                };
+                if is_broken {
+                    let relation_text = self.universe.clauses.text(relation.clause).to_owned();
+                    let package = Label::new(self.universe, package);
+                    return Ok(Some(Refusal::Unmet {
+                        package,
+                        link: relation.link,
+                        relation: relation_text,
+                    }));
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn writer(&self) -> Writer<'_, '_> {
@@ -353,6 +489,8 @@ impl Upgrade<'_, '_> {
         for goal in &self.goals {
             let (has_old, has_new) = (left.remove(&goal.installed), left.remove(&goal.candidate));
             let Some(installed) = self.universe.label(goal.installed) else { continue };
+            let held_from = goal.held_from.and_then(|id| self.universe.label(id));
+            plan.held.extend(held_from.map(|newer| (installed.clone(), newer)));
             let candidate = self.universe.label(goal.candidate).filter(|_| goal.has_newer());
             let blocked = |reason: &Reason| {
                 let (installed, candidate) = (installed.clone(), candidate.clone());

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use apt_solve::upgrade::UpgradePlan;
+use apt_solve::status::{Fleet, Status};
+use apt_solve::upgrade::{Archives, Priority, UpgradePlan};
 use apt_solve::{Checker, Limits, PackageId, SourceId, Universe, View};
 use deb_parse::Architecture;
 use proptest::prelude::*;
@@ -98,6 +99,86 @@ fn what_stands_in_the_way_gives_way_as_in_apt() {
     upgrade aa 1 to 2
     remove bb 1: bb 2 needs nowhere, which nothing provides; bb 1 needs aa (= 1); only one of aa 1 and aa 2 can be installed
     ");
+}
+
+/// Returns what becomes of a machine with this status file, when one archive has these packages.
+fn upgraded_by_status(status: &str, archive: &str, priority: Priority) -> UpgradePlan {
+    let mut fleet = Fleet::default();
+    let state = fleet.add(&Status::read(status.as_bytes()).unwrap());
+    let kind = fleet.kind_of(state).unwrap();
+    let mut builder = Universe::builder(&kind.native);
+    kind.foreign.iter().for_each(|one| builder.add_foreign(one));
+    let prod = builder.add_source("prod");
+    builder.set_priority(prod, priority);
+    builder.read(prod, archive.as_bytes()).unwrap();
+    let source = builder.add_source("the machine");
+    let machines = fleet.add_to(&mut builder, source, kind).unwrap();
+    let universe = builder.build();
+    Archives::new(&universe, &universe.packages_of(source).collect())
+        .upgrade(&machines[0].1, &Limits::default())
+}
+
+fn stanza(package: &str) -> String {
+    let fields = package.replace("; ", "\n").replacen(' ', "\nArchitecture: amd64\nVersion: ", 1);
+    format!("Package: {fields}\n\n")
+}
+
+#[test]
+fn what_is_on_hold_stays_and_so_does_what_needs_it_to_be_upgraded() {
+    let status = stanza("aa 1; Status: hold ok installed")
+        + &stanza("bb 1; Status: install ok installed; Depends: aa")
+        + &stanza("gone 1; Status: deinstall ok config-files");
+    let archive = stanza("aa 2") + &stanza("bb 2; Depends: aa (>= 2)") + &stanza("gone 2");
+    let plan = upgraded_by_status(&status, &archive, Priority::DEFAULT);
+    assert_eq!(in_words(&plan), "keep bb 1: bb 2 needs aa (>= 2), which only prod has; the machine has 1\n");
+    assert_eq!(plan.held[0].1.to_string(), "aa 2");
+
+    let plan =
+        upgraded_by_status(&stanza("aa 1; Status: install ok unpacked; Depends: bb"), "", Priority::DEFAULT);
+    assert_eq!(plan.refusal.unwrap().to_string(), "aa 1 needs bb, which is not installed");
+}
+
+#[test]
+fn archives_that_are_not_automatic_upgrade_nothing_unless_they_say_so() {
+    let status = stanza("aa 1; Status: install ok installed");
+    for (priority, is_upgraded) in
+        [(Priority::DEFAULT, true), (Priority::INSTALLED, true), (Priority::ON_REQUEST, false)]
+    {
+        let plan = upgraded_by_status(&status, &stanza("aa 2"), priority);
+        assert_eq!(!plan.upgraded.is_empty(), is_upgraded, "{priority:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_status_file_is_said() {
+    let installed = "Status: install ok installed";
+    let mut text = String::new();
+    for status in [
+        String::new(),
+        stanza("aa 1"),
+        stanza("aa 1; Status: install ok"),
+        stanza("aa 1; Status: install ok gone"),
+        stanza("aa 1; Status: deinstall ok config-files"),
+        stanza(&format!("aa 1; {installed}")).repeat(2),
+        stanza(&format!("aa 1; {installed}; Depends: b c")),
+        stanza(&format!("aa 1_; {installed}")),
+        format!("Package: aa\nVersion: 1\nArchitecture: all\n{installed}\n"),
+        "\0\u{7f}".to_owned(),
+    ] {
+        writeln!(text, "{}", Status::read(status.as_bytes()).unwrap_err()).unwrap();
+    }
+    insta::assert_snapshot!(text, @r#"
+    no package is installed
+    line 1: a package without the field Status: not a status file of dpkg
+    line 1: unknown Status `install ok`
+    line 1: unknown Status `install ok gone`
+    no package is installed
+    line 6: aa:amd64 is listed twice
+    line 5, column 12, field Depends: relation "c": a relation must be followed by `,` or `|` (Policy 7.1)
+    line 3, column 10, field Version: version "1_": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)
+    all packages are for `all`: the architecture of the machine is not known
+    line 1, column 1: a field name must be of visible ASCII characters (Policy 5.1)
+    "#);
 }
 
 const NAMES: [&str; 8] = ["aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh"];

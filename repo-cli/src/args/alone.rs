@@ -38,6 +38,7 @@ fn verb(word: &str) -> Option<clap::Command> {
         "diff" => ("diff", cmd::diff::DiffArguments::augment_args),
         "check" => ("check", cmd::check::CheckArguments::augment_args),
         "why" => ("why", cmd::why::WhyArguments::augment_args),
+        "preview" => ("preview", cmd::preview::PreviewArguments::augment_args),
         "pipeline" => ("pipeline", cmd::pipeline::PipelineArguments::augment_args),
         "vulnerabilities" => {
             ("vulnerabilities", cmd::vulnerabilities::VulnerabilitiesArguments::augment_args)

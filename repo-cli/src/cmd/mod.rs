@@ -31,6 +31,7 @@ pub(crate) mod list;
 pub(crate) mod machines;
 pub(crate) mod manual;
 pub(crate) mod pipeline;
+pub(crate) mod preview;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
@@ -154,6 +155,7 @@ fn carry_out(
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Check(arguments) => check::run(&arguments, &session()?, output),
         Command::Why(arguments) => why::run(&arguments, &session()?, output),
+        Command::Preview(arguments) => preview::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Pipeline(arguments) => pipeline::run(&arguments, &session()?, output),
         Command::Vulnerabilities(arguments) => vulnerabilities::run(&arguments, &session()?, output),

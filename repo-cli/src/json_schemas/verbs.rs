@@ -4,9 +4,9 @@ use super::Forms;
 use crate::cmd::{
     access, add, approve, backup, base, build, bundle, check, client_config, completions, config, configured,
     diff, doctor, freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline,
-    promote, publish, quickstart, reissue, release, remove, repository, restore, retention, rollback,
-    rollout, sbom, search, serve, show, sign, status, store, suite, tag, undo, versions, vulnerabilities,
-    why,
+    preview, promote, publish, quickstart, reissue, release, remove, repository, restore, retention,
+    rollback, rollout, sbom, search, serve, show, sign, status, store, suite, tag, undo, versions,
+    vulnerabilities, why,
 };
 use crate::json_value::ForeignJson;
 
@@ -32,6 +32,7 @@ pub(super) fn document_of(verb: &str) -> Forms {
             .or::<show::AttestationsJson<'_>>(),
         "check" => forms.or::<check::CheckJson<'_>>().or::<check::attestations::AttestationCheckJson<'_>>(),
         "why" => forms.or::<why::WhyJson<'_>>(),
+        "preview" => forms.or::<preview::json::PreviewJson<'_>>(),
         "diff" => forms.or::<diff::DiffJson<'_>>().or::<diff::json::DetailedDiffJson<'_>>(),
         "pipeline" => forms.or::<pipeline::PipelineJson>(),
         "vulnerabilities" => forms.or::<vulnerabilities::VulnerabilitiesJson>(),

@@ -201,6 +201,17 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["why", "preprod", "nothing"]),
             case(2, &["why", "preprod", &hostile_name]),
         ],
+        "preview" => {
+            let status =
+                "Package: hostile\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0\n";
+            let status = environment.write("machine.status", status);
+            vec![
+                case(0, &["preview", "preprod", "--status", status.as_str()]),
+                case(0, &["preview", "prod", "--from", "preprod", "--status", status.as_str()]),
+                case(1, &["preview", "preprod", "--status", &hostile_name]),
+                case(2, &["preview", "preprod"]),
+            ]
+        }
         "promote" => vec![
             case(0, &["promote", "hostile", "--from", "preprod", "--to", "prod"]),
             case(1, &["promote", "nothing", "--from", "preprod", "--to", "prod"]),

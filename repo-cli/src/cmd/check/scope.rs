@@ -27,6 +27,13 @@ pub(crate) struct ScopeArguments {
     /// Only machines of this architecture; may be given several times [default: each that the suite has packages for]
     #[arg(long = "architecture", value_name = "NAME", value_parser = Architecture::parse)]
     pub(crate) architectures: Vec<Architecture>,
+    #[command(flatten)]
+    besides: BesidesArguments,
+}
+
+/// What clients have besides the repository.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct BesidesArguments {
     /// Packages that clients can install besides: a Packages file, plain or compressed (.gz, .xz, .zst, .bz2); may be given several times
     #[arg(long = "base", value_name = "FILE")]
     base_files: Vec<Utf8PathBuf>,
@@ -46,17 +53,7 @@ impl ScopeArguments {
         repository: &'a RepositorySettings,
         session: &'a Session,
     ) -> Result<Bases<'a>, Failure> {
-        self.base_files.iter().try_for_each(|path| check_file(path))?;
-        let configured = if self.no_base { &[][..] } else { &repository.bases[..] };
-        let mut bases = Bases { files: &self.base_files, states: Vec::new(), configured, session };
-        for spec in &self.base_states {
-            let (settings, revision) = spec.resolve(session)?;
-            spec.check_suites(settings, revision.as_ref(), &[])?;
-            if let Some(revision) = revision {
-                bases.states.push((spec, spec.suites(settings, Some(&revision)), revision));
-            }
-        }
-        Ok(bases)
+        self.besides.bases(repository, session)
     }
 
     /// Returns the suites of a state that are asked about.
@@ -85,6 +82,27 @@ impl ScopeArguments {
             true => Ok(()),
             false => Err(Failure::Usage("--architecture names one that the repository has nothing for")),
         }
+    }
+}
+
+impl BesidesArguments {
+    /// Returns what the clients of a repository have besides.
+    pub(crate) fn bases<'a>(
+        &'a self,
+        repository: &'a RepositorySettings,
+        session: &'a Session,
+    ) -> Result<Bases<'a>, Failure> {
+        self.base_files.iter().try_for_each(|path| check_file(path))?;
+        let configured = if self.no_base { &[][..] } else { &repository.bases[..] };
+        let mut bases = Bases { files: &self.base_files, states: Vec::new(), configured, session };
+        for spec in &self.base_states {
+            let (settings, revision) = spec.resolve(session)?;
+            spec.check_suites(settings, revision.as_ref(), &[])?;
+            if let Some(revision) = revision {
+                bases.states.push((spec, spec.suites(settings, Some(&revision)), revision));
+            }
+        }
+        Ok(bases)
     }
 }
 
