@@ -35,7 +35,8 @@ impl Scratch {
             }
             None => builder.tempdir(),
         };
-        let directory = made.map_err(Failure::io("make", "a temporary directory"))?;
+        let parent = target.map_or_else(std::env::temp_dir, |target| target.as_std_path().to_owned());
+        let directory = made.map_err(Failure::io("make a directory in", parent.display()))?;
         let path = Utf8Path::from_path(directory.path())
             .ok_or_else(|| Failure::NotUtf8 { path: directory.path().to_string_lossy().into_owned() })?
             .to_owned();
@@ -110,7 +111,10 @@ impl Build<'_> {
         let plan = Plan::new(&self.source.spec, &self.source.folder, &release).map_err(failure)?;
         let file = self.scratch.path.join(plan.file_name());
         let output = File::create(&file).map_err(Failure::io("write", &file))?;
-        let output = plan.write_to(BufWriter::new(output)).map_err(failure)?;
+        let output = plan.write_to(BufWriter::new(output)).map_err(|error| match error {
+            deb_build::Error::Write { source } => Failure::io("write", &file)(source),
+            error => failure(error),
+        })?;
         output
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
