@@ -239,7 +239,8 @@ impl PartReader {
             move |source| PartError::Io { path, source }
         };
         let first = part(1);
-        let expected = if first.exists() { Some(first.metadata().map_err(looking(&first))?.len()) } else { None };
+        let expected =
+            if first.exists() { Some(first.metadata().map_err(looking(&first))?.len()) } else { None };
         for number in 1..last {
             let path = part(number);
             let Some(expected) = expected.filter(|_| path.exists()) else {

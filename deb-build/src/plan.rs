@@ -213,12 +213,12 @@ struct Summed<R> {
 
 impl<R: Read> Read for Summed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.input.read(buffer).or_else(|error| {
+        let length = self.input.read(buffer).map_err(|error| {
             let kind = error.kind();
             if kind != io::ErrorKind::Interrupted {
                 self.failure = Some(error);
             }
-            Err(kind)
+            kind
         })?;
         self.hasher.update(buffer.get(..length).unwrap_or_default());
         Ok(length)

@@ -145,7 +145,9 @@ impl Disk {
         let link = self.step("link", to).and_then(|()| fs::hard_link(self.at(from), self.at(&between)));
         match link {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.failed("read", from)(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(self.failed("read", from)(error));
+            }
             Err(error) if cannot_link(&error) => {
                 fs::copy(self.at(from), self.at(&between)).map_err(self.failed("copy", from))?;
             }

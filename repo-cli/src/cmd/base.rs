@@ -7,8 +7,8 @@ use repo_store::model::{BaseIndexId, duration_in_words};
 use repo_store::operations::bases::{BaseInUse, BaseState, KeptArchive};
 use serde::Serialize;
 
-use crate::clock;
 use crate::args::{LimitArguments, RowLimits as _};
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output};

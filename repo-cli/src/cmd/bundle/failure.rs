@@ -126,8 +126,9 @@ impl BundleFailure {
         {
             return Some(missing_piece(following));
         }
-        if let Self::Decrypt { following: Some(following), problem: EncryptionError::Malformed { .. }, .. } =
-            self
+        if let Self::Decrypt {
+            following: Some(following), problem: EncryptionError::Malformed { .. }, ..
+        } = self
         {
             return Some(missing_piece(following));
         }
@@ -177,5 +178,7 @@ fn is_short(problem: &apt_bundle::Error) -> bool {
 }
 
 fn missing_piece(following: &Utf8Path) -> String {
-    format!("copy {following} to this machine as well; if that is not a piece of the bundle, copy all of them again")
+    format!(
+        "copy {following} to this machine as well; if that is not a piece of the bundle, copy all of them again"
+    )
 }
