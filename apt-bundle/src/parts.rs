@@ -1,13 +1,14 @@
 //! A file in pieces, for media that hold less than a bundle: `FILE.001`, `FILE.002` and so on, to be joined in that order.
 //!
-//! The pieces are nothing but the bytes of the file, so `cat FILE.???` joins them as well. A piece that is missing, that comes at the wrong place or
-//! is cut short is found when the bundle is read, and [`PartReader::current`] names the file that was being read then.
+//! The pieces are nothing but the bytes of the file, so `cat FILE.???` joins them as well. A piece that is missing between others or that is shorter
+//! than the first is found before anything is read. That the last one is missing shows when the bundle is read: [`CurrentPart::following`] names it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 /// The most pieces.
 const MAX_PARTS: u32 = 999;
@@ -19,7 +20,7 @@ pub fn part_path(path: &Utf8Path, number: u32) -> Utf8PathBuf {
 }
 
 /// Writes a file, in pieces if a size is given. Nothing has its name before [`finish`](Self::finish): until then each piece has `.new`
-/// behind it, and goes when the writer is dropped.
+/// behind it, and goes when the writer is dropped. What a process that was killed left goes when the next one begins.
 #[derive(Debug)]
 pub struct PartWriter {
     path: Utf8PathBuf,
@@ -69,10 +70,35 @@ impl PartWriter {
             return Err(io::Error::other("more than 999 pieces"));
         }
         let path = if self.size.is_some() { part_path(&self.path, number) } else { self.path.clone() };
-        self.file = Some(File::create(unfinished(&path))?);
+        let mut options = OpenOptions::new();
+        let file = options.create(true).truncate(false).write(true).open(unfinished(&path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let what = format!("another process is writing {path}");
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, what));
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+        file.set_len(0)?;
+        if number == 1 {
+            self.remove_left_over();
+        }
+        self.file = Some(file);
         self.parts.push(path);
         self.written = 0;
         Ok(())
+    }
+
+    /// Removes what a process that was killed left of this file.
+    fn remove_left_over(&self) {
+        let first = if self.size.is_some() { 2 } else { 1 };
+        for number in first..=MAX_PARTS {
+            let _ = std::fs::remove_file(unfinished(&part_path(&self.path, number)));
+        }
+        if self.size.is_some() {
+            let _ = std::fs::remove_file(unfinished(&self.path));
+        }
     }
 
     fn end_part(&mut self) -> io::Result<()> {
@@ -115,6 +141,47 @@ fn unfinished(path: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{path}.new"))
 }
 
+/// Why a file or its pieces cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PartError {
+    /// A piece is not there, and a later one is.
+    #[error("{path} is missing, and {later} is there")]
+    Missing {
+        /// The piece.
+        path: Utf8PathBuf,
+        /// The later one.
+        later: Utf8PathBuf,
+    },
+    /// A piece that others follow has not the size of the first: it was cut short, or belongs to another file.
+    #[error("{path} has {size} bytes, and {first} has {expected}: only the last piece may be smaller")]
+    Size {
+        /// The piece.
+        path: Utf8PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// The first piece.
+        first: Utf8PathBuf,
+        /// The size of the first in bytes.
+        expected: u64,
+    },
+    /// What has the name is not a file that can be read from its beginning to its end: a directory, a pipe or a device.
+    #[error("{path} is not a regular file")]
+    NotAFile {
+        /// Its path.
+        path: Utf8PathBuf,
+    },
+    /// The system refuses.
+    #[error("cannot open {path}")]
+    Io {
+        /// What was opened.
+        path: Utf8PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
 /// Reads a file or its pieces.
 #[derive(Debug)]
 pub struct PartReader {
@@ -126,40 +193,75 @@ pub struct PartReader {
 
 /// The piece that a [`PartReader`] reads, for as long as somebody wants to know.
 #[derive(Clone, Debug)]
-pub struct CurrentPart(Arc<Mutex<Utf8PathBuf>>);
+pub struct CurrentPart(Arc<Mutex<Reading>>);
+
+#[derive(Debug)]
+struct Reading {
+    path: Utf8PathBuf,
+    /// The piece that would come after the last one; `None` for a file in one.
+    following: Option<Utf8PathBuf>,
+    /// Whether everything was read.
+    is_at_end: bool,
+}
 
 impl CurrentPart {
     /// Returns the path of the piece.
     #[must_use]
     pub fn path(&self) -> Utf8PathBuf {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().path.clone()
+    }
+
+    /// Returns the piece that is missing if more was expected where the last one ended; `None` for a file that is not in pieces, and before the end.
+    #[must_use]
+    pub fn following(&self) -> Option<Utf8PathBuf> {
+        let reading = self.lock();
+        reading.following.clone().filter(|_| reading.is_at_end)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PartReader {
-    /// Opens `path`, or, when that does not exist, `path.001` and all that follow it without a gap. The first piece may be given as well.
+    /// Opens `path`, or, when that does not exist, its pieces: `path.001` and so on. Any of the pieces may be given as well.
     ///
     /// # Errors
-    /// When neither can be opened.
-    pub fn open(path: &Utf8Path) -> io::Result<Self> {
-        let base = path.as_str().strip_suffix(".001").map(Utf8Path::new);
-        let base = match base {
-            Some(base) => base,
-            None if !path.exists() && part_path(path, 1).exists() => path,
-            None => return Self::of(path.to_owned(), Vec::new()),
+    /// [`PartError`]. A pipe is refused, and not waited for.
+    pub fn open(path: &Utf8Path) -> Result<Self, PartError> {
+        let Some(base) = base_of(path) else { return Self::of(path.to_owned(), Vec::new(), None) };
+        let part = |number| part_path(base, number);
+        let Some(last) = (1..=MAX_PARTS).rev().find(|number| part(*number).exists()) else {
+            return Self::of(path.to_owned(), Vec::new(), None);
         };
-        let mut left: Vec<Utf8PathBuf> =
-            (2..=MAX_PARTS).map(|number| part_path(base, number)).take_while(|part| part.exists()).collect();
-        left.reverse();
-        Self::of(part_path(base, 1), left)
+        let looking = |path: &Utf8Path| {
+            let path = path.to_owned();
+            move |source| PartError::Io { path, source }
+        };
+        let first = part(1);
+        let expected =
+            if first.exists() { Some(first.metadata().map_err(looking(&first))?.len()) } else { None };
+        for number in 1..last {
+            let path = part(number);
+            let Some(expected) = expected.filter(|_| path.exists()) else {
+                return Err(PartError::Missing { path, later: part(last) });
+            };
+            let size = path.metadata().map_err(looking(&path))?.len();
+            if size != expected {
+                return Err(PartError::Size { path, size, first, expected });
+            }
+        }
+        Self::of(first, (2..=last).rev().map(part).collect(), Some(part(last + 1)))
     }
 
-    fn of(first: Utf8PathBuf, left: Vec<Utf8PathBuf>) -> Result<Self, io::Error> {
-        let file = File::open(&first)?;
-        if file.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        Ok(Self { left, file, current: CurrentPart(Arc::new(Mutex::new(first))) })
+    fn of(
+        first: Utf8PathBuf,
+        left: Vec<Utf8PathBuf>,
+        following: Option<Utf8PathBuf>,
+    ) -> Result<Self, PartError> {
+        let file = open_file(&first)?;
+        let reading = Reading { path: first, following, is_at_end: false };
+        Ok(Self { left, file, current: CurrentPart(Arc::new(Mutex::new(reading))) })
     }
 
     /// Returns how many bytes all pieces have that were not opened yet, and the one that was.
@@ -186,9 +288,39 @@ impl Read for PartReader {
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            let Some(next) = self.left.pop() else { return Ok(0) };
-            self.file = File::open(&next)?;
-            *self.current.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            let Some(next) = self.left.pop() else {
+                self.current.lock().is_at_end = true;
+                return Ok(0);
+            };
+            self.file = open_file(&next).map_err(io::Error::other)?;
+            self.current.lock().path = next;
         }
+    }
+}
+
+/// Returns what pieces are called without their numbers, if `path` means pieces.
+fn base_of(path: &Utf8Path) -> Option<&Utf8Path> {
+    let piece = path.as_str().rsplit_once('.').filter(|(_, number)| {
+        number.len() == 3 && number.bytes().all(|digit| digit.is_ascii_digit()) && *number != "000"
+    });
+    match piece {
+        Some((base, "001")) => Some(Utf8Path::new(base)),
+        // `release.042` may be the name of a whole file.
+        Some((base, _)) if !path.exists() || part_path(Utf8Path::new(base), 1).exists() => {
+            Some(Utf8Path::new(base))
+        }
+        _ => (!path.exists()).then_some(path),
+    }
+}
+
+/// Opens a regular file. Opening a pipe would wait until somebody writes to it.
+fn open_file(path: &Utf8Path) -> Result<File, PartError> {
+    let failed = |source: io::Error| PartError::Io { path: path.to_owned(), source };
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path.as_std_path(), flags, Mode::empty());
+    let file = File::from(file.map_err(|errno| failed(errno.into()))?);
+    match file.metadata().map_err(failed)?.is_file() {
+        true => Ok(file),
+        false => Err(PartError::NotAFile { path: path.to_owned() }),
     }
 }

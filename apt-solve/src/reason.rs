@@ -133,7 +133,7 @@ impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Needs { package, link, relation, candidates, near, superseded, elsewhere } => {
-                let how = if *link == Link::PreDepends { "needs first" } else { "needs" };
+                let how = if *link == Link::PreDepends { "pre-depends on" } else { "needs" };
                 write!(f, "{package} {how} {relation}")?;
                 match &candidates[..] {
                     [] if superseded.is_empty() && !elsewhere.is_empty() => {

@@ -111,9 +111,25 @@ pub enum Error {
         /// The rule that it breaks.
         reason: &'static str,
     },
-    /// What a package cannot hold, or an output that cannot be written.
+    /// The package cannot be written: a full disk is not a fault of the description.
+    #[error("cannot write the package")]
+    Write {
+        /// What the output says.
+        source: io::Error,
+    },
+    /// What a package cannot hold.
     #[error(transparent)]
-    Package(#[from] deb_parse::Error),
+    Package(deb_parse::Error),
+}
+
+impl From<deb_parse::Error> for Error {
+    fn from(error: deb_parse::Error) -> Self {
+        match error {
+            // What is read is a file of the folder, which fails as itself.
+            deb_parse::Error::Io(source) => Self::Write { source },
+            error => Self::Package(error),
+        }
+    }
 }
 
 impl Error {
@@ -126,7 +142,7 @@ impl Error {
             | Self::Value { position, .. }
             | Self::Path { position, .. }
             | Self::Read { position, .. } => Some(*position),
-            Self::Changelog { .. } | Self::Package(_) => None,
+            Self::Changelog { .. } | Self::Write { .. } | Self::Package(_) => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use glob::{MatchOptions, Pattern};
+use rustix::fs::{Mode, OFlags};
 use walkdir::WalkDir;
 
 use crate::error::{Error, PathFault};
@@ -105,14 +106,16 @@ impl Folder {
     /// Reads a file that is needed whole.
     pub(crate) fn read(&self, named: &At<String>) -> Result<Vec<u8>, Error> {
         let path = inside(named)?;
-        let full = self.checked(&path, named)?;
-        let metadata = fs::metadata(&full).map_err(|source| read_error(named, &path, source))?;
+        self.checked(&path, named)?;
+        let file = self.open(&path).map_err(|source| read_error(named, &path, source))?;
+        let metadata = file.metadata().map_err(|source| read_error(named, &path, source))?;
         if metadata.is_dir() {
             return Err(path_error(named, &path, PathFault::Directory));
         }
-        self.kind((&full, &path, Utf8Path::new("")), &metadata, named)?;
+        if !metadata.is_file() {
+            return Err(path_error(named, &path, PathFault::Special));
+        }
         let mut bytes = Vec::new();
-        let file = File::open(&full).map_err(|source| read_error(named, &path, source))?;
         file.take(IN_MEMORY + 1)
             .read_to_end(&mut bytes)
             .map_err(|source| read_error(named, &path, source))?;
@@ -129,9 +132,14 @@ impl Folder {
             .map_err(|_| path_error(named, Utf8Path::new(&named.value), PathFault::NotText))
     }
 
-    /// Opens a file that [`find`](Self::find) found.
+    /// Opens a file that [`find`](Self::find) found, if it is still in the folder. A pipe that has come in its place is not waited for.
     pub(crate) fn open(&self, path: &Utf8Path) -> io::Result<File> {
-        File::open(self.root.join(path))
+        let canonical = self.root.join(path).canonicalize_utf8()?;
+        if !canonical.starts_with(&self.canonical) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::open(canonical.as_std_path(), flags, Mode::empty())?))
     }
 
     /// Returns the full path of what is named, unless a symbolic link on the way leads out of the folder.

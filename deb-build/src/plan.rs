@@ -167,8 +167,11 @@ impl Plan {
                 }
                 Node::File(source, size) => {
                     let file = self.folder.open(source).map_err(|error| read_error(entry, source, error))?;
-                    let mut content = Summed { input: file, hasher: hasher()? };
+                    let mut content = Summed { input: file, hasher: hasher()?, failure: None };
                     let written = writer.file(&path, (entry.mode, &owner), *size, &mut content);
+                    if let Some(error) = content.failure {
+                        return Err(read_error(entry, source, error));
+                    }
                     let read = content.hasher.finish();
                     if read.size != *size || read.md5.as_ref() != self.md5sums.get(&path) {
                         // Unless it is the output that fails.
@@ -204,11 +207,19 @@ impl Entry {
 struct Summed<R> {
     input: R,
     hasher: Hasher,
+    /// Why it could not be read, so that this is not taken for a fault of the output.
+    failure: Option<io::Error>,
 }
 
 impl<R: Read> Read for Summed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.input.read(buffer)?;
+        let length = self.input.read(buffer).map_err(|error| {
+            let kind = error.kind();
+            if kind != io::ErrorKind::Interrupted {
+                self.failure = Some(error);
+            }
+            kind
+        })?;
         self.hasher.update(buffer.get(..length).unwrap_or_default());
         Ok(length)
     }

@@ -7,7 +7,7 @@ use deb_parse::FilePath;
 pub(crate) struct Target(String);
 
 /// Directories in which a package has no business, and why.
-const FORBIDDEN: [(&str, &str); 20] = [
+const FORBIDDEN: [(&str, &str); 31] = [
     ("bin", "write /usr/bin: /bin is a link to it"),
     ("sbin", "write /usr/sbin: /sbin is a link to it"),
     ("lib", "write /usr/lib: /lib is a link to it"),
@@ -22,6 +22,17 @@ const FORBIDDEN: [(&str, &str); 20] = [
     ("var/run", "/var/run is emptied when a machine starts (Policy 9.1.4); use tmpfiles"),
     ("var/lock", "/var/lock is emptied when a machine starts (Policy 9.1.4); use tmpfiles"),
     ("var/tmp", "/var/tmp is for files of a short life; use tmpfiles"),
+    ("var/lib/dpkg", "/var/lib/dpkg is the database of dpkg"),
+    ("etc/alternatives", "/etc/alternatives is the database of update-alternatives; use [[alternative]]"),
+    ("var/lib/apt", "/var/lib/apt is the database of apt"),
+    ("var/cache/apt", "/var/cache/apt belongs to apt"),
+    ("var/cache/debconf", "/var/cache/debconf is the database of debconf"),
+    ("var/lib/repo-cli/store", "/var/lib/repo-cli/store is written by repo-cli alone"),
+    ("var/lib/repo-cli/keys", "/var/lib/repo-cli/keys has the secret keys of repo-cli"),
+    ("etc/passwd", "/etc/passwd is the database of users; use sysusers"),
+    ("etc/shadow", "/etc/shadow is the database of users; use sysusers"),
+    ("etc/group", "/etc/group is the database of users; use sysusers"),
+    ("etc/gshadow", "/etc/gshadow is the database of users; use sysusers"),
     ("media", "/media belongs to the administrator"),
     ("mnt", "/mnt belongs to the administrator"),
     ("dev", "/dev belongs to the kernel"),
@@ -34,9 +45,8 @@ const FORBIDDEN: [(&str, &str); 20] = [
 ];
 
 /// Directories from which root, or everybody, reads what is there; with everything below them.
-const SHARED_BELOW: [&str; 30] = [
+const SHARED_BELOW: [&str; 28] = [
     "boot",
-    "etc/alternatives",
     "etc/apparmor.d",
     "etc/apt",
     "etc/cron.d",
@@ -63,12 +73,11 @@ const SHARED_BELOW: [&str; 30] = [
     "usr/lib/systemd",
     "usr/lib/udev",
     "usr/sbin",
-    "var/lib/dpkg",
     "var/spool/cron",
 ];
 
 /// Directories that many packages put something into.
-const SHARED: [&str; 27] = [
+const SHARED: [&str; 25] = [
     "etc/apache2",
     "etc/modprobe.d",
     "etc/modules-load.d",
@@ -92,8 +101,6 @@ const SHARED: [&str; 27] = [
     "usr/share/lintian",
     "usr/share/man",
     "usr/share/perl5",
-    "var/cache/apt",
-    "var/lib/apt",
     "var/lib/systemd",
     "var/www/html",
 ];
@@ -172,6 +179,10 @@ mod tests {
             "/usr/../etc",
             "/a//b",
             "/bin/sh",
+            "/var/lib/dpkg/info/acme.postinst",
+            "/var/lib/apt/extended_states",
+            "/etc/alternatives/editor",
+            "/etc/shadow",
             "/usr/local/bin/x",
             "/run/acme",
             "/lib/systemd/system/a.service",

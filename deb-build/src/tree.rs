@@ -99,6 +99,14 @@ impl Tree {
         if let Some(reason) = target.forbidden() {
             return Err(named.error(format!("/{}: {reason}", target.as_str())));
         }
+        // dpkg strips it from the line in `conffiles`.
+        if entry.is_conffile && target.as_str().ends_with(char::is_whitespace) {
+            let reason = format!(
+                "`/{}` ends with a blank, which no configuration file may (deb-conffiles(5))",
+                target.as_str()
+            );
+            return Err(named.error(reason));
+        }
         let known = self.get(target);
         if known.is_some_and(|known| matches!((&known.node, &entry.node), (Node::Directory, Node::Directory)))
         {

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod documentation;
 mod hints;
+pub(crate) use hints::full_disk_hint;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;

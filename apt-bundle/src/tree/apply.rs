@@ -8,9 +8,10 @@ use apt_sign::Keyring;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 
-use super::disk::Disk;
-use super::state::{self, CURRENT, INCOMING, INDICES, NEW_STATE, STATES, State};
+use super::disk::{Disk, INCOMING};
+use super::state::{self, CURRENT, INDICES, NEW_STATE, STATES, State};
 use super::{Applied, TreeError, prune};
+use crate::error::Error;
 use crate::manifest::{ListedFile, Manifest};
 use crate::name::Name;
 use crate::read::Bundle;
@@ -23,35 +24,79 @@ pub(super) fn apply(
     site: Option<&Name>,
 ) -> Result<Applied, TreeError> {
     // What nobody vouches for does not even make a directory.
-    let mut bundle = Bundle::open(input, keyring, now)?;
+    let bundle = Bundle::open(input, keyring, now)?;
     let _lock = disk.lock()?;
     let current = state::current(disk)?;
-    bundle.manifest().check_order(current.as_ref().map(|state| &state.manifest), site)?;
-    check_packages(disk, bundle.manifest(), current.as_ref())?;
-    let signed = bundle.signed().to_vec();
-    disk.remove_tree(INCOMING.into())?;
-    disk.remove_tree(NEW_STATE.into())?;
+    let new = NewState::of(&bundle, current.as_ref(), site)?;
+    check_packages(disk, &new.manifest, current.as_ref())?;
+    prune::clear(disk, current.as_ref())?;
+    let applied = bring_in(disk, bundle, &new, current.as_ref());
+    if applied.is_err() {
+        // What this does not reach, the next one does.
+        let _ = state::current(disk).and_then(|current| prune::clear(disk, current.as_ref()));
+    }
+    applied
+}
+
+/// Receives a bundle that belongs on top of the present state, and shows its state.
+fn bring_in(
+    disk: &Disk,
+    mut bundle: Bundle<impl Read>,
+    new: &NewState,
+    current: Option<&State>,
+) -> Result<Applied, TreeError> {
     disk.make_directories(INCOMING.into())?;
     let received = receive(disk, &mut bundle)?;
     let manifest = bundle.finish()?;
-    check_kept(disk, &manifest, current.as_ref())?;
+    check_kept(disk, &manifest, current)?;
+    // From here on it is known which packages are to go if this process ends.
+    begin(disk, new, current)?;
     disk.sync()?;
     store_files(disk, &manifest)?;
-    let id = build(disk, &manifest, &signed, current.as_ref())?;
+    let id = build(disk, new, current)?;
     disk.sync()?;
     show_repositories(disk, &manifest)?;
     disk.sync()?;
     switch(disk, &id)?;
     // The bundle is applied. What cannot be removed now goes with the next one.
-    let present = State { id, manifest: manifest.clone(), previous: current.map(|state| state.id) };
-    let removed = prune::prune(disk, &present).unwrap_or_default();
-    Ok(Applied { manifest, received, removed })
+    let removed = state::read(disk, &id).and_then(|present| prune::prune(disk, &present));
+    Ok(Applied { manifest, received, removed: removed.unwrap_or_default() })
+}
+
+/// What a state that is to be built consists of.
+struct NewState {
+    manifest: Manifest,
+    signed: Vec<u8>,
+    site: Option<Name>,
+}
+
+impl NewState {
+    /// Returns the state that a bundle leads to, if it may be applied at the site. A site keeps its name when a bundle for any site comes.
+    fn of<R: Read>(
+        bundle: &Bundle<R>,
+        current: Option<&State>,
+        site: Option<&Name>,
+    ) -> Result<Self, TreeError> {
+        let site = check_order(bundle.manifest(), current, site)?;
+        Ok(Self { manifest: bundle.manifest().clone(), signed: bundle.signed().to_vec(), site })
+    }
+}
+
+/// Checks that a manifest belongs on top of the present state at a site, by the name that is given or that the tree has. Returns that name.
+fn check_order(
+    manifest: &Manifest,
+    current: Option<&State>,
+    site: Option<&Name>,
+) -> Result<Option<Name>, TreeError> {
+    let site = site.or_else(|| current?.site.as_ref());
+    manifest.check_order(current.map(|state| &state.manifest), site)?;
+    Ok(site.cloned())
 }
 
 /// See [`Tree::check`](super::Tree::check).
 pub(super) fn check(disk: &Disk, manifest: &Manifest, site: Option<&Name>) -> Result<(), TreeError> {
     let current = state::current(disk)?;
-    manifest.check_order(current.as_ref().map(|state| &state.manifest), site)?;
+    check_order(manifest, current.as_ref(), site)?;
     check_packages(disk, manifest, current.as_ref())?;
     check_kept(disk, manifest, current.as_ref())
 }
@@ -62,6 +107,8 @@ pub(super) fn undo(disk: &Disk) -> Result<Manifest, TreeError> {
     previous(disk)?;
     let _lock = disk.lock()?;
     let previous = previous(disk)?;
+    show_files(disk, &previous.manifest)?;
+    disk.show(&state::directory(&previous.id))?;
     switch(disk, &previous.id)?;
     Ok(previous.manifest)
 }
@@ -89,8 +136,12 @@ pub(super) fn previous(disk: &Disk) -> Result<State, TreeError> {
 fn receive(disk: &Disk, bundle: &mut Bundle<impl Read>) -> Result<usize, TreeError> {
     let names: Vec<Sha256> = bundle.manifest().members().iter().map(|member| member.sha256).collect();
     for sha256 in &names {
-        let mut file = disk.create(&incoming(sha256))?;
-        bundle.receive(&mut file)?;
+        let path = incoming(sha256);
+        let mut file = disk.create(&path)?;
+        bundle.receive(&mut file).map_err(|error| match error {
+            Error::Write { source, .. } => disk.failed("write", &path)(source),
+            error => error.into(),
+        })?;
     }
     Ok(names.len())
 }
@@ -144,21 +195,41 @@ fn store_files(disk: &Disk, manifest: &Manifest) -> Result<(), TreeError> {
     Ok(())
 }
 
-/// Builds the state beside the present one. Returns what it is called.
-fn build(
-    disk: &Disk,
-    manifest: &Manifest,
-    signed: &[u8],
-    current: Option<&State>,
-) -> Result<String, TreeError> {
-    let id = state::id_of(signed);
+/// Lets all read the files of a state, and come to them: who applied a bundle before may have hidden them.
+fn show_files(disk: &Disk, manifest: &Manifest) -> Result<(), TreeError> {
+    let mut directories = BTreeSet::new();
+    for (repository, file) in manifest.files() {
+        let path = state::stored_at(&repository.name, file);
+        let directory = path.parent().unwrap_or(Utf8Path::new("")).to_owned();
+        if !directories.contains(&directory) {
+            disk.make_directories(&directory)?;
+            directories.insert(directory);
+        }
+        disk.show(&path)?;
+    }
+    Ok(())
+}
+
+/// Writes what a state is, before anything of it lies where it stays.
+fn begin(disk: &Disk, state: &NewState, current: Option<&State>) -> Result<(), TreeError> {
     let new = Utf8Path::new(NEW_STATE);
     disk.make_directories(new)?;
-    disk.write(&new.join(state::MANIFEST), manifest.to_text().as_bytes())?;
-    disk.write(&new.join(state::SIGNED), signed)?;
+    disk.write(&new.join(state::MANIFEST), state.manifest.to_text().as_bytes())?;
+    disk.write(&new.join(state::SIGNED), &state.signed)?;
     if let Some(current) = current {
         disk.write(&new.join(state::PREVIOUS), current.id.as_bytes())?;
     }
+    if let Some(site) = &state.site {
+        disk.write(&new.join(state::SITE), site.as_str().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Builds the state that was begun, beside the present one. Returns what it is called.
+fn build(disk: &Disk, state: &NewState, current: Option<&State>) -> Result<String, TreeError> {
+    let (id, manifest) = (state::id_of(&state.signed), &state.manifest);
+    let new = Utf8Path::new(NEW_STATE);
+    show_files(disk, manifest)?;
     for repository in manifest.repositories() {
         let root = new.join(repository.name.as_str());
         disk.make_directories(&root)?;

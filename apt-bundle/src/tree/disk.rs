@@ -1,7 +1,8 @@
 //! The only file that touches the disk for a tree. Each change goes through [`Disk::step`], where a test makes the process die.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{FlockOperation, flock, syncfs};
@@ -26,7 +27,13 @@ pub(super) struct Lock {
     _file: File,
 }
 
-const INCOMING: &str = ".incoming";
+/// Where files are received.
+pub(super) const INCOMING: &str = ".incoming";
+
+/// The modes of what clients read: apt does so as its own user, and a web server as another, so the umask of the process that applies a bundle
+/// decides nothing.
+const FILE_MODE: u32 = 0o644;
+const DIRECTORY_MODE: u32 = 0o755;
 
 impl Disk {
     pub(super) fn new(root: Utf8PathBuf) -> Self {
@@ -43,45 +50,92 @@ impl Disk {
         &self.root
     }
 
-    /// Takes the lock, and makes the root if there is none.
+    /// Takes the lock, and makes the root if there is none. The mode of a root that is there stays: it may say who is to read the tree.
     pub(super) fn lock(&self) -> Result<Lock, TreeError> {
         let path = Utf8Path::new(".lock");
-        fs::create_dir_all(&self.root).map_err(failed("make", &self.root))?;
+        if !self.root.is_dir() {
+            fs::create_dir_all(&self.root).map_err(self.failed("make", Utf8Path::new("")))?;
+            self.set_mode(Utf8Path::new(""), DIRECTORY_MODE)?;
+        }
         let file = File::options().create(true).truncate(false).write(true).open(self.at(path));
-        let file = file.map_err(failed("open", path))?;
+        let file = file.map_err(self.failed("open", path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Lock { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(TreeError::Busy { root: self.root.clone() }),
-            Err(errno) => Err(failed("lock", path)(errno.into())),
+            Err(errno) => Err(self.failed("lock", path)(errno.into())),
         }
     }
 
-    /// Makes a directory and those above it. What lies there and is not a directory is an error, and so is a link.
+    /// Makes a directory and those above it, which all can read. What lies there and is not a directory is an error, and so is a link.
     pub(super) fn make_directories(&self, path: &Utf8Path) -> Result<(), TreeError> {
         let mut above = Utf8PathBuf::new();
         for element in path.components() {
             above.push(element);
             match fs::symlink_metadata(self.at(&above)) {
-                Ok(found) if found.is_dir() => continue,
+                Ok(found) if found.is_dir() => {
+                    self.correct_mode(&above, &found)?;
+                    continue;
+                }
                 Ok(_) => return Err(TreeError::State { path: above, rule: "it is not a directory" }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(failed("look at", &above)(error)),
+                Err(error) => return Err(self.failed("look at", &above)(error)),
             }
             self.step("mkdir", &above)
                 .and_then(|()| fs::create_dir(self.at(&above)))
-                .map_err(failed("make", &above))?;
+                .map_err(self.failed("make", &above))?;
+            self.set_mode(&above, DIRECTORY_MODE)?;
         }
         Ok(())
     }
 
+    /// Lets all read a file that is there, or a directory with everything below it. Links are not followed.
+    pub(super) fn show(&self, path: &Utf8Path) -> Result<(), TreeError> {
+        let found = fs::symlink_metadata(self.at(path)).map_err(self.failed("look at", path))?;
+        self.correct_mode(path, &found)?;
+        if found.is_dir() {
+            for name in self.list(path)? {
+                self.show(&path.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a file or a directory that was made with another mode the right one.
+    fn correct_mode(&self, path: &Utf8Path, found: &fs::Metadata) -> Result<(), TreeError> {
+        let mode = match found.file_type() {
+            kind if kind.is_dir() => DIRECTORY_MODE,
+            kind if kind.is_file() => FILE_MODE,
+            _ => return Ok(()),
+        };
+        let present = found.permissions().mode() & 0o7777;
+        if present == mode {
+            return Ok(());
+        }
+        match self.set_mode(path, mode) {
+            // A file system without modes shows others, which all can read.
+            Err(TreeError::Io { .. }) if present & mode == mode => Ok(()),
+            result => result,
+        }
+    }
+
+    fn set_mode(&self, path: &Utf8Path, mode: u32) -> Result<(), TreeError> {
+        let set = fs::set_permissions(self.at(path), fs::Permissions::from_mode(mode));
+        set.map_err(self.failed("set the mode of", path))
+    }
+
     /// Creates a file to receive into, in place of whatever has its path.
     pub(super) fn create(&self, path: &Utf8Path) -> Result<File, TreeError> {
-        self.step("create", path).and_then(|()| File::create(self.at(path))).map_err(failed("create", path))
+        let file = self.step("create", path).and_then(|()| File::create(self.at(path)));
+        let file = file.map_err(self.failed("create", path))?;
+        let found = file.metadata().map_err(self.failed("look at", path))?;
+        self.correct_mode(path, &found)?;
+        Ok(file)
     }
 
     /// Writes a small file that nothing has the path of.
     pub(super) fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), TreeError> {
-        self.step("write", path).and_then(|()| fs::write(self.at(path), bytes)).map_err(failed("write", path))
+        let mut file = self.create(path)?;
+        file.write_all(bytes).map_err(self.failed("write", path))
     }
 
     /// Gives a file another name, in one step and in place of what has it. Where the file system has no hard links, it is copied.
@@ -91,11 +145,13 @@ impl Disk {
         let link = self.step("link", to).and_then(|()| fs::hard_link(self.at(from), self.at(&between)));
         match link {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(failed("read", from)(error)),
-            Err(error) if cannot_link(&error) => {
-                fs::copy(self.at(from), self.at(&between)).map_err(failed("copy", from))?;
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(self.failed("read", from)(error));
             }
-            Err(error) => return Err(failed("link", to)(error)),
+            Err(error) if cannot_link(&error) => {
+                fs::copy(self.at(from), self.at(&between)).map_err(self.failed("copy", from))?;
+            }
+            Err(error) => return Err(self.failed("link", to)(error)),
         }
         self.rename(&between, to)
     }
@@ -104,7 +160,7 @@ impl Disk {
     pub(super) fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<(), TreeError> {
         self.step("rename", to)
             .and_then(|()| fs::rename(self.at(from), self.at(to)))
-            .map_err(failed("rename", to))
+            .map_err(self.failed("rename", to))
     }
 
     /// Lets a link lead to `target`, in one step and in place of what has its path.
@@ -113,7 +169,7 @@ impl Disk {
         self.remove(&new)?;
         let made = self.step("symlink", path);
         made.and_then(|()| std::os::unix::fs::symlink(target, self.at(&new)))
-            .map_err(failed("link", path))?;
+            .map_err(self.failed("link", path))?;
         self.rename(&new, path)
     }
 
@@ -125,15 +181,15 @@ impl Disk {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 Err(TreeError::State { path: path.to_owned(), rule: "it is not a symbolic link" })
             }
-            Err(error) => Err(failed("read", path)(error)),
+            Err(error) => Err(self.failed("read", path)(error)),
         }
     }
 
     /// Makes everything durable that was done so far.
     pub(super) fn sync(&self) -> Result<(), TreeError> {
-        let root = File::open(&self.root).map_err(failed("open", &self.root))?;
+        let root = File::open(&self.root).map_err(self.failed("open", Utf8Path::new("")))?;
         let synced = self.step("sync", Utf8Path::new("."));
-        synced.and_then(|()| sync_file_system(&root)).map_err(failed("sync", &self.root))
+        synced.and_then(|()| sync_file_system(&root)).map_err(self.failed("sync", Utf8Path::new("")))
     }
 
     /// Reads a file of at most `most` bytes; `None` when there is none.
@@ -143,7 +199,7 @@ impl Disk {
             Some(size) if size > most as u64 => {
                 Err(TreeError::State { path: path.to_owned(), rule: "it is too large" })
             }
-            Some(_) => fs::read(self.at(path)).map(Some).map_err(failed("read", path)),
+            Some(_) => fs::read(self.at(path)).map(Some).map_err(self.failed("read", path)),
         }
     }
 
@@ -154,7 +210,7 @@ impl Disk {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(None)
             }
-            Err(error) => Err(failed("look at", path)(error)),
+            Err(error) => Err(self.failed("look at", path)(error)),
         }
     }
 
@@ -162,10 +218,10 @@ impl Disk {
     pub(super) fn list(&self, path: &Utf8Path) -> Result<Vec<String>, TreeError> {
         let entries = match self.at(path).read_dir_utf8() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(failed("list", path))?,
+            entries => entries.map_err(self.failed("list", path))?,
         };
         let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_owned()));
-        names.collect::<io::Result<_>>().map_err(failed("list", path))
+        names.collect::<io::Result<_>>().map_err(self.failed("list", path))
     }
 
     /// Removes a file or a link. Returns whether there was one.
@@ -174,13 +230,13 @@ impl Disk {
             return Ok(false);
         }
         let removed = self.step("remove", path).and_then(|()| fs::remove_file(self.at(path)));
-        removed.map(|()| true).map_err(failed("remove", path))
+        removed.map(|()| true).map_err(self.failed("remove", path))
     }
 
     /// Removes a directory with all that is below it. Links are not followed.
     pub(super) fn remove_tree(&self, path: &Utf8Path) -> Result<(), TreeError> {
         match self.step("remove", path).and_then(|()| fs::remove_dir_all(self.at(path))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed("remove", path)(error)),
             _ => Ok(()),
         }
     }
@@ -194,8 +250,14 @@ impl Disk {
         }
     }
 
+    /// Makes an error of what the system says about a path.
+    pub(super) fn failed(&self, verb: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> TreeError {
+        let path = self.at(path);
+        move |source| TreeError::Io { verb, path, source }
+    }
+
     fn at(&self, path: &Utf8Path) -> Utf8PathBuf {
-        self.root.join(path)
+        if path.as_str().is_empty() { self.root.clone() } else { self.root.join(path) }
     }
 
     /// Stands before each change.
@@ -212,11 +274,6 @@ impl Disk {
         self.done.borrow_mut().push(format!("{verb} {path}"));
         Ok(())
     }
-}
-
-fn failed(verb: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> TreeError {
-    let path = path.to_owned();
-    move |source| TreeError::Io { verb, path, source }
 }
 
 /// Makes everything durable on the file system of an open directory. Tests look at the order of the steps, and wait for no disk.

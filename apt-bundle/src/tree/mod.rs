@@ -6,7 +6,7 @@
 //!   prod/key.gpg    -> ../.current/prod/key.gpg
 //!   prod/pool/…                                      the packages of the present state and of the one before
 //!   .current        -> .states/<id>                  switched by one rename, for all repositories at once
-//!   .states/<id>/.manifest, .manifest.asc, .previous
+//!   .states/<id>/.manifest, .manifest.asc, .previous, .site
 //!   .states/<id>/prod/dists/…                        hard links to the files below
 //!   .by-hash/SHA256/<digest>                         the indices of the states that are kept
 //!   .incoming/                                       what is being received
@@ -15,9 +15,10 @@
 //!
 //! Nothing that was received leaves `.incoming` before the whole bundle has been read and compared. Packages then go into the pool, where no
 //! index names them yet; the state is built beside the present one and made durable; one rename switches. A process that dies, or a machine that
-//! loses power, at any step leaves the old state or the new one, and the next [`Tree::apply`] clears away what it left.
+//! loses power, at any step leaves the old state or the new one, and the next [`Tree::apply`] clears away what it left, whichever bundle it has.
 //!
-//! The directory and everything in it belong to the caller: others must not be able to write there.
+//! The directory and everything in it belong to the caller: others must not be able to write there. They can read it, whatever the umask: directories
+//! have mode 0755 and files 0644. Only a root that the caller made keeps its mode.
 
 mod apply;
 mod disk;
@@ -35,6 +36,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::manifest::Manifest;
 use crate::name::Name;
+use crate::receipt::Receipt;
 use disk::Disk;
 pub use error::TreeError;
 
@@ -77,9 +79,18 @@ impl Tree {
         Ok(state::current(&self.disk)?.map(|state| state.manifest))
     }
 
+    /// Returns the receipt for the state that clients see, with the name of the site; `None` when no bundle was ever applied.
+    ///
+    /// # Errors
+    /// [`TreeError::State`] when the tree was changed by others.
+    pub fn receipt(&self) -> Result<Option<Receipt>, TreeError> {
+        let receipt = |state: state::State| Receipt { site: state.site, ..Receipt::of(&state.manifest) };
+        Ok(state::current(&self.disk)?.map(receipt))
+    }
+
     /// Applies a bundle that is not encrypted: all of it, or nothing.
     ///
-    /// `site` is the name of this site. Where it is not given, the name counts that the present state has. `now` decides which
+    /// `site` is the name of this site, which the tree keeps. Where it is not given, the name counts that the tree has. `now` decides which
     /// algorithms are good enough. When this returns, the new state is durable.
     ///
     /// # Errors

@@ -23,8 +23,11 @@ pub(super) const MANIFEST: &str = ".manifest";
 pub(super) const SIGNED: &str = ".manifest.asc";
 /// The state before, beside it.
 pub(super) const PREVIOUS: &str = ".previous";
-/// Where files are received.
-pub(super) const INCOMING: &str = ".incoming";
+/// The name of the site, beside it; there is none where neither a bundle nor a command ever named one.
+pub(super) const SITE: &str = ".site";
+
+/// More bytes than the name of a site has.
+const MAX_SITE: usize = 256;
 
 /// A state of a tree.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(super) struct State {
     pub(super) manifest: Manifest,
     /// The state before it.
     pub(super) previous: Option<String>,
+    /// The site that the tree is at.
+    pub(super) site: Option<Name>,
 }
 
 /// Returns what the state of a signed manifest is called.
@@ -56,13 +61,26 @@ pub(super) fn current(disk: &Disk) -> Result<Option<State>, TreeError> {
 
 /// Reads a state.
 pub(super) fn read(disk: &Disk, id: &str) -> Result<State, TreeError> {
-    let path = directory(id).join(MANIFEST);
+    read_at(disk, &directory(id), id)
+}
+
+/// Reads the state that a process began to build and did not show, if one was left.
+pub(super) fn unfinished(disk: &Disk) -> Option<State> {
+    read_at(disk, NEW_STATE.into(), "").ok()
+}
+
+fn read_at(disk: &Disk, directory: &Utf8Path, id: &str) -> Result<State, TreeError> {
+    let path = directory.join(MANIFEST);
     let damaged = |rule| TreeError::State { path: path.clone(), rule };
     let text = disk.read(&path, MAX_MANIFEST)?.ok_or(damaged("it is missing"))?;
     let manifest = Manifest::parse(&text).map_err(|_| damaged("it is not a manifest"))?;
-    let previous = disk.read(&directory(id).join(PREVIOUS), 64)?;
+    let previous = disk.read(&directory.join(PREVIOUS), 64)?;
     let previous = previous.and_then(|id| String::from_utf8(id).ok()).filter(|id| is_id(id));
-    Ok(State { id: id.to_owned(), manifest, previous })
+    let site = disk.read(&directory.join(SITE), MAX_SITE)?.and_then(|name| String::from_utf8(name).ok());
+    let site = site.map(|name| Name::parse(&name).map_err(|_| damaged("the name of the site is invalid")));
+    // Trees of before had the site of the bundle alone.
+    let site = site.transpose()?.or_else(|| manifest.site().cloned());
+    Ok(State { id: id.to_owned(), manifest, previous, site })
 }
 
 /// Returns the state before another one; `None` when it has none, or others damaged it.

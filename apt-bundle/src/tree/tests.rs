@@ -237,6 +237,7 @@ fn a_file_that_has_gone_is_named_and_comes_back_with_all() {
         format!("prod/{lost} is missing or damaged, and the bundle does not carry it")
     );
     site.assert_shows(&FIRST[..4]);
+    assert!(!site.root.join(".incoming").exists(), "what was received goes at once");
     site.apply(&tree, &site.bundle(2, SECOND, None)).unwrap();
     site.assert_shows(SECOND);
     // A publisher that gives one name two contents would break clients that are about to fetch the first.
@@ -279,4 +280,112 @@ fn a_repository_may_stay_while_another_one_moves() {
         vec![state("prod", 3, THIRD, Some((3, THIRD))), state("tools", 2, newer, Some((2, newer)))];
     let error = Manifest::new(None, Timestamp::UNIX_EPOCH, all_stay).unwrap_err();
     assert_eq!(error.rule, "a bundle does not lead to the publication that it begins with");
+}
+
+#[test]
+fn what_a_bundle_brought_that_was_cut_off_goes_with_the_next_one_whichever_it_is() {
+    let site = Site::new();
+    let first = site.bundle(1, FIRST, None);
+    let only_there: Files<'_> = &[("pool/main/x/only/only_1.0_all.deb", b"only in the second bundle")];
+    let second = site.bundle(2, only_there, Some((1, FIRST)));
+    let third = site.bundle(3, THIRD, Some((1, FIRST)));
+    let mut stored = 0;
+    for step in 0.. {
+        let _ = std::fs::remove_dir_all(&site.root);
+        site.apply(&site.tree(), &first).unwrap();
+        let dying = site.tree();
+        dying.disk.left.set(step);
+        let _ = site.apply(&dying, &second);
+        if site.tree().state().unwrap().unwrap().repositories()[0].commit == 2 {
+            break;
+        }
+        stored += usize::from(site.read(only_there[0].0).is_some());
+        site.apply(&site.tree(), &third).unwrap();
+        assert!(site.read(only_there[0].0).is_none(), "after step {step}");
+        let left: Vec<_> = std::fs::read_dir(site.root.join(".states")).unwrap().collect();
+        assert_eq!(left.len(), 2, "after step {step}: {left:?}");
+    }
+    assert!(stored > 3, "{stored}");
+}
+
+/// Returns everything below a directory but for links and the lock, with its mode.
+fn modes(root: &Utf8Path) -> Vec<(Utf8PathBuf, u32)> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut found = vec![(root.to_owned(), root.metadata().unwrap().permissions().mode() & 0o7777)];
+    for entry in root.read_dir_utf8().unwrap() {
+        let entry = entry.unwrap();
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            found.extend(modes(entry.path()));
+        } else if kind.is_file() && entry.file_name() != ".lock" {
+            found.push((entry.path().to_owned(), entry.metadata().unwrap().permissions().mode() & 0o7777));
+        }
+    }
+    found
+}
+
+#[test]
+fn everybody_can_read_a_tree_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::new();
+    let right = |path: &Utf8Path| if path.is_dir() { 0o755 } else { 0o644 };
+    let set_all = |directory, file| {
+        for (path, _) in modes(&site.root).into_iter().filter(|(path, _)| *path != site.root) {
+            let mode = if path.is_dir() { directory } else { file };
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        }
+    };
+    let assert_shown = |files: Files<'_>| {
+        let state = site.root.join(".current").canonicalize_utf8().unwrap();
+        for (path, mode) in modes(&state).into_iter().chain(modes(&site.root.join("prod"))) {
+            let is_shown = path.starts_with(&state) || files.iter().any(|(shown, _)| path.ends_with(shown));
+            assert!(!is_shown || mode == right(&path), "{path}: {mode:o}");
+        }
+    };
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let applied = site.apply(&site.tree(), &site.bundle(1, FIRST, None));
+    rustix::process::umask(before);
+    applied.unwrap();
+    for (path, mode) in modes(&site.root) {
+        assert_eq!(mode, right(&path), "{path}: {mode:o}");
+    }
+    // What was made before modes were set, with a umask of 077 and with one of 0.
+    set_all(0o700, 0o600);
+    site.apply(&site.tree(), &site.bundle(2, SECOND, Some((1, FIRST)))).unwrap();
+    assert_shown(SECOND);
+    set_all(0o777, 0o666);
+    site.tree().undo().unwrap();
+    assert_shown(FIRST);
+}
+
+#[test]
+fn a_root_that_the_caller_made_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::new();
+    std::fs::create_dir(&site.root).unwrap();
+    std::fs::set_permissions(&site.root, PermissionsExt::from_mode(0o750)).unwrap();
+    site.apply(&site.tree(), &site.bundle(1, FIRST, None)).unwrap();
+    assert_eq!(site.root.metadata().unwrap().permissions().mode() & 0o7777, 0o750);
+}
+
+#[test]
+fn a_tree_keeps_its_site_when_a_bundle_for_any_site_comes() {
+    let site = Site::new();
+    let (tree, here) = (site.tree(), Name::parse("plant-7").unwrap());
+    let known = || tree.receipt().unwrap().unwrap().site;
+    let apply = |bundle: &[u8], name: Option<&Name>| tree.apply(bundle, &site.keyring, name, now());
+    apply(&site.bundle(1, FIRST, None), Some(&here)).unwrap();
+    assert_eq!(known(), Some(here.clone()));
+    apply(&site.bundle(2, SECOND, Some((1, FIRST))), None).unwrap();
+    assert_eq!(known(), Some(here.clone()));
+    let for_site = |name: &str, number, files, since| {
+        let states = vec![state("prod", number, files, since)];
+        Manifest::new(Some(Name::parse(name).unwrap()), Timestamp::UNIX_EPOCH, states).unwrap()
+    };
+    let other = for_site("plant-8", 3, THIRD, Some((2, SECOND)));
+    let refused = tree.check(&other, None).unwrap_err();
+    assert!(matches!(refused, TreeError::Refused(Refusal::OtherSite { .. })), "{refused:?}");
+    tree.check(&for_site("plant-7", 3, THIRD, Some((2, SECOND))), None).unwrap();
+    tree.undo().unwrap();
+    assert_eq!(known(), Some(here));
 }

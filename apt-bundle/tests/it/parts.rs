@@ -1,6 +1,6 @@
 use std::io::{Read as _, Write as _};
 
-use apt_bundle::parts::{PartReader, PartWriter};
+use apt_bundle::parts::{PartError, PartReader, PartWriter};
 use camino::Utf8Path;
 
 #[test]
@@ -26,17 +26,52 @@ fn pieces_hold_what_was_written_and_appear_together() {
     let parts = writer.finish().unwrap();
     assert_eq!(parts.len(), 4);
     assert_eq!(names(&path), ["x.bundle.001", "x.bundle.002", "x.bundle.003", "x.bundle.004"]);
-    for given in [path.clone(), parts[0].clone()] {
+    for given in [path.clone(), parts[0].clone(), parts[2].clone()] {
         let mut reader = PartReader::open(&given).unwrap();
         let (current, mut found) = (reader.current(), Vec::new());
+        assert_eq!((current.path(), current.following()), (parts[0].clone(), None));
         reader.read_to_end(&mut found).unwrap();
         assert_eq!(found, content);
         assert_eq!(current.path(), parts[3]);
     }
 
-    std::fs::remove_file(&parts[2]).unwrap();
-    let (mut reader, mut found) = (PartReader::open(&path).unwrap(), Vec::new());
-    let current = reader.current();
-    reader.read_to_end(&mut found).unwrap();
-    assert_eq!((found.len(), current.path()), (600, parts[1].clone()), "a gap ends the file");
+    // The last one may be missing, which only the reader of the content can know.
+    std::fs::remove_file(&parts[3]).unwrap();
+    let mut reader = PartReader::open(&path).unwrap();
+    std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+    assert_eq!(reader.current().following(), Some(parts[3].clone()));
+    std::fs::write(&parts[1], "cut short").unwrap();
+    let refused = PartReader::open(&path).unwrap_err();
+    assert!(matches!(&refused, PartError::Size { path, size: 9, .. } if *path == parts[1]), "{refused}");
+    for missing in [1, 0] {
+        std::fs::remove_file(&parts[missing]).unwrap();
+        let refused = PartReader::open(&path).unwrap_err();
+        assert!(matches!(&refused, PartError::Missing { path, .. } if *path == parts[missing]), "{refused}");
+    }
+}
+
+#[test]
+fn what_a_killed_process_left_goes_and_what_another_one_writes_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(directory.path()).unwrap().join("x.bundle");
+    for left in [".new", ".001.new", ".002.new", ".017.new"] {
+        std::fs::write(format!("{path}{left}"), "left over, and longer than what is written").unwrap();
+    }
+    let mut writer = PartWriter::new(&path, Some(300));
+    writer.write_all(b"content").unwrap();
+    let refused = PartWriter::new(&path, Some(300)).write_all(b"other").unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ResourceBusy);
+    writer.finish().unwrap();
+    let left: Vec<_> = path.parent().unwrap().read_dir_utf8().unwrap().map(Result::unwrap).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(std::fs::read(format!("{path}.001")).unwrap(), b"content");
+}
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(directory.path()).unwrap().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, path.as_std_path(), rustix::fs::Mode::RWXU).unwrap();
+    assert!(matches!(PartReader::open(&path), Err(PartError::NotAFile { .. })));
+    assert!(matches!(PartReader::open(path.parent().unwrap()), Err(PartError::NotAFile { .. })));
 }

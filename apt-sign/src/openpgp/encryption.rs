@@ -1,6 +1,6 @@
 //! Encryption of files to the holders of keys, and back.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::time::{Duration, SystemTime};
 
 use sequoia_openpgp::{
@@ -49,6 +49,13 @@ pub enum EncryptionError {
         #[source]
         source: BoxError,
     },
+    /// The output cannot be written: a full disk is not a fault of the encryption.
+    #[error("cannot write the encrypted message")]
+    Write {
+        /// What the output says.
+        #[source]
+        source: io::Error,
+    },
     /// The cryptographic library failed.
     #[error("cannot encrypt")]
     Crypto {
@@ -91,7 +98,7 @@ impl Recipients {
     /// Encrypts what `write` writes, as it comes. A message that `write` left unfinished is finished, and is for the caller to throw away.
     ///
     /// # Errors
-    /// [`EncryptionError::Crypto`] when the library or `output` fails.
+    /// [`EncryptionError::Write`] when `output` fails, [`EncryptionError::Crypto`] when the library does.
     pub fn encrypt<T>(
         &self,
         output: &mut (dyn Write + Send + Sync),
@@ -105,12 +112,20 @@ impl Recipients {
             let usable = valid.keys().supported().alive().revoked(false);
             keys.extend(usable.for_transport_encryption().for_storage_encryption());
         }
-        let message = Message::new(output);
-        let message = Encryptor::for_recipients(message, keys).build().map_err(failed)?;
-        let mut message = LiteralWriter::new(message).build().map_err(failed)?;
-        let result = write(&mut message);
-        message.finalize().map_err(failed)?;
-        Ok(result)
+        let mut output = Watched { output, failure: None };
+        let encrypt = || {
+            let message = Message::new(&mut output);
+            let message = Encryptor::for_recipients(message, keys).build()?;
+            let mut message = LiteralWriter::new(message).build()?;
+            let result = write(&mut message);
+            message.finalize()?;
+            Ok(result)
+        };
+        let result = encrypt();
+        match output.failure {
+            Some(source) => Err(EncryptionError::Write { source }),
+            None => result.map_err(failed),
+        }
     }
 }
 
@@ -163,6 +178,32 @@ impl SecretKey {
         let builder = DecryptorBuilder::from_reader(input).map_err(malformed)?.buffer_size(HELD_BACK);
         let mut decryptor = builder.with_policy(&policy, time, Helper(self)).map_err(malformed)?;
         Ok(read(&mut decryptor))
+    }
+}
+
+/// Remembers why an output failed, which the library wraps in errors of its own.
+struct Watched<'a> {
+    output: &'a mut (dyn Write + Send + Sync),
+    failure: Option<io::Error>,
+}
+
+impl Watched<'_> {
+    fn remember<T>(&mut self, error: io::Error) -> io::Result<T> {
+        let kind = error.kind();
+        if kind != io::ErrorKind::Interrupted {
+            self.failure.get_or_insert(error);
+        }
+        Err(kind.into())
+    }
+}
+
+impl Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes).or_else(|error| self.remember(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush().or_else(|error| self.remember(error))
     }
 }
 

@@ -52,3 +52,27 @@ fn what_was_changed_or_cut_off_never_reads_to_its_end() {
     }
     assert!(decrypted(&key, &bytes[..bytes.len() - 1]).ok().and_then(Result::ok).is_none());
 }
+
+/// An output on a full disk.
+struct Full;
+
+impl std::io::Write for Full {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_fault_of_the_encryption() {
+    let recipients = Recipients::new(vec![key("first").certificate()], now()).unwrap();
+    let content = vec![0; 1 << 20];
+    let error = recipients.encrypt(&mut Full, |output| output.write_all(&content).is_err()).unwrap_err();
+    match error {
+        EncryptionError::Write { source } => assert_eq!(source.kind(), std::io::ErrorKind::StorageFull),
+        other => panic!("{other:?}"),
+    }
+}

@@ -91,6 +91,21 @@ impl Spec {
         Ok(text.map(|text| text.lines().next().unwrap_or_default().trim().to_owned()))
     }
 
+    /// Reads the text of a description: a file of its folder, which is not left through a symbolic link.
+    ///
+    /// # Errors
+    /// [`Error::Path`] when it is not a regular file, lies outside of the folder, has more than 16 MiB or is not UTF-8; [`Error::Read`].
+    pub fn read_text(file: &Utf8Path) -> Result<String, Error> {
+        let folder = file.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+        let position = Position { line: 1, column: 1 };
+        let named = At {
+            position,
+            value: file.file_name().unwrap_or_default().to_owned(),
+            key: "description".into(),
+        };
+        Ok(read(folder, Some(named))?.unwrap_or_default())
+    }
+
     /// Returns where the changelog comes from.
     pub fn changelog(&self) -> Option<&ChangelogSource> {
         self.changelog.as_ref().map(|changelog| &changelog.value)

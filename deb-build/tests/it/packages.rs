@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
+use deb_build::Error;
+
 use crate::folder::{COPYRIGHT, Folder};
 
 const WHOLE: &str = r#"
@@ -257,5 +259,40 @@ fn a_file_that_changes_meanwhile_is_noticed() {
         fs::write(folder.path().join("a"), other).unwrap();
         let error = plan.write_to(std::io::Cursor::new(Vec::new())).err().unwrap();
         assert_eq!(error.to_string(), "line 12, column 8: a: the file changed while the package was built");
+    }
+}
+
+/// An output that has room for so many bytes.
+struct Small(std::io::Cursor<Vec<u8>>, usize);
+
+impl std::io::Write for Small {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.1 = self.1.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+        std::io::Write::write(&mut self.0, bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl std::io::Seek for Small {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        std::io::Seek::seek(&mut self.0, to)
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_fault_of_the_description() {
+    let folder = Folder::new(&[("a", "1234")]);
+    let plan =
+        folder.plan(&format!("{COPYRIGHT}\n[[file]]\nfrom = \"a\"\nto = \"/usr/share/acme/\"\n")).unwrap();
+    let size = plan.write_to(std::io::Cursor::new(Vec::new())).unwrap().into_inner().len();
+    for room in (0..size).step_by(97) {
+        match plan.write_to(Small(std::io::Cursor::new(Vec::new()), room)) {
+            Err(Error::Write { source }) => assert_eq!(source.kind(), std::io::ErrorKind::StorageFull),
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("no room for it"),
+        }
     }
 }

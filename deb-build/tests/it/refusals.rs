@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use deb_build::{Changelog, Spec};
+use deb_build::{Changelog, Error, PathFault, Spec};
 
 use crate::folder::{COPYRIGHT, Folder, HEAD};
 
@@ -32,6 +32,10 @@ fn wrong_descriptions_are_refused_where_they_are_wrong() {
         "[[file]]\nfrom = 'a'\nto = '/usr/../bin/a'",
         "[[file]]\nfrom = 'a'\nto = '/bin/'",
         "[[file]]\nfrom = 'a'\nto = '/usr/local/bin/'",
+        "[[file]]\nfrom = 'a'\nto = '/etc/acme/a '",
+        "[[file]]\nfrom = 'blank'\nto = '/etc/acme'",
+        "[[file]]\nfrom = 'a'\nto = '/var/lib/dpkg/info/acme.list'",
+        "[[file]]\nfrom = 'a'\nto = '/etc/alternatives/a'",
         "[[file]]\nfrom = 'a'\nto = '/usr/bin/'\nmode = '0999'",
         "[[file]]\nfrom = 'a'\nto = '/usr/bin/'\nmode = 644",
         "[[file]]\nfrom = 'a'\nto = '/usr/bin/'\nowner = 'a b'",
@@ -69,6 +73,7 @@ fn wrong_descriptions_are_refused_where_they_are_wrong() {
         ("links/x", ""),
         ("absolute/x", ""),
         ("special/x", ""),
+        ("blank/x ", ""),
         ("rootfs/bin/x", ""),
         ("rootfs/usr/local/x", ""),
         ("inner/x", ""),
@@ -131,4 +136,25 @@ fn changelogs_that_are_wrong_name_the_line() {
     );
     let text = "acme (1.0) unstable; urgency=low\n\n  * x\n\n -- nobody\n";
     assert!(said("changelog", text).starts_with("changelog, line 5: "), "{}", said("changelog", text));
+}
+
+#[test]
+fn a_description_is_a_regular_file_of_its_folder() {
+    let folder = Folder::new(&[("build.toml", "name = 'a'"), ("specs/inner.toml", "name = 'b'")]);
+    let outside = Folder::new(&[("secret", "root:x")]);
+    let at = |name: &str| folder.path().join(name);
+    symlink("specs/inner.toml", at("link.toml")).unwrap();
+    symlink(outside.path().join("secret"), at("outside.toml")).unwrap();
+    symlink("/dev/zero", at("endless.toml")).unwrap();
+    assert!(Command::new("mkfifo").arg(at("pipe.toml")).status().unwrap().success());
+    let fault = |name: &str| match Spec::read_text(&at(name)) {
+        Err(Error::Path { fault, .. }) => fault,
+        other => panic!("{name}: {other:?}"),
+    };
+    assert_eq!(Spec::read_text(&at("build.toml")).unwrap(), "name = 'a'");
+    assert_eq!(Spec::read_text(&at("link.toml")).unwrap(), "name = 'b'");
+    assert_eq!(fault("outside.toml"), PathFault::LinkLeavesFolder);
+    assert_eq!(fault("endless.toml"), PathFault::LinkLeavesFolder);
+    assert_eq!(fault("pipe.toml"), PathFault::Special);
+    assert_eq!(fault("specs"), PathFault::Directory);
 }

@@ -130,18 +130,39 @@ pub(super) fn add_files(
     output: &Output,
     show: impl FnOnce(&AddReport, bool),
 ) -> Result<Outcome, Failure> {
-    let (store, context, dry_run) = (&session.store, session.context(), change.dry_run);
-    let directory = session.root.join("store");
-    let (plan, added);
-    let report = if dry_run {
-        plan = kept_to(&[], || store.plan_import(repository, files, options, &context))??;
-        plan.report()
-    } else {
-        let add = || store.add(repository, files, options, &context);
-        added = kept_to(&[&directory], add)?.or_else(AddError::into_report)?;
-        &added
-    };
+    let report = try_files(repository, files, options, change, session)?;
     let complete = report.refused.is_empty() || options.keep_going;
+    conclude(&report, repository, complete, (change, limit), session, output, show)
+}
+
+/// Adds package files to a repository, or finds out what would be added, and shows nothing of it.
+pub(super) fn try_files(
+    repository: &RepositorySettings,
+    files: &[Utf8PathBuf],
+    options: &AddOptions,
+    change: ChangeArguments,
+    session: &Session,
+) -> Result<AddReport, Failure> {
+    let (store, context) = (&session.store, session.context());
+    let directory = session.root.join("store");
+    if change.dry_run {
+        let plan = kept_to(&[], || store.plan_import(repository, files, options, &context))??;
+        return Ok(plan.into_report());
+    }
+    let add = || store.add(repository, files, options, &context);
+    Ok(kept_to(&[&directory], add)?.or_else(AddError::into_report)?)
+}
+
+/// Shows what became of files, by `show`, and publishes it. `complete`: whether the good files were taken.
+pub(super) fn conclude(
+    report: &AddReport,
+    repository: &RepositorySettings,
+    complete: bool,
+    (change, limit): (ChangeArguments, RowLimit),
+    session: &Session,
+    output: &Output,
+    show: impl FnOnce(&AddReport, bool),
+) -> Result<Outcome, Failure> {
     warn_of_unknown_releases(report, repository, limit, session, output);
     show(report, complete);
     if complete {

@@ -8,6 +8,7 @@ use repo_store::operations::bases::{BaseInUse, BaseState, KeptArchive};
 use serde::Serialize;
 
 use crate::args::{LimitArguments, RowLimits as _};
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Text, Time};
 use crate::output::{Column, Output};
@@ -206,7 +207,7 @@ fn row(base: &BaseInUse, session: &Session) -> [String; 7] {
         base.base.suite.to_string(),
         base.base.source.to_string(),
         state_of(base, session).to_owned(),
-        date.map_or_else(none, |date| date.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+        date.map_or_else(none, clock::minute),
         age.map_or_else(none, duration_in_words),
         packages.to_string(),
         if digests.is_empty() { none() } else { digests.join(" ") },

@@ -1,3 +1,4 @@
+mod adding;
 mod buildinfo;
 pub(crate) mod failure;
 mod git;
@@ -11,7 +12,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use deb_parse::{Architecture, PackageName, Version};
 use repo_config::error::InvalidValue;
-use repo_store::AddOptions;
+use repo_store::model::record::RecordKey;
+use repo_store::operations::import::AddReport;
 use repo_store::settings::ReleaseName;
 use serde::Serialize;
 
@@ -174,65 +176,61 @@ fn build(
         _ => None,
     };
     let version = source.version(arguments.set_version.as_ref())?;
+    let to_add_to = session.as_ref().zip(repository.as_ref());
+    if let Some((session, repository)) = to_add_to {
+        adding::check_suites(&arguments.releases(), &version, repository, session)?;
+    }
     let changelog = source.changelog()?;
     let time = source.time(&changelog, output)?;
     let is_kept = !arguments.change.dry_run && (repository.is_none() || arguments.output.is_some());
     let target = if is_kept { Some(arguments.output.as_deref().unwrap_or(Utf8Path::new("."))) } else { None };
     let scratch = Scratch::new(target)?;
-    let mut built: Vec<Built> = Vec::new();
-    for release in arguments.releases() {
-        let build = Build { source: &source, changelog: &changelog, time, release, scratch: &scratch };
-        let stem = Stem::new(&version, release);
-        let known = match (&session, &repository) {
-            (Some(session), Some(repository)) => KnownBuilds::of(&stem, &source.spec, repository, session)?,
-            _ => KnownBuilds::default(),
-        };
-        built.push(numbering::numbered(&build, &stem, &known)?);
-    }
-    if is_kept {
-        let directory = arguments.output.as_deref().unwrap_or(Utf8Path::new(""));
-        for built in &mut built {
-            built.move_to(directory, output)?;
-        }
-    }
-    let shown = |built: &Built| {
-        if is_kept {
-            built.file.clone()
-        } else {
-            Utf8PathBuf::from(built.file.file_name().unwrap_or_default())
-        }
+    let build = |taken: &[RecordKey]| -> Result<Vec<Built>, Failure> {
+        let builds = arguments.releases().into_iter().map(|release| {
+            let build = Build { source: &source, changelog: &changelog, time, release, scratch: &scratch };
+            let stem = Stem::new(&version, release);
+            let known = to_add_to
+                .map(|(session, repository)| KnownBuilds::of(&stem, &source.spec, repository, session));
+            let known = known.transpose()?.unwrap_or_default().and_taken(&stem, taken);
+            numbering::numbered(&build, &stem, &known)
+        });
+        builds.collect()
     };
-    let files: Vec<Utf8PathBuf> = built.iter().map(shown).collect();
-    let (Some(session), Some(repository)) = (&session, &repository) else {
+    let keep = |built: &mut Vec<Built>| -> Result<Vec<Utf8PathBuf>, Failure> {
+        let directory = arguments.output.as_deref().unwrap_or(Utf8Path::new(""));
+        let shown = |built: &mut Built| {
+            if is_kept {
+                built.move_to(directory, output)?;
+                return Ok(built.file.clone());
+            }
+            Ok(Utf8PathBuf::from(built.file.file_name().unwrap_or_default()))
+        };
+        built.iter_mut().map(shown).collect()
+    };
+    let Some((session, repository)) = to_add_to else {
+        let mut built = build(&[])?;
+        let files = keep(&mut built)?;
         let document =
             BuiltPackagesJson { added: None, built: json(&built, &files), dry_run: arguments.change.dry_run };
         output.result(&document, || print(&built, &files, arguments, output));
         return Ok(Outcome::Done);
     };
+    let (mut built, report) = adding::add(arguments, repository, session, build)?;
+    let before: Vec<Utf8PathBuf> = built.iter().map(|built| built.file.clone()).collect();
+    let files = keep(&mut built)?;
+    let report = adding::with_names(report?, &before, &files);
     if !output.is_json() {
         print(&built, &files, arguments, output);
     }
-    let options = AddOptions {
-        gate_override: arguments.gates.gate_override(),
-        attestations: built.iter().map(Built::buildinfo).collect(),
-        ..AddOptions::default()
-    };
-    let packages: Vec<Utf8PathBuf> = built.iter().map(|built| built.file.clone()).collect();
     let limit = arguments.rows.limit(output);
-    add::add_files(
-        repository,
-        &packages,
-        &options,
-        (arguments.change, limit),
-        session,
-        output,
-        |report, complete| {
-            let dry_run = arguments.change.dry_run;
-            let added = Some(add::json(report, complete, dry_run));
-            let document = BuiltPackagesJson { added, built: json(&built, &files), dry_run };
-            add::print_document(&document, report, (complete, dry_run, false), limit, output);
-        },
-    )
+    let complete = report.refused.is_empty();
+    let show = |report: &AddReport, complete| {
+        let dry_run = arguments.change.dry_run;
+        let added = Some(add::json(report, complete, dry_run));
+        let document = BuiltPackagesJson { added, built: json(&built, &files), dry_run };
+        add::print_document(&document, report, (complete, dry_run, false), limit, output);
+    };
+    add::conclude(&report, repository, complete, (arguments.change, limit), session, output, show)
 }
 
 fn json<'a>(built: &'a [Built], files: &'a [Utf8PathBuf]) -> Vec<BuiltJson<'a>> {

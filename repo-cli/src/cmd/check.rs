@@ -28,6 +28,7 @@ use self::scope::{Bases, ScopeArguments, Target, add_records, binaries, machines
 use self::upgrades::Origin;
 use super::base::state_of;
 use crate::args::{RowArguments, RowLimits as _};
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Time};
 use crate::output::{Column, Output, count, joined};
@@ -427,7 +428,7 @@ impl CheckedBaseJson {
     /// Returns the line about it: from when it is, and which lists of packages were used.
     fn in_words(&self, now: Timestamp) -> String {
         let mut words = vec![self.state.to_owned()];
-        words.extend(self.date.as_ref().map(|Time(date)| date.strftime("%Y-%m-%d %H:%M UTC").to_string()));
+        words.extend(self.date.as_ref().map(|Time(date)| clock::minute(*date)));
         let age = self.seen.as_ref().map(|Time(seen)| now.duration_since(*seen).max(SignedDuration::ZERO));
         words.extend(age.map(|age| format!("seen {} ago", duration_in_words(age))));
         words.extend(self.digests.iter().map(|digest| digest.chars().take(12).collect()));

@@ -1,6 +1,8 @@
 //! What to do about a failure, where that is known.
 
 use std::collections::BTreeSet;
+use std::error::Error;
+use std::io;
 
 use apt_sign::{KeyFileFault, KeyProblem};
 use deb_parse::Component;
@@ -24,9 +26,21 @@ use crate::nearest;
 use crate::output::suites_in_order;
 use crate::package_names::Meant;
 
+/// Returns what to do when a full file system is at the bottom of a failure, whatever it kept from being done.
+pub(crate) fn full_disk_hint(failure: &(dyn Error + 'static)) -> Option<String> {
+    let causes = std::iter::successors(Some(failure), |error: &&(dyn Error + 'static)| (*error).source());
+    let kinds = causes.filter_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let is_full = |kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    kinds.into_iter().any(is_full).then(|| "make room there, and give the command again".to_owned())
+}
+
 impl Failure {
     /// What to do about it, where that is known.
     pub(super) fn hint(&self) -> Option<String> {
+        full_disk_hint(self).or_else(|| self.hint_of_kind())
+    }
+
+    fn hint_of_kind(&self) -> Option<String> {
         match self {
             Self::Store(error) => store_hint(error),
             Self::NoConfiguration { .. } => Some(

@@ -116,6 +116,44 @@ fn a_package_for_each_release_goes_into_a_repository_in_one_change() {
 }
 
 #[test]
+fn builds_at_the_same_time_get_different_numbers_and_a_release_without_a_suite_is_refused() {
+    let environment = shop();
+    let folders: Vec<_> = (0..4).map(|number| environment.path(format!("shop-{number}"))).collect();
+    for folder in &folders {
+        fs::create_dir_all(folder.join("public")).unwrap();
+        for file in ["build.toml", "CHANGELOG.md"] {
+            fs::copy(environment.path("shop").join(file), folder.join(file)).unwrap();
+        }
+        fs::write(folder.join("public/index.php"), folder.as_str()).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for folder in &folders {
+            scope.spawn(|| environment.run(&["build", folder.as_str(), "--add", "preprod"]).succeeds());
+        }
+    });
+    let mut built = versions(&environment);
+    built.sort();
+    let everywhere = "[\"bookworm\",\"trixie\"]";
+    assert_eq!(built, ["1", "2", "3", "4"].map(|number| format!("1.5-{number} {everywhere}")));
+
+    // A number that was taken and is in no suite any more stays taken.
+    let _ = environment.run(&["remove", "preprod", "acme-shop=1.5-4"]).succeeds();
+    fs::write(folders[0].join("public/index.php"), "another").unwrap();
+    let _ = environment.run(&["build", folders[0].as_str(), "--add", "preprod"]).succeeds();
+    let _ = environment.run(&["remove", "preprod", "acme-shop=1.5-3"]).succeeds();
+    let left = versions(&environment);
+    assert!(!left.iter().any(|version| version.starts_with("1.5-3 ")), "{left:?}");
+
+    let build =
+        ["build", folders[0].as_str(), "--for", "bookworm,jammy", "--add", "preprod", "--output", "out"];
+    insta::assert_snapshot!(environment.run(&build).ends_with(1).stderr, @"
+    error: preprod has no suite for jammy
+    hint: add a suite for it, or leave jammy out of --for (suites: bookworm, trixie)
+    ");
+    assert!(!environment.path("out").exists());
+}
+
+#[test]
 fn a_mistake_is_shown_where_it_is() {
     let environment = shop();
     let folder = environment.path("shop");

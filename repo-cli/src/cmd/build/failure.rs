@@ -1,7 +1,8 @@
 //! Why a package is not built.
 
 use camino::Utf8PathBuf;
-use deb_parse::Version;
+use deb_parse::{SuiteName, Version};
+use repo_store::RepositoryName;
 
 /// Why a package is not built.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,16 @@ pub(crate) enum BuildFailure {
         /// The version.
         version: Version,
     },
+    /// A package for a release that the repository has no suite for.
+    #[error("{repository} has no suite for {release}")]
+    NoSuite {
+        /// The release.
+        release: &'static str,
+        /// The repository.
+        repository: RepositoryName,
+        /// The suites that it has.
+        suites: Vec<SuiteName>,
+    },
     /// git says nothing that is of use.
     #[error("git: {what}")]
     Git {
@@ -72,6 +83,7 @@ impl BuildFailure {
             Self::NoVersion { .. } | Self::Version { .. } | Self::LastNumber { .. } | Self::Git { .. } => {
                 "E-BUILD-VERSION"
             }
+            Self::NoSuite { .. } => "E-UNKNOWN-RELEASE",
             Self::Time { .. } => "E-BUILD-TIME",
             Self::Exists { .. } => "E-BUILD-EXISTS",
         }
@@ -93,6 +105,10 @@ impl BuildFailure {
             Self::NoSpec { .. } => "make one with repo-cli build new TEMPLATE NAME".to_owned(),
             Self::NoVersion { .. } => "set `version`, or give it with --set-version".to_owned(),
             Self::LastNumber { .. } => "name another version with --set-version".to_owned(),
+            Self::NoSuite { release, suites, .. } => {
+                let suites: Vec<&str> = suites.iter().map(SuiteName::as_str).collect();
+                format!("add a suite for it, or leave {release} out of --for (suites: {})", suites.join(", "))
+            }
             Self::Git { .. } => "make a tag such as v1.0, or give the version with --set-version".to_owned(),
             Self::Exists { .. } => "name another directory, or remove it first".to_owned(),
             _ => return None,

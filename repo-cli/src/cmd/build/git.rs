@@ -14,8 +14,22 @@ const COMMITS: &str = "--max-count=200";
 /// Returns the version that the last tag and the commits since then make.
 pub(super) fn version(folder: &Utf8Path) -> Result<String, Failure> {
     let described = git(folder, &["describe", "--tags", "--long", "--dirty", "--match", "*[0-9]*"])?;
+    let mut described = described.trim().to_owned();
+    if !described.ends_with(DIRTY) && has_untracked(folder)? {
+        described.push_str(DIRTY);
+    }
     version::of_description(&described)
         .ok_or_else(|| failure(format!("no version in `{}`", described.trim().escape_debug())))
+}
+
+/// What git puts after the description of a folder whose files are not those of the commit.
+const DIRTY: &str = "-dirty";
+
+/// Returns whether the folder has files that git neither has nor ignores: they may go into the package. What builds leave does not count.
+fn has_untracked(folder: &Utf8Path) -> Result<bool, Failure> {
+    let built = [":(exclude)*.deb", ":(exclude)*.buildinfo", ":(exclude)*.repo-cli-build-*"];
+    let list = ["ls-files", "--others", "--exclude-standard", "-z", "--", "."];
+    Ok(!git(folder, &[&list[..], &built].concat())?.is_empty())
 }
 
 /// Returns the subjects of the commits that made this version, the newest first: those since the last tag, or, where the commit has a tag
@@ -115,8 +129,41 @@ mod tests {
         // git looks again whether it has changed.
         fs::File::open(folder.join("a")).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         assert_eq!(changes(&folder).unwrap(), ["Two"]);
-        assert!(version(&folder).unwrap().starts_with("1+1.g"));
+        assert!(
+            version(&folder).unwrap().starts_with("1+1.g") && !version(&folder).unwrap().contains("dirty")
+        );
         assert!(time(&folder).is_some());
         assert_eq!(fs::read_dir(&marks).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_git_does_not_know_makes_a_version_dirty() {
+        if Command::new("git").arg("--version").output().is_err() {
+            testkit::skipped("git is not installed");
+            return;
+        }
+        let directory = tempfile::Builder::new().prefix("git").tempdir().unwrap();
+        let folder = Utf8Path::from_path(directory.path()).unwrap();
+        let run = |words: &[&str]| {
+            let mut command = Command::new("git");
+            command.args(["-c", "user.name=A", "-c", "user.email=a@example.org", "-C", folder.as_str()]);
+            assert!(command.args(words).output().unwrap().status.success(), "{words:?}");
+        };
+        run(&["init", "-q"]);
+        fs::write(folder.join(".gitignore"), "*.log\n").unwrap();
+        run(&["add", "."]);
+        run(&["commit", "-q", "-m", "One"]);
+        run(&["tag", "v1.0"]);
+        let write = |path: &str| fs::write(folder.join(path), "").unwrap();
+        fs::create_dir_all(folder.join("out/.repo-cli-build-1")).unwrap();
+        for path in ["a.log", "acme_1.0-1_all.deb", "out/acme_1.0-1_all.buildinfo", "out/.repo-cli-build-1/x"]
+        {
+            write(path);
+        }
+        assert_eq!(version(folder).unwrap(), "1.0");
+        fs::create_dir(folder.join("etc")).unwrap();
+        write("etc/new.conf");
+        assert_eq!(version(folder).unwrap(), "1.0+0.dirty");
+        assert_eq!(version(&folder.join("out")).unwrap(), "1.0", "only the folder that is built counts");
     }
 }

@@ -4,6 +4,7 @@ use deb_build::Spec;
 use deb_parse::Architecture;
 use deb_parse::checksum::Sha256;
 use repo_store::RepositorySettings;
+use repo_store::model::record::RecordKey;
 
 use super::failure::BuildFailure;
 use super::version::Stem;
@@ -41,6 +42,15 @@ impl KnownBuilds {
             }
         }
         Ok(Self(known))
+    }
+
+    /// Adds packages that are there with another content.
+    pub(super) fn and_taken(mut self, stem: &Stem, taken: &[RecordKey]) -> Self {
+        self.0.extend(taken.iter().filter_map(|key| {
+            let number = stem.number_of(key.version.as_str())?;
+            Some(KnownBuild { number, architecture: key.architecture.to_string(), sha256: None })
+        }));
+        self
     }
 
     /// Returns the highest number that the description allows: what is below it was built before the description was raised.

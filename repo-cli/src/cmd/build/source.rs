@@ -1,9 +1,7 @@
 //! The description of a package with its folder, and what these say about the version, the changelog and the time.
 
-use std::fs;
-
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_build::{Changelog, ChangelogSource, Spec, VersionSource};
+use deb_build::{Changelog, ChangelogSource, PathFault, Spec, VersionSource};
 use deb_parse::Version;
 
 use super::failure::BuildFailure;
@@ -25,12 +23,19 @@ impl Source {
         let file = if path.is_dir() { path.join("build.toml") } else { path.to_owned() };
         let parent = file.parent().filter(|parent| !parent.as_str().is_empty());
         let folder = parent.map_or_else(|| Utf8PathBuf::from("."), Utf8Path::to_owned);
-        if path.is_dir() && !file.exists() {
+        if path.is_dir() && file.symlink_metadata().is_err() {
             return Err(BuildFailure::NoSpec { folder: path.to_owned() }.into());
         }
-        let bytes = fs::read(&file).map_err(Failure::io("read", &file))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Failure::UnusableFile { path: file.clone(), what: "not UTF-8".to_owned() })?;
+        let text = Spec::read_text(&file).map_err(|error| match error {
+            deb_build::Error::Path { fault: PathFault::NothingFound, .. } => {
+                Failure::io("read", &file)(rustix::io::Errno::NOENT.into())
+            }
+            deb_build::Error::Path { fault, .. } => {
+                Failure::UnusableFile { path: file.clone(), what: fault.to_string() }
+            }
+            deb_build::Error::Read { source, .. } => Failure::io("read", &file)(source),
+            error => BuildFailure::of_spec(&file, "", error).into(),
+        })?;
         match Spec::parse(&text) {
             Ok(spec) => Ok(Self { file, folder, text, spec }),
             Err(source) => Err(BuildFailure::of_spec(&file, &text, source).into()),

@@ -2,12 +2,16 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_build::{Changelog, Plan, Release};
 use deb_parse::checksum::{HashKinds, Hasher, Sha256};
 use deb_parse::{Architecture, PackageName, Version};
 use repo_store::settings::ReleaseName;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use tempfile::TempDir;
 
 use super::buildinfo;
@@ -17,17 +21,27 @@ use super::version::Stem;
 use crate::error::Failure;
 use crate::output::Output;
 
-/// A directory for packages until it is known that they are wanted. What is left in it is removed with it.
+/// A directory for packages until it is known that they are wanted. What is left in it is removed with it; what a process that was killed left is
+/// removed by the next one.
 pub(super) struct Scratch {
     _directory: TempDir,
+    /// Held as long as the directory is in use.
+    _lock: File,
     path: Utf8PathBuf,
 }
+
+/// What such directories are called.
+const PREFIX: &str = ".repo-cli-build-";
+
+/// A directory that is younger may belong to a process that has not locked it yet.
+const IN_THE_MAKING: Duration = Duration::from_secs(60);
 
 impl Scratch {
     /// Makes one where the packages are to go, so that a package is moved there whole or not at all; or else where the system keeps such files.
     pub(super) fn new(target: Option<&Utf8Path>) -> Result<Self, Failure> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".repo-cli-build-");
+        builder.prefix(PREFIX);
+        let parent = target.map_or_else(std::env::temp_dir, |target| target.as_std_path().to_owned());
         let made = match target {
             Some(target) => {
                 fs::create_dir_all(target).map_err(Failure::io("make", target))?;
@@ -35,11 +49,39 @@ impl Scratch {
             }
             None => builder.tempdir(),
         };
-        let directory = made.map_err(Failure::io("make", "a temporary directory"))?;
+        remove_left_over(&parent);
+        let directory = made.map_err(Failure::io("make a directory in", parent.display()))?;
         let path = Utf8Path::from_path(directory.path())
             .ok_or_else(|| Failure::NotUtf8 { path: directory.path().to_string_lossy().into_owned() })?
             .to_owned();
-        Ok(Self { _directory: directory, path })
+        let lock = lock(directory.path()).map_err(Failure::io("lock", &path))?;
+        Ok(Self { _directory: directory, _lock: lock, path })
+    }
+}
+
+/// Opens a directory of the user and locks it.
+fn lock(directory: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(directory, flags, Mode::empty())?);
+    if file.metadata()?.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
+}
+
+/// Removes the directories that killed processes left in another one. What cannot be removed is not in the way.
+fn remove_left_over(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        let Ok(lock) = lock(&entry.path()) else { continue };
+        let age = lock.metadata().and_then(|found| found.modified()).map(|made| made.elapsed());
+        if matches!(age, Ok(Ok(age)) if age > IN_THE_MAKING) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -110,7 +152,10 @@ impl Build<'_> {
         let plan = Plan::new(&self.source.spec, &self.source.folder, &release).map_err(failure)?;
         let file = self.scratch.path.join(plan.file_name());
         let output = File::create(&file).map_err(Failure::io("write", &file))?;
-        let output = plan.write_to(BufWriter::new(output)).map_err(failure)?;
+        let output = plan.write_to(BufWriter::new(output)).map_err(|error| match error {
+            deb_build::Error::Write { source } => Failure::io("write", &file)(source),
+            error => failure(error),
+        })?;
         output
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
@@ -170,4 +215,29 @@ fn digest(path: &Utf8Path) -> Result<(u64, Sha256), DigestFailure> {
     }
     let hashes = hasher.finish();
     Ok((hashes.size, hashes.sha256))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_build_left_goes_with_the_next_one_and_what_is_in_use_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = Utf8Path::from_path(directory.path()).unwrap();
+        let left = target.join(".repo-cli-build-killed");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("x.deb"), "").unwrap();
+        let in_use = Scratch::new(Some(target)).unwrap();
+        assert!(left.exists(), "it may just have been made");
+        for path in [&left, &in_use.path] {
+            File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        let new = Scratch::new(Some(target)).unwrap();
+        assert!(!left.exists() && in_use.path.exists() && new.path.exists());
+        drop((in_use, new));
+        assert_eq!(fs::read_dir(target).unwrap().count(), 0);
+    }
 }

@@ -1,7 +1,8 @@
 //! Bundles in directories that apt reads.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use apt_bundle::Bundle;
-use apt_bundle::receipt::Receipt;
 use apt_bundle::tree::{Tree, TreeError};
 use apt_bundle::{Manifest, Name};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -141,9 +142,22 @@ pub(super) fn apply(arguments: &ApplyArguments, output: &Output) -> Result<Outco
     let states = states_in_words(&manifest);
     output.say(&format!("{verb} {states}: {} ({})", count(received, "file"), bytes(size)));
     if !arguments.dry_run {
+        warn_of_mode(&arguments.tree, output);
         say_sources(&manifest, &arguments.tree, output);
     }
     Ok(Outcome::Done)
+}
+
+/// Warns when others cannot read the directory itself, whose mode is left as it is.
+fn warn_of_mode(tree: &Utf8Path, output: &Output) {
+    let Ok(found) = tree.metadata() else { return };
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & 0o005 != 0o005 {
+        output.warn(
+            "W-BUNDLE-MODE",
+            format!("{tree} has mode {mode:04o}: apt reads it as user _apt, and a web server as another (chmod a+rx {tree})"),
+        );
+    }
 }
 
 /// Says what a client needs to read the tree on this machine.
@@ -173,9 +187,9 @@ pub(super) fn undo(arguments: &UndoArguments, output: &Output) -> Result<Outcome
 }
 
 pub(super) fn receipt(arguments: &ReceiptArguments, output: &Output) -> Result<Outcome, Failure> {
-    let state = Tree::new(&arguments.tree).state().map_err(BundleFailure::Tree)?;
-    let nothing = || TreeError::NothingApplied { root: arguments.tree.clone() };
-    let receipt = Receipt::of(&state.ok_or_else(nothing).map_err(BundleFailure::Tree)?);
+    let receipt = Tree::new(&arguments.tree).receipt().map_err(BundleFailure::Tree)?;
+    let nothing = || BundleFailure::Tree(TreeError::NothingApplied { root: arguments.tree.clone() });
+    let receipt = receipt.ok_or_else(nothing)?;
     let received = receipt.repositories.iter().map(|had| ReceivedJson {
         name: had.name.to_string(),
         publication: id_of(had.publication),

@@ -7,7 +7,7 @@ use apt_bundle::{
     LinkedName, ListedFile, Manifest, Member, Name, PublicationTime, RepositoryState, write_bundle,
 };
 use apt_sign::Keyring;
-use apt_sign::encryption::Recipients;
+use apt_sign::encryption::{EncryptionError, Recipients};
 use camino::Utf8PathBuf;
 use repo_store::RepositoryName;
 use repo_store::model::PublicationId;
@@ -127,12 +127,19 @@ pub(super) fn run(
             let file = session.store.open_published(repository, file)?;
             Ok(Box::new(Counted::new(file, watch)) as Box<dyn Read>)
         };
+        let not_written = |source| Failure::io("write", &arguments.output)(source);
         let mut write = |output: &mut dyn Write| write_bundle(&manifest, signed.inline(), &mut open, output);
         let written = match &recipients {
-            Some(recipients) => recipients.encrypt(&mut writer, write).map_err(BundleFailure::Encrypt)?,
+            Some(recipients) => match recipients.encrypt(&mut writer, write) {
+                Err(EncryptionError::Write { source }) => return Err(not_written(source)),
+                encrypted => encrypted.map_err(BundleFailure::Encrypt)?,
+            },
             None => write(&mut writer),
         };
-        written.map_err(BundleFailure::Write)?;
+        written.map_err(|error| match error {
+            apt_bundle::Error::Write { source, .. } => not_written(source),
+            error => BundleFailure::Write(error).into(),
+        })?;
         writer.finish().map_err(Failure::io("write", &arguments.output))
     })?;
 

@@ -1,18 +1,24 @@
 //! What can be wrong with a bundle, as a command ends with it.
 
+use apt_bundle::parts::PartError;
 use apt_bundle::tree::TreeError;
 use apt_bundle::{ManifestError, Name, PublicationTime, Refusal};
 use apt_sign::encryption::EncryptionError;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 /// What keeps a bundle from being made, read or applied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BundleFailure {
+    /// Its pieces are not all there, or it is not a file.
+    #[error(transparent)]
+    Parts(PartError),
     /// It cannot be read, or not applied to a tree.
     #[error("{file}: {}", crate::error::chain(.problem))]
     Read {
         /// The file, or the piece that was being read.
         file: Utf8PathBuf,
+        /// The piece after the last one, when that was read to its end.
+        following: Option<Utf8PathBuf>,
         /// Why; its causes stand in the message.
         problem: TreeError,
     },
@@ -21,6 +27,8 @@ pub(crate) enum BundleFailure {
     Decrypt {
         /// The file.
         file: Utf8PathBuf,
+        /// The piece after the last one, when that was read to its end.
+        following: Option<Utf8PathBuf>,
         /// Why; its causes stand in the message.
         problem: EncryptionError,
     },
@@ -95,7 +103,8 @@ impl BundleFailure {
                 TreeError::Refused(_) => "E-BUNDLE-ORDER",
                 _ => "E-BUNDLE-TREE",
             },
-            Self::Write(_) | Self::Manifest(_) => "E-BUNDLE",
+            Self::Parts(PartError::Missing { .. } | PartError::Size { .. }) => "E-BUNDLE-TRUNCATED",
+            Self::Parts(_) | Self::Write(_) | Self::Manifest(_) => "E-BUNDLE",
             Self::Decrypt { .. } | Self::NoSecretKey { .. } | Self::Encrypt(_) => "E-BUNDLE-ENCRYPTION",
             Self::Receipt { .. } | Self::OtherReceipt { .. } | Self::LeftOut { .. } => "E-BUNDLE-RECEIPT",
             Self::NotPublished { .. } | Self::Forgotten { .. } | Self::Nothing => "E-BUNDLE-STATE",
@@ -104,7 +113,32 @@ impl BundleFailure {
 
     /// Returns what to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
+        let full = match self {
+            Self::Read { problem, .. } => crate::error::full_disk_hint(problem),
+            Self::Decrypt { problem, .. } => crate::error::full_disk_hint(problem),
+            _ => None,
+        };
+        if full.is_some() {
+            return full;
+        }
+        if let Self::Read { following: Some(following), problem: TreeError::Bundle(problem), .. } = self
+            && is_short(problem)
+        {
+            return Some(missing_piece(following));
+        }
+        if let Self::Decrypt {
+            following: Some(following), problem: EncryptionError::Malformed { .. }, ..
+        } = self
+        {
+            return Some(missing_piece(following));
+        }
         let hint = match self {
+            Self::Parts(PartError::Missing { path, .. } | PartError::Size { path, .. }) => {
+                return Some(format!("copy {path} to this machine again"));
+            }
+            Self::Parts(PartError::NotAFile { .. }) => {
+                "name a file; what comes through a pipe is read with `-`, from standard input"
+            }
             Self::Read { problem, .. } | Self::Tree(problem) => match problem {
                 TreeError::Bundle(apt_bundle::Error::Signature { .. }) => {
                     "if you trust the sender, give the sender's public key with --keyring"
@@ -136,4 +170,15 @@ impl BundleFailure {
         };
         Some(hint.to_owned())
     }
+}
+
+/// Returns whether a bundle may be one that ends too early. An encrypted one that is cut off fails to decrypt.
+fn is_short(problem: &apt_bundle::Error) -> bool {
+    matches!(problem, apt_bundle::Error::Truncated { .. } | apt_bundle::Error::Read { .. })
+}
+
+fn missing_piece(following: &Utf8Path) -> String {
+    format!(
+        "copy {following} to this machine as well; if that is not a piece of the bundle, copy all of them again"
+    )
 }

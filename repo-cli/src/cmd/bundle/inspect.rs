@@ -1,5 +1,4 @@
 use apt_bundle::{Bundle, Manifest};
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::opened::BundleFile;
@@ -77,7 +76,7 @@ fn print(manifest: &Manifest, signers: Vec<String>, verified: bool, output: &Out
         verified,
     };
     output.result(&document, || {
-        output.line(&format!("made:    {}", minute(manifest.made())));
+        output.line(&format!("made:    {}", clock::minute(manifest.made())));
         output.line(&format!("site:    {}", document.site.as_deref().unwrap_or("any")));
         output.line(&format!("signed:  {}", document.signers.join(", ")));
         output.line(&format!("carries: {} ({})", count(document.carried, "file"), bytes(document.bytes)));
@@ -99,8 +98,4 @@ fn print(manifest: &Manifest, signers: Vec<String>, verified: bool, output: &Out
             .collect();
         output.table(&head, &rows, RowLimit::NONE);
     });
-}
-
-fn minute(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read};
 
 use apt_bundle::is_plain;
-use apt_bundle::parts::{CurrentPart, PartReader};
+use apt_bundle::parts::{CurrentPart, PartError, PartReader};
 use apt_bundle::tree::TreeError;
 use apt_sign::{Keyring, SecretKey};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -20,7 +20,7 @@ use crate::published_archive::read_keyrings;
 /// Which bundle, and by which keys.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct BundleFile {
-    /// The bundle, or the first of its pieces; `-` for standard input
+    /// The bundle, or the first of its pieces; `-` for standard input, such as from a pipe
     #[arg(value_name = "FILE")]
     file: Utf8PathBuf,
     /// The public keys of those whose bundles are taken, armored or binary; may be given several times
@@ -40,17 +40,20 @@ impl BundleFile {
         read: impl FnOnce(&mut dyn Read, &Keyring) -> Result<T, TreeError>,
     ) -> Result<T, Failure> {
         let keyring = read_keyrings(&self.keyrings)?.unwrap_or_default();
-        let opened = || Failure::io("open", &self.file);
         let (input, part, size): (Box<dyn Read + Send + Sync>, _, _) = if self.file == "-" {
             (Box::new(std::io::stdin()), None, 0)
         } else {
-            let reader = PartReader::open(&self.file).map_err(opened())?;
+            let reader = PartReader::open(&self.file).map_err(|problem| match problem {
+                PartError::Io { path, source } => Failure::io("open", &path)(source),
+                problem => BundleFailure::Parts(problem).into(),
+            })?;
             let part = reader.current();
-            let size = reader.size().map_err(opened())?;
+            let size = reader.size().map_err(Failure::io("open", &self.file))?;
             (Box::new(reader), Some(part), size)
         };
         let file =
             || part.as_ref().map_or_else(|| Utf8Path::new("standard input").to_owned(), CurrentPart::path);
+        let following = || part.as_ref().and_then(CurrentPart::following);
         let mut input = BufReader::with_capacity(1 << 16, Counted::new(input, watch));
         let is_plain = is_plain(input.fill_buf().map_err(Failure::io("read", &self.file))?);
         let key = if is_plain { None } else { Some(self.read_secret_key(&file())?) };
@@ -59,10 +62,18 @@ impl BundleFile {
                 None => read(&mut input, &keyring),
                 Some(key) => {
                     let decrypted = key.decrypt(input, now.into(), |input| read(input, &keyring));
-                    decrypted.map_err(|problem| BundleFailure::Decrypt { file: file(), problem })?
+                    decrypted.map_err(|problem| BundleFailure::Decrypt {
+                        file: file(),
+                        following: following(),
+                        problem,
+                    })?
                 }
             };
-            Ok(result.map_err(|problem| BundleFailure::Read { file: file(), problem })?)
+            Ok(result.map_err(|problem| match problem {
+                // The directory is at fault then, and not the bundle.
+                problem @ (TreeError::Io { .. } | TreeError::Busy { .. }) => BundleFailure::Tree(problem),
+                problem => BundleFailure::Read { file: file(), following: following(), problem },
+            })?)
         })
     }
 

@@ -60,6 +60,11 @@ impl ImportPlan {
         &self.changes
     }
 
+    /// Returns what would become of each file, and gives up the plan.
+    pub fn into_report(self) -> AddReport {
+        self.report
+    }
+
     /// Returns what would become of each file. It never names a commit.
     pub fn report(&self) -> &AddReport {
         &self.report
