@@ -327,7 +327,13 @@ mod tests {
                 config.limits(),
                 (config.drop_folders(), config.hooks()),
                 config.passphrase_place(),
-                (config.external_signers(), config.api(), config.max_upload(), config.shows_pages()),
+                (
+                    config.bundle(),
+                    config.external_signers(),
+                    config.api(),
+                    config.max_upload(),
+                    config.shows_pages()
+                ),
             )
         };
         let before = effect(&config(BASE).unwrap());

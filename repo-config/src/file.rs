@@ -137,6 +137,8 @@ table! {
         freeze: Vec<FreezeTable> [""] "";
         /// Who is told what happens: a web server, a command, or an address that is sent mail (docs/hooks.md).
         hook: Vec<HookTable> [""] "";
+        /// What `bundle apply` goes by at a site without network.
+        bundle: BundleTable [""] "";
         /// What a running `serve` does by itself, and when; without `serve` the timers of the package do it.
         schedule: ScheduleTable [""] "";
         /// How much of a package file is read before it is refused.
@@ -498,6 +500,18 @@ table! {
 }
 
 table! {
+    /// What `bundle apply` goes by at a site without network.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    BundleTable {
+        /// Name of this site: a bundle for another one is refused. `--site` comes before it.
+        site: Option<Text<RepositoryName>> [""] "\"plant-7\"";
+        /// Keyring of those whose bundles are taken, armored or binary. `--keyring` comes before it; without both no bundle is taken.
+        keyring: Option<Utf8PathBuf> [""] "\"bundle-senders.gpg\"";
+    }
+}
+
+table! {
     /// What `repo-cli gc` leaves.
     #[derive(Default)]
     #[serde(deny_unknown_fields, default, remote = "Self")]
@@ -725,6 +739,7 @@ from_tables_only!(
     FreezeTable,
     GateTable,
     GcTable,
+    BundleTable,
     HookTable,
     ScheduleTable,
     ScheduledBackupTable,

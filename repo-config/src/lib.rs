@@ -52,6 +52,7 @@ extern crate self as repo_config;
 
 mod armor_checksum;
 mod base;
+pub mod bundle;
 mod compress;
 mod config;
 mod damaged_files;

@@ -6,8 +6,8 @@ use repo_store::maintenance::backup::{NamedFile, NamedFileKind};
 use crate::config::Config;
 use crate::error::ConfigError;
 use crate::file::{
-    File, HookTable, IncomingTable, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable,
-    TlsTable,
+    BundleTable, File, HookTable, IncomingTable, RepositoryTable, ServeTable, SignerTable, SigningTable,
+    SuiteTable, TlsTable,
 };
 use crate::texts::{self, Reading, Source};
 use crate::value::Text;
@@ -89,12 +89,15 @@ impl Config {
             // What was read of it is in the store.
             base: _,
             hook,
+            bundle: BundleTable { site: _, keyring },
             // A backup does not hold itself.
             schedule: _,
             limits: _,
         } = file;
         let lists = [("suites_file", suites_file), ("architectures_file", architectures_file)];
-        for (setting, path) in lists.into_iter().chain([("uploaders", uploaders)]) {
+        for (setting, path) in
+            lists.into_iter().chain([("uploaders", uploaders), ("bundle.keyring", keyring)])
+        {
             if let Some(path) = path {
                 saved(setting.to_owned(), path);
             }

@@ -11,6 +11,8 @@ use apt_bundle::{Manifest, PublicationTime, RepositoryState};
 use repo_store::model::PublicationId;
 use serde::Serialize;
 
+use self::opened::BundleFile;
+use crate::args::Global;
 use crate::error::{Failure, Outcome};
 use crate::json_value::Text;
 use crate::output::Output;
@@ -24,7 +26,7 @@ pub(crate) struct BundleArguments {
 
 #[derive(Clone, Debug, clap::Subcommand)]
 enum BundleCommand {
-    /// Write what changed in published repositories to one file, signed by their keys
+    /// Write what changed in published repositories to one file, signed by the keys of the first one
     ///
     /// A bundle holds the signed indices of a publication, and the packages that the site lacks. The site has the state that --since names, or
     /// the one in the receipt that it sent; without both, the bundle carries everything. The file is encrypted to the keys that --to names.
@@ -37,7 +39,7 @@ enum BundleCommand {
     ///
     /// Every byte is compared with the manifest, and the manifest with the keyring, before anything in the directory changes; then one rename shows
     /// clients the new state. A bundle that is out of order, older than what is there, or for another site is refused. Neither repo.toml nor a
-    /// store is needed.
+    /// store is needed; where there is a repo.toml, its `[bundle]` says what this site is called and whose bundles it takes.
     Apply(apply::ApplyArguments),
     /// Show clients of a directory the state before the last bundle again
     Undo(apply::UndoArguments),
@@ -47,14 +49,16 @@ enum BundleCommand {
 
 pub(crate) fn run(
     arguments: &BundleArguments,
+    global: &Global,
     session: &dyn Fn() -> Result<Session, Failure>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let settings = || BundleFile::settings(global);
     match &arguments.command {
         BundleCommand::Create(arguments) => create::run(arguments, &session()?, output),
-        BundleCommand::Inspect(arguments) => inspect::inspect(arguments, output),
-        BundleCommand::Verify(arguments) => inspect::verify(arguments, output),
-        BundleCommand::Apply(arguments) => apply::apply(arguments, output),
+        BundleCommand::Inspect(arguments) => inspect::inspect(arguments, &settings()?, output),
+        BundleCommand::Verify(arguments) => inspect::verify(arguments, &settings()?, output),
+        BundleCommand::Apply(arguments) => apply::apply(arguments, &settings()?, output),
         BundleCommand::Undo(arguments) => apply::undo(arguments, output),
         BundleCommand::Receipt(arguments) => apply::receipt(arguments, output),
     }

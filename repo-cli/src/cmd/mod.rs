@@ -195,7 +195,7 @@ fn carry_out(
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Base(arguments) => base::run(&arguments, &session()?, output),
-        Command::Bundle(arguments) => bundle::run(&arguments, &session, output),
+        Command::Bundle(arguments) => bundle::run(&arguments, global, &session, output),
         Command::Doctor(arguments) => doctor::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),
         Command::Store(arguments) => store::run(&arguments, session()?, output),

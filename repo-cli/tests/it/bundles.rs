@@ -145,6 +145,31 @@ fn what_does_not_belong_there_is_refused_by_name() {
 }
 
 #[test]
+fn a_site_says_in_its_configuration_what_it_is_called_and_whose_bundles_it_takes() {
+    let environment = two_releases();
+    let create = |site: &str| {
+        let file = format!("{site}.bundle");
+        let words = ["bundle", "create", "prod@release-41", "--site", site, "--plain", "-o", &file];
+        let _ = environment.run(&words).succeeds();
+    };
+    create("plant-7");
+    create("plant-8");
+    fs::create_dir(environment.path("site")).unwrap();
+    fs::copy(environment.path("archive.asc"), environment.path("site/senders.asc")).unwrap();
+    let apply = |file| environment.run(&["--root", "site", "bundle", "apply", file, "--tree", "tree"]);
+    environment.write("site/repo.toml", "[bundle]\nsite = \"plant-7\"\n");
+    let none = apply("plant-7.bundle").ends_with(1).stderr;
+    environment.write("site/repo.toml", "[bundle]\nsite = \"plant-7\"\nkeyring = \"senders.asc\"\n");
+    let other = apply("plant-8.bundle").ends_with(1).stderr;
+    insta::assert_snapshot!(format!("{none}{other}"), @"
+    error: no keyring says whose bundles are taken
+    hint: give the public key of the sender with --keyring, or name it as `keyring` of [bundle] in repo.toml
+    error: plant-8.bundle: the bundle is for site plant-8, and this is site plant-7
+    ");
+    let _ = apply("plant-7.bundle").succeeds();
+}
+
+#[test]
 fn a_machine_that_stops_while_it_applies_a_bundle_goes_on_with_the_same_command() {
     if !testkit::all_installed(&["strace"]) {
         return;

@@ -54,6 +54,7 @@ fn the_template_has_every_setting_and_no_other() {
         ("compress_index", named("compress_index"), fields::<CompressTable>()),
         ("incoming", first("incoming"), fields::<IncomingTable>()),
         ("retention", first("retention"), fields::<RetentionTable>()),
+        ("bundle", named("bundle"), fields::<BundleTable>()),
         ("gc", named("gc"), fields::<GcTable>()),
         ("schedule", named("schedule"), fields::<ScheduleTable>()),
         ("a suite", inner("suite", "bookworm"), fields::<SuiteTable>()),

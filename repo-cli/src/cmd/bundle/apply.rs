@@ -7,6 +7,7 @@ use apt_bundle::tree::{Tree, TreeError};
 use apt_bundle::{Manifest, Name};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
+use repo_config::bundle::BundleSettings;
 use repo_store::model::PublicationId;
 use serde::Serialize;
 
@@ -25,7 +26,7 @@ pub(super) struct ApplyArguments {
     /// The directory that apt reads by `file:` or a web server; made when it does not exist
     #[arg(long, value_name = "DIR")]
     tree: Utf8PathBuf,
-    /// The name of this site; needed for the first bundle that is made for one site [default: the name in the bundle before]
+    /// The name of this site; needed for the first bundle that is made for one site [default: `site` of `[bundle]` in repo.toml, or the name that the directory has]
     #[arg(long, value_name = "NAME", value_parser = site)]
     site: Option<Name>,
     /// Read and compare all of the bundle, and change nothing
@@ -114,20 +115,27 @@ struct ReceivedJson {
     suites: Vec<Text<SuiteName>>,
 }
 
-pub(super) fn apply(arguments: &ApplyArguments, output: &Output) -> Result<Outcome, Failure> {
+pub(super) fn apply(
+    arguments: &ApplyArguments,
+    settings: &BundleSettings,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let (tree, now) = (Tree::new(&arguments.tree), clock::now());
-    let site = arguments.site.as_ref();
-    let (manifest, received, removed) = arguments.bundle.read(now, output.watch(), |input, keyring| {
-        if arguments.dry_run {
-            let bundle = Bundle::open(input, keyring, now.into())?;
-            tree.check(bundle.manifest(), site)?;
-            let manifest = bundle.finish()?;
-            let received = manifest.members().len();
-            return Ok((manifest, received, 0));
-        }
-        let applied = tree.apply(input, keyring, site, now.into())?;
-        Ok((applied.manifest, applied.received, applied.removed))
-    })?;
+    let configured =
+        settings.site.as_deref().map(Name::parse).transpose().map_err(BundleFailure::Manifest)?;
+    let site = arguments.site.as_ref().or(configured.as_ref());
+    let (manifest, received, removed) =
+        arguments.bundle.read(settings, now, output.watch(), |input, keyring| {
+            if arguments.dry_run {
+                let bundle = Bundle::open(input, keyring, now.into())?;
+                tree.check(bundle.manifest(), site)?;
+                let manifest = bundle.finish()?;
+                let received = manifest.members().len();
+                return Ok((manifest, received, 0));
+            }
+            let applied = tree.apply(input, keyring, site, now.into())?;
+            Ok((applied.manifest, applied.received, applied.removed))
+        })?;
     let size = manifest.carried_bytes();
     let document = AppliedJson {
         bytes: size,

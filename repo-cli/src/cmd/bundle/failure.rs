@@ -32,6 +32,9 @@ pub(crate) enum BundleFailure {
         /// Why; its causes stand in the message.
         problem: EncryptionError,
     },
+    /// Nobody said whose bundles are taken.
+    #[error("no keyring says whose bundles are taken")]
+    NoKeyring,
     /// It is encrypted, and no key was given.
     #[error("{file}: encrypted, or not a bundle")]
     NoSecretKey {
@@ -106,6 +109,7 @@ impl BundleFailure {
             Self::Parts(PartError::Missing { .. } | PartError::Size { .. }) => "E-BUNDLE-TRUNCATED",
             Self::Parts(_) | Self::Write(_) | Self::Manifest(_) => "E-BUNDLE",
             Self::Decrypt { .. } | Self::NoSecretKey { .. } | Self::Encrypt(_) => "E-BUNDLE-ENCRYPTION",
+            Self::NoKeyring => "E-BUNDLE-SIGNATURE",
             Self::Receipt { .. } | Self::OtherReceipt { .. } | Self::LeftOut { .. } => "E-BUNDLE-RECEIPT",
             Self::NotPublished { .. } | Self::Forgotten { .. } | Self::Nothing => "E-BUNDLE-STATE",
         }
@@ -159,6 +163,9 @@ impl BundleFailure {
                 TreeError::Busy { .. } => "wait for the other process, and give the command again",
                 _ => return None,
             },
+            Self::NoKeyring => {
+                "give the public key of the sender with --keyring, or name it as `keyring` of [bundle] in repo.toml"
+            }
             Self::NoSecretKey { .. } => "give the key that it is encrypted to with --secret-key",
             Self::Decrypt { problem: EncryptionError::NotARecipient { .. }, .. } => {
                 "give the key that it is encrypted to with --secret-key"

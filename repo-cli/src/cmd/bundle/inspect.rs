@@ -1,4 +1,5 @@
 use apt_bundle::{Bundle, Manifest};
+use repo_config::bundle::BundleSettings;
 use serde::Serialize;
 
 use super::opened::BundleFile;
@@ -37,9 +38,13 @@ pub(crate) struct BundleJson {
 impl JsonDocument for BundleJson {}
 
 /// Prints what the manifest of a bundle says.
-pub(super) fn inspect(arguments: &InspectArguments, output: &Output) -> Result<Outcome, Failure> {
+pub(super) fn inspect(
+    arguments: &InspectArguments,
+    settings: &BundleSettings,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let now = clock::now();
-    let (manifest, signers) = arguments.bundle.read(now, output.watch(), |input, keyring| {
+    let (manifest, signers) = arguments.bundle.read(settings, now, output.watch(), |input, keyring| {
         let bundle = Bundle::open(input, keyring, now.into())?;
         Ok((bundle.manifest().clone(), signers(&bundle)))
     })?;
@@ -48,9 +53,13 @@ pub(super) fn inspect(arguments: &InspectArguments, output: &Output) -> Result<O
 }
 
 /// Reads all of a bundle.
-pub(super) fn verify(arguments: &InspectArguments, output: &Output) -> Result<Outcome, Failure> {
+pub(super) fn verify(
+    arguments: &InspectArguments,
+    settings: &BundleSettings,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let now = clock::now();
-    let (manifest, signers) = arguments.bundle.read(now, output.watch(), |input, keyring| {
+    let (manifest, signers) = arguments.bundle.read(settings, now, output.watch(), |input, keyring| {
         let bundle = Bundle::open(input, keyring, now.into())?;
         let signers = signers(&bundle);
         Ok((bundle.finish()?, signers))

@@ -8,14 +8,18 @@ use apt_bundle::tree::TreeError;
 use apt_sign::{Keyring, SecretKey};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use repo_config::Config;
+use repo_config::bundle::BundleSettings;
 use repo_store::progress::Amount;
 
 use super::failure::BundleFailure;
 use super::watched::{Counted, watched};
 use crate::actor_key;
+use crate::args::Global;
 use crate::error::Failure;
 use crate::progress::Watch;
 use crate::published_archive::read_keyrings;
+use crate::session::find_root;
 
 /// Which bundle, and by which keys.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,8 +27,8 @@ pub(super) struct BundleFile {
     /// The bundle, or the first of its pieces; `-` for standard input, such as from a pipe
     #[arg(value_name = "FILE")]
     file: Utf8PathBuf,
-    /// The public keys of those whose bundles are taken, armored or binary; may be given several times
-    #[arg(long = "keyring", value_name = "FILE", required = true)]
+    /// The public keys of those whose bundles are taken, armored or binary; may be given several times [default: `keyring` of `[bundle]` in repo.toml]
+    #[arg(long = "keyring", value_name = "FILE")]
     keyrings: Vec<Utf8PathBuf>,
     /// The secret key that the bundle is encrypted to
     #[arg(long, value_name = "FILE")]
@@ -32,14 +36,26 @@ pub(super) struct BundleFile {
 }
 
 impl BundleFile {
+    /// Returns what `[bundle]` of repo.toml says, where there is one: neither it nor a store is needed.
+    pub(super) fn settings(global: &Global) -> Result<BundleSettings, Failure> {
+        match find_root(global) {
+            Ok(root) => Ok(Config::load(&root)?.bundle()),
+            Err(_) if global.root.is_none() => Ok(BundleSettings::default()),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Reads the bundle, as it is without encryption, by `read`.
     pub(super) fn read<T>(
         &self,
+        settings: &BundleSettings,
         now: Timestamp,
         watch: &Watch,
         read: impl FnOnce(&mut dyn Read, &Keyring) -> Result<T, TreeError>,
     ) -> Result<T, Failure> {
-        let keyring = read_keyrings(&self.keyrings)?.unwrap_or_default();
+        let configured: Vec<Utf8PathBuf> = settings.keyring.iter().cloned().collect();
+        let keyrings = if self.keyrings.is_empty() { &configured } else { &self.keyrings };
+        let keyring = read_keyrings(keyrings)?.ok_or(BundleFailure::NoKeyring)?;
         let (input, part, size): (Box<dyn Read + Send + Sync>, _, _) = if self.file == "-" {
             (Box::new(std::io::stdin()), None, 0)
         } else {
