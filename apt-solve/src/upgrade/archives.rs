@@ -64,6 +64,13 @@ impl<'u> Archives<'u> {
         self.offered(name, arch).first().copied()
     }
 
+    /// Returns whether an archive has this version.
+    pub(super) fn has(&self, package: &Package) -> bool {
+        let mut offered =
+            self.offered(package.name, package.arch).iter().filter_map(|id| self.universe.get(*id));
+        offered.any(|one| one.version == package.version)
+    }
+
     /// Returns what apt replaces `installed` by: of the versions that are not older the one with the highest priority, and of these the newest. `None`
     /// where it stays.
     pub(super) fn candidate_of(&self, installed: &Package) -> Option<PackageId> {

@@ -91,7 +91,8 @@ impl Upgrade<'_, '_> {
     }
 
     /// Returns the goal that something excludes which comes to the machine. apt removes it before its resolver compares anything, unless it is
-    /// essential.
+    /// essential. Where another goal needs it and counts at least as much as what excludes it, the resolver takes that back: what
+    /// asked for the excluder gives way.
     fn excluded_by_something_new(
         &self,
         conflict: &[GoalId],
@@ -112,11 +113,45 @@ impl Upgrade<'_, '_> {
                 let mut packages = self.packages_of(*goal);
                 packages.any(|id| hit.contains(&id)) && !scores.is_essential(*goal)
             };
-            if let Some(goal) = conflict.iter().copied().find(is_hit) {
-                return Ok(Some(goal));
-            }
+            let Some(goal) = conflict.iter().copied().find(is_hit) else { continue };
+            let others: Vec<GoalId> = conflict.iter().copied().filter(|other| *other != goal).collect();
+            let is_taken_back = self.goals.get(goal).is_some_and(|goal| goal.is_offered)
+                && self.is_needed(goal, scores.of_new(self, *holder)?, &others, scores)?;
+            let asking = others
+                .iter()
+                .copied()
+                .find(|other| self.goals.get(*other).is_some_and(super::Goal::has_newer));
+            return Ok(asking.filter(|_| is_taken_back).or(Some(goal)));
         }
         Ok(None)
+    }
+
+    /// Returns whether a goal outside of the conflict that counts at least `score` depends on what meets `goal` alone.
+    fn is_needed(
+        &self,
+        goal: GoalId,
+        score: i64,
+        conflict: &[GoalId],
+        scores: &Scores,
+    ) -> Result<bool, Exhausted> {
+        let needed: Vec<PackageId> = self.packages_of(goal).collect();
+        for (at, other) in self.goals.iter().enumerate() {
+            if at == goal || conflict.contains(&at) || scores.of_goal(at) < score {
+                continue;
+            }
+            let Some(id) = other.packages().first().copied() else { continue };
+            for relation in self.candidates.links(id, self.budget)? {
+                let met = self.candidates.of(relation.clause, self.budget)?;
+                self.budget.take(met.len())?;
+                if relation.link.is_dependency()
+                    && !met.is_empty()
+                    && met.iter().all(|one| needed.contains(one))
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 }
 

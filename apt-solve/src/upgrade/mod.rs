@@ -254,6 +254,8 @@ struct Goal {
     held_from: Option<PackageId>,
     /// Whether it stays as it is, whatever that is in the way of.
     is_held: bool,
+    /// Whether an archive has the candidate.
+    is_offered: bool,
     /// What may be there afterwards.
     allowed: Allowed,
     /// Why that is not the candidate alone.
@@ -275,7 +277,16 @@ impl Goal {
         let newer = archives.candidate_of(archives.universe().get(installed)?);
         let candidate = newer.filter(|_| !is_held).unwrap_or(installed);
         let held_from = newer.filter(|_| is_held);
-        Some(Self { installed, candidate, held_from, is_held, allowed: Allowed::Candidate, reason: None })
+        let is_offered = archives.has(archives.universe().get(candidate)?);
+        Some(Self {
+            installed,
+            candidate,
+            held_from,
+            is_held,
+            is_offered,
+            allowed: Allowed::Candidate,
+            reason: None,
+        })
     }
 
     fn has_newer(&self) -> bool {

@@ -56,6 +56,22 @@ impl Scores {
         Ok(Self(scores))
     }
 
+    /// Returns the score of a package that comes to the machine: one less than that of a package that archives have and that is installed, and what it gets
+    /// from the goals that depend on it.
+    pub(super) fn of_new(&self, upgrade: &Upgrade<'_, '_>, package: PackageId) -> Result<i64, Exhausted> {
+        let mut score = -1;
+        for (goal, own) in upgrade.goals.iter().zip(&self.0) {
+            for relation in upgrade.candidates.links(goal.candidate, upgrade.budget)? {
+                let targets = upgrade.candidates.of(relation.clause, upgrade.budget)?;
+                upgrade.budget.take(targets.len())?;
+                if targets.contains(&package) {
+                    score += if relation.link.is_dependency() { 1 + own.own.max(0) } else { -1 };
+                }
+            }
+        }
+        Ok(score)
+    }
+
     pub(super) fn of_goal(&self, goal: GoalId) -> i64 {
         self.0.get(goal).map_or(0, |score| score.total)
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use apt_solve::status::{Fleet, Status};
-use apt_solve::upgrade::{Archives, Priority, UpgradePlan};
+use apt_solve::upgrade::{Archives, Machine, Priority, UpgradePlan};
 use apt_solve::{Checker, Limits, PackageId, SourceId, Universe, View};
 use deb_parse::Architecture;
 use proptest::prelude::*;
@@ -57,6 +57,10 @@ fn what_stands_in_the_way_gives_way_as_in_apt() {
         "machine; old 1; archive; new 1 Conflicts: old",
         "machine; aa 2; archive; aa 1",
         "machine; aa 1; bb 1 Depends: aa (= 1); archive; aa 2; bb 2 Depends: aa (= 2), nowhere",
+        "machine; aa 1; bb 1 Depends: aa; cc 1 Depends: aa; archive; aa 1; dd 1 Breaks: aa; bb 2 Depends: dd; cc 1.1 Depends: aa",
+        "machine; aa 1; bb 1 Depends: aa; cc 1 Depends: aa; archive; dd 1 Breaks: aa; bb 2 Depends: dd; cc 1.1 Depends: aa",
+        "machine; aa 1; bb 1 Depends: aa; cc 1 Depends: aa; ee 1 Depends: bb; archive; aa 1; dd 1 Breaks: aa; bb 2 Depends: dd; cc 1.1 Depends: aa; ee 1 Depends: bb",
+        "machine; aa 1; bb 1; cc 1 Depends: aa; archive; aa 1; bb 2 Breaks: aa; cc 1.1 Depends: aa",
     ];
     let mut text = String::new();
     for case in cases {
@@ -98,6 +102,26 @@ fn what_stands_in_the_way_gives_way_as_in_apt() {
     machine; aa 1; bb 1 Depends: aa (= 1); archive; aa 2; bb 2 Depends: aa (= 2), nowhere
     upgrade aa 1 to 2
     remove bb 1: bb 2 needs nowhere, which nothing provides; bb 1 needs aa (= 1); only one of aa 1 and aa 2 can be installed
+
+    machine; aa 1; bb 1 Depends: aa; cc 1 Depends: aa; archive; aa 1; dd 1 Breaks: aa; bb 2 Depends: dd; cc 1.1 Depends: aa
+    upgrade cc 1 to 1.1
+    keep bb 1: bb 2 needs dd; dd 1 breaks aa 1
+
+    machine; aa 1; bb 1 Depends: aa; cc 1 Depends: aa; archive; dd 1 Breaks: aa; bb 2 Depends: dd; cc 1.1 Depends: aa
+    upgrade bb 1 to 2
+    install dd 1
+    remove aa 1: bb 2 needs dd; dd 1 breaks aa 1
+    remove cc 1: cc 1.1 needs aa; cc 1 needs aa; bb 2 needs dd; dd 1 breaks aa 1
+
+    machine; aa 1; bb 1 Depends: aa; cc 1 Depends: aa; ee 1 Depends: bb; archive; aa 1; dd 1 Breaks: aa; bb 2 Depends: dd; cc 1.1 Depends: aa; ee 1 Depends: bb
+    upgrade bb 1 to 2
+    install dd 1
+    remove aa 1: bb 2 needs dd; dd 1 breaks aa 1
+    remove cc 1: cc 1.1 needs aa; cc 1 needs aa; bb 2 needs dd; dd 1 breaks aa 1
+
+    machine; aa 1; bb 1; cc 1 Depends: aa; archive; aa 1; bb 2 Breaks: aa; cc 1.1 Depends: aa
+    upgrade cc 1 to 1.1
+    keep bb 1: bb 2 breaks aa 1
     ");
 }
 
@@ -288,7 +312,9 @@ fn apt_gives_way_to_the_same_packages() {
     let place = place();
     let mut runner = TestRunner::deterministic();
     let (mut differences, mut tried, mut given_up) = (Vec::new(), 0, 0);
-    for _ in 0..cases {
+    for case in 0..cases {
+        // On every third machine the first package is on hold.
+        let has_hold = case % 3 == 2;
         let (old, new) = (archive(1..3), archive(1..4)).new_tree(&mut runner).unwrap().current();
         let mut builder = Universe::builder(&Architecture::parse("amd64").unwrap());
         let (before, after) = (builder.add_source("machine"), builder.add_source("archive"));
@@ -304,9 +330,14 @@ fn apt_gives_way_to_the_same_packages() {
         let checker = Checker::without(&universe, View::Newest, Limits::default(), of(after));
         let machines = checker.machines(universe.packages_of(before)).unwrap();
         for machine in machines {
-            let plan = universe.upgrade(&machine, &of(before), &Limits::default());
+            let held: Vec<PackageId> = machine.iter().copied().take(usize::from(has_hold)).collect();
+            let archives = Archives::new(&universe, &of(before));
+            let state = Machine::new(machine.iter().copied()).with_held(held.iter().copied());
+            let plan = archives.upgrade(&state, &Limits::default());
             let installed: Vec<String> = machine.iter().map(|id| universe.label(*id).unwrap().name).collect();
-            let status = installed.iter().map(|name| format!("{}Status: install ok installed\n", old[name]));
+            let want = |at: usize| if at < held.len() { "hold" } else { "install" };
+            let status = installed.iter().enumerate();
+            let status = status.map(|(at, name)| format!("{}Status: {} ok installed\n", old[name], want(at)));
             let status = paragraphs(status);
             let names = |labels: Vec<&apt_solve::Label>| -> BTreeSet<String> {
                 labels.into_iter().map(|label| label.name.clone()).collect()
@@ -314,16 +345,24 @@ fn apt_gives_way_to_the_same_packages() {
             let ours = [
                 names(plan.upgraded.iter().map(|(_, to)| to).collect()),
                 names(plan.removed.iter().map(|one| &one.installed).collect()),
-                names(plan.kept_back.iter().map(|one| &one.installed).collect()),
+                names(
+                    plan.kept_back
+                        .iter()
+                        .map(|one| &one.installed)
+                        .chain(plan.held.iter().map(|one| &one.0))
+                        .collect(),
+                ),
             ];
             let Some(theirs) = apt(&place, &status, &new) else {
                 given_up += 1;
+                let text = format!("{status}--\n{new}--\nours {ours:?}\napt gives up");
+                differences.extend(plan.refusal.is_none().then_some(text));
                 continue;
             };
             tried += 1;
             let is_smooth = |found: &[BTreeSet<String>; 3]| found[1].is_empty() && found[2].is_empty();
             assert_eq!(
-                is_smooth(&ours),
+                is_smooth(&ours) && plan.refusal.is_none(),
                 is_smooth(&theirs),
                 "{status}--\n{new}--\nours {ours:?}\napt  {theirs:?}"
             );
@@ -336,8 +375,8 @@ fn apt_gives_way_to_the_same_packages() {
         }
     }
     std::fs::remove_dir_all(&place).unwrap();
-    eprintln!("{tried} machines, and {given_up} that apt gave up on");
+    eprintln!("{tried} machines, and {given_up} that apt gave up on: {} differences", differences.len());
     // Of several answers apt takes another one now and then.
     let (number, text) = (differences.len(), differences.join("\n====\n"));
-    assert!(number * 50 <= tried, "{number} differences on {tried} machines\n{text}");
+    assert!(number * 50 <= tried + given_up, "{number} differences on {tried} machines\n{text}");
 }
