@@ -72,6 +72,7 @@ mod pdiffs;
 mod pipeline;
 mod planted_links;
 mod power_cuts;
+mod profiles;
 mod progress;
 mod public_keys;
 mod public_trees;
