@@ -377,6 +377,10 @@ pub(crate) enum Command {
     ///
     /// `serve` sees them: by the token that a machine shows, or by its address when it shows none. What it has seen is written once a minute.
     Machines(cmd::machines::MachinesArguments),
+    /// Curate what machines of a role run: metapackages that pin what a repository has
+    ///
+    /// A profile is a table of repo.toml (docs/profiles.md). Machines that install its metapackage have what it pins, and get what is promoted with it.
+    Profile(cmd::profile::ProfileArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
     /// Check, show and change the configuration
@@ -423,6 +427,7 @@ impl Command {
             Self::Build(arguments) => arguments.writes(),
             Self::Import(arguments) => arguments.writes(),
             Self::Incoming(arguments) => arguments.writes(),
+            Self::Profile(arguments) => arguments.writes(),
             Self::Promote(arguments) => arguments.writes(),
             Self::Release(arguments) => arguments.writes(),
             Self::Remove(arguments) => arguments.writes(),
@@ -493,6 +498,7 @@ impl Command {
             Self::Import(arguments) => arguments.repository().into_iter().collect(),
             Self::Build(arguments) => arguments.repository().into_iter().collect(),
             Self::Incoming(arguments) => arguments.repository().into_iter().collect(),
+            Self::Profile(arguments) => arguments.repository().into_iter().collect(),
             Self::Remove(arguments) => vec![arguments.repository()],
             Self::Rollback(arguments) => vec![arguments.repository()],
             Self::Undo(arguments) => vec![arguments.repository()],
@@ -557,7 +563,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 37] = [
+    const READING: [&str; 41] = [
         "access list",
         "approvals",
         "base list",
@@ -584,6 +590,10 @@ mod tests {
         "machines show",
         "pipeline",
         "preview",
+        "profile check",
+        "profile diff",
+        "profile list",
+        "profile show",
         "repository list",
         "rollout preview",
         "rollout status",

@@ -107,6 +107,12 @@ pub(crate) enum Failure {
         #[source]
         source: deb_parse::Error,
     },
+    /// A machine that is to have no profile.
+    #[error("no [machine.{machine}] in repo.toml")]
+    NoProfile {
+        /// The machine.
+        machine: repo_store::model::HolderName,
+    },
     /// One package is to be pinned to two versions.
     #[error("{package} cannot be pinned to {first} and to {second}: a machine has one version of a package")]
     PinnedTwice {
@@ -661,6 +667,7 @@ impl Failure {
             Self::NotUtf8 { .. } => "E-NOT-UTF-8",
             Self::NoPackageFile { .. } => "E-NO-PACKAGE-FILE",
             Self::NoHistory { .. } => "E-NO-HISTORY",
+            Self::NoProfile { .. } => "E-UNKNOWN-PROFILE",
             Self::NotFlat { .. } => "E-NOT-FLAT",
             Self::NotOwner { .. } => "E-NOT-OWNER",
             Self::Unsound { .. } => "E-UNSOUND",

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use repo_store::error::SettingsError;
+use repo_store::settings::profile::Profile;
 use repo_store::settings::{ArchitectureAll, Markers, UnknownRelease};
 use repo_store::{RepositoryName, RepositorySettings, SuiteSettings};
 
@@ -33,6 +34,7 @@ pub struct Config {
     pub(crate) suite_names: Vec<SuiteName>,
     pub(crate) architectures: Vec<Architecture>,
     pub(crate) repositories: BTreeMap<RepositoryName, RepositorySettings>,
+    pub(crate) profiles: Vec<Profile>,
 }
 
 /// Where `serve` listens when nothing else is said.
@@ -92,10 +94,13 @@ impl Config {
             &mut found,
         );
         let suites = config.suites(&mut found);
+        let profiles = config.read_profiles(&mut found);
         for (Text(name), table) in &config.file.repositories {
-            let settings = config.repository_settings(name, table, &suites, &mut found);
+            let mut settings = config.repository_settings(name, table, &suites, &mut found);
+            settings.profiles.clone_from(&profiles);
             config.repositories.insert(name.clone(), settings);
         }
+        config.profiles = profiles;
         config.check_channels(&mut found);
         config.check_drop_folders(&mut found);
         config.check_schedule(&mut found);
@@ -109,6 +114,7 @@ impl Config {
         config.check_gates(&mut found);
         config.check_freezes(&mut found);
         config.check_bases(&mut found);
+        config.check_machines(&mut found);
         if !is_partial && !lacks_text {
             let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
             mistakes.extend(found.into_iter().filter(stands));
@@ -207,6 +213,7 @@ impl Config {
             suite_names: Vec::new(),
             architectures: Vec::new(),
             repositories: BTreeMap::new(),
+            profiles: Vec::new(),
         }
     }
 

@@ -7,10 +7,11 @@ use std::num::NonZeroUsize;
 use apt_index::Encoding;
 use apt_sign::Fingerprint;
 use camino::Utf8PathBuf;
-use deb_parse::{Architecture, Component, SuiteName};
+use deb_parse::{Architecture, Component, PackageName, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
-use repo_store::model::HookName;
+use repo_store::model::{HolderName, HookName, ProfileName};
+use repo_store::settings::profile::{PackageRange, Pin};
 
 use crate::drop_folders::AfterTaking;
 use crate::file::{All, Attested, File, OnUnknownRelease, Publish, Together};
@@ -158,6 +159,14 @@ impl Named for RepositoryName {
     const WHAT: &'static str = "REPOSITORY";
 }
 
+impl Named for ProfileName {
+    const WHAT: &'static str = "PROFILE";
+}
+
+impl Named for HolderName {
+    const WHAT: &'static str = "MACHINE";
+}
+
 impl Named for SuiteName {
     const WHAT: &'static str = "SUITE";
 }
@@ -207,6 +216,10 @@ kinds! {
     Text<OrNone<SuiteName>>: Kind::Text("suite");
     Text<Listen>: Kind::Text("address and port");
     Text<Network>: Kind::Text("network or address");
+    Pin: Kind::Word(&["exact", "at-least"]);
+    Text<PackageName>: Kind::Text("package");
+    Text<PackageRange>: Kind::Text("package, perhaps with a range of versions");
+    Text<ProfileName>: Kind::Text("profile");
     Text<RepositoryName>: Kind::Text("repository");
     Text<SignedDuration>: Kind::Text("duration");
     Text<Size>: Kind::Text("size");
@@ -347,6 +360,8 @@ mod tests {
             let text = match header {
                 "" => format!("{line}{BASE}"),
                 "[repositories.bookworm]\n" => format!("{BASE}{line}"),
+                // One without packages is refused, and the suite may be anything.
+                "[profile.bookworm]\n" => return,
                 header => format!("{BASE}{header}{line}"),
             };
             assert_eq!(effect(&config(&text).unwrap()), before, "{header}{line}");

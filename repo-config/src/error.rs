@@ -4,10 +4,11 @@ use std::fmt;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::{Component, SuiteName};
+use deb_parse::{Architecture, Component, PackageName, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
 use repo_store::error::SettingsError;
+use repo_store::model::ProfileName;
 use repo_store::model::duration_in_words;
 
 pub use crate::place::Excerpt;
@@ -44,6 +45,14 @@ pub enum ConfigError {
         place: Box<Place>,
         /// What does not go together.
         fault: Contradiction,
+    },
+    /// A profile, or a machine that is to have one, that could never work.
+    #[error("{place}: {fault}")]
+    Profile {
+        /// Where it is.
+        place: Box<Place>,
+        /// What is wrong with it.
+        fault: Box<ProfileFault>,
     },
     /// A drop-in, or the directory of drop-ins, that others than the owner of `repo.toml` can change.
     #[error("{path}: {fault}")]
@@ -97,6 +106,7 @@ impl ConfigError {
             Self::Text { .. }
             | Self::Settings { .. }
             | Self::Contradiction { .. }
+            | Self::Profile { .. }
             | Self::Ownership { .. }
             | Self::Keyring { .. } => "E-CONFIG",
             Self::Io { .. } => "E-IO",
@@ -109,11 +119,8 @@ impl ConfigError {
     #[must_use]
     pub fn path(&self) -> Option<&Utf8Path> {
         match self {
-            Self::Text { place, .. } | Self::Settings { place, .. } | Self::Contradiction { place, .. } => {
-                Some(&place.path)
-            }
             Self::Ownership { path, .. } | Self::Keyring { path, .. } | Self::Io { path, .. } => Some(path),
-            Self::UnknownRepository { .. } | Self::Loosened { .. } => None,
+            _ => self.place().map(|place| place.path.as_path()),
         }
     }
 
@@ -121,17 +128,20 @@ impl ConfigError {
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
         match self {
-            Self::Text { place, .. } | Self::Settings { place, .. } | Self::Contradiction { place, .. } => {
-                Some(place)
-            }
+            Self::Text { place, .. }
+            | Self::Settings { place, .. }
+            | Self::Contradiction { place, .. }
+            | Self::Profile { place, .. } => Some(place),
             _ => None,
         }
     }
 
     /// Forgets the line: it is one of a text that is not written.
     pub(crate) fn forget_line(&mut self) {
-        if let Self::Text { place, .. } | Self::Settings { place, .. } | Self::Contradiction { place, .. } =
-            self
+        if let Self::Text { place, .. }
+        | Self::Settings { place, .. }
+        | Self::Contradiction { place, .. }
+        | Self::Profile { place, .. } = self
         {
             (place.line, place.column) = (None, None);
             if let Some(excerpt) = &mut place.excerpt {
@@ -152,6 +162,7 @@ impl ConfigError {
         match self {
             Self::Text { unknown, .. } => unknown.as_deref().cloned(),
             Self::Contradiction { fault, .. } => fault.unknown_word(),
+            Self::Profile { fault, .. } => fault.unknown_word(),
             _ => None,
         }
     }
@@ -534,6 +545,85 @@ pub enum GateFault {
         /// Those that there are.
         known: Vec<String>,
     },
+}
+
+/// Why a profile, or a machine that is to have one, could never work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileFault {
+    /// It names a profile that is not configured.
+    #[error("{table} {name}: no profile named `{unknown}`")]
+    UnknownProfile {
+        /// The table: `profile` or `machine`.
+        table: &'static str,
+        /// The profile or the machine.
+        name: String,
+        /// The setting that names it.
+        key: &'static str,
+        /// The profile that is not there.
+        unknown: ProfileName,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// It includes itself, by way of others or not.
+    #[error("profile {profile} includes itself: {}", .way.iter().map(ToString::to_string).collect::<Vec<_>>().join(" -> "))]
+    Cycle {
+        /// The last profile of the way, which includes the first.
+        profile: ProfileName,
+        /// The profile that it includes.
+        include: ProfileName,
+        /// The way from that profile back to it.
+        way: Vec<ProfileName>,
+    },
+    /// It names no package, and includes none.
+    #[error("profile {profile}: it has no packages")]
+    Empty {
+        /// The profile.
+        profile: ProfileName,
+    },
+    /// It excludes what it names itself, or what nothing that it includes has.
+    #[error("profile {profile}: `exclude` has {package}, which {}",
+        if *is_own { "`packages` has too" } else { "no profile that it includes has" })]
+    Exclude {
+        /// The profile.
+        profile: ProfileName,
+        /// The package.
+        package: PackageName,
+        /// Whether it names the package itself.
+        is_own: bool,
+    },
+    /// It is for a suite that is not listed.
+    #[error("profile {profile}: no suite named `{suite}`")]
+    UnknownSuite {
+        /// The profile.
+        profile: ProfileName,
+        /// The suite.
+        suite: SuiteName,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// It is for an architecture that no suite has.
+    #[error("profile {profile}: no suite has the architecture `{architecture}`")]
+    UnknownArchitecture {
+        /// The profile.
+        profile: ProfileName,
+        /// The architecture.
+        architecture: Architecture,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+}
+
+impl ProfileFault {
+    fn unknown_word(&self) -> Option<UnknownWord> {
+        let (word, known) = match self {
+            Self::UnknownProfile { unknown, known, .. } => (unknown.to_string(), known),
+            Self::UnknownSuite { suite, known, .. } => (suite.to_string(), known),
+            Self::UnknownArchitecture { architecture, known, .. } => (architecture.to_string(), known),
+            Self::Cycle { .. } | Self::Empty { .. } | Self::Exclude { .. } => return None,
+        };
+        Some(UnknownWord { word, known: known.clone() })
+    }
 }
 
 /// Why a hook could never work.

@@ -7,10 +7,11 @@ use std::num::NonZeroUsize;
 use apt_index::Encoding;
 use apt_sign::Fingerprint;
 use camino::Utf8PathBuf;
-use deb_parse::{Architecture, Component, SuiteName};
+use deb_parse::{Architecture, Component, PackageName, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
-use repo_store::model::HookName;
+use repo_store::model::{HolderName, HookName, ProfileName};
+use repo_store::settings::profile::{PackageRange, Pin};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -133,6 +134,10 @@ table! {
         gate: Vec<GateTable> [""] "";
         /// What clients have besides these repositories, for `check` and for gates with `installable`: `base update` reads it, and the store keeps it.
         base: Vec<BaseTable> [""] "";
+        /// What machines of a role run, by the name of the role: `profile build` makes a metapackage of it (docs/profiles.md).
+        profile: BTreeMap<Text<ProfileName>, ProfileTable> [""] "";
+        /// Machines, by the names that they have in `access` and `machines`.
+        machine: BTreeMap<Text<HolderName>, MachineTable> [""] "";
         /// When nothing comes into a repository and nothing is removed, every week; `freeze` does it once. `rollback` and `undo` are never stopped, and `--override freeze` passes it.
         freeze: Vec<FreezeTable> [""] "";
         /// Who is told what happens: a web server, a command, or an address that is sent mail (docs/hooks.md).
@@ -538,6 +543,35 @@ table! {
 }
 
 table! {
+    /// What machines of a role run.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    ProfileTable {
+        /// Packages, each perhaps with a range of versions; a package may stand several times with different ranges.
+        packages: Vec<Text<PackageRange>> ["[]"] "[\"nginx\", \"shop (>= 4.1)\"]";
+        /// Profiles whose packages it has too.
+        includes: Vec<Text<ProfileName>> ["[]"] "[\"base\"]";
+        /// Packages of included profiles that it does not have.
+        exclude: Vec<Text<PackageName>> ["[]"] "[\"telnet\"]";
+        /// Suites whose machines get these packages, also where another profile includes it. All when not set.
+        suites: Vec<Text<SuiteName>> [""] "[\"bookworm\"]";
+        /// Architectures of the machines that get these packages, also where another profile includes it. All when not set.
+        architectures: Vec<Text<Architecture>> [""] "[\"amd64\"]";
+        /// Which versions machines may have: those that the repository had when the profile was built, or those and later ones.
+        pin: Pin ["\"exact\""] "\"at-least\"";
+    }
+}
+
+table! {
+    /// One machine.
+    #[serde(deny_unknown_fields, remote = "Self")]
+    MachineTable {
+        /// What it runs: the script that sets it up installs the metapackage.
+        profile: Text<ProfileName> ["(required)"] "\"web\"";
+    }
+}
+
+table! {
     /// When nothing changes in repositories, every week.
     #[serde(deny_unknown_fields, remote = "Self")]
     FreezeTable {
@@ -736,6 +770,8 @@ from_tables_only!(
     IncomingTable,
     RetentionTable,
     BaseTable,
+    ProfileTable,
+    MachineTable,
     FreezeTable,
     GateTable,
     GcTable,

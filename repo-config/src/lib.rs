@@ -86,6 +86,7 @@ mod network;
 mod ownership;
 mod passphrase;
 mod place;
+mod profiles;
 mod regular_file;
 mod release_names;
 mod reliance;

@@ -93,6 +93,8 @@ impl Config {
             // A backup does not hold itself.
             schedule: _,
             limits: _,
+            profile: _,
+            machine: _,
         } = file;
         let lists = [("suites_file", suites_file), ("architectures_file", architectures_file)];
         for (setting, path) in

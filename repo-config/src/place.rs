@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::error::{RouteFault, SettingsError};
+use repo_store::model::ProfileName;
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use crate::error::{Contradiction, GateFault, HookFault, Place};
+use crate::error::{Contradiction, GateFault, HookFault, Place, ProfileFault};
 use crate::texts::Source;
 
 impl Place {
@@ -240,6 +241,23 @@ pub(crate) fn refused(error: &SettingsError) -> Vec<Setting> {
         }
         // The rest is refused where the texts are read.
         _ => Vec::new(),
+    }
+}
+
+/// The setting that a profile or a machine cannot work with.
+pub(crate) fn in_profile(fault: &ProfileFault) -> Setting {
+    let profile = |name: &ProfileName, key: &str| keys(&["profile", name.as_str(), key]);
+    match fault {
+        ProfileFault::UnknownProfile { table, name, key, unknown, .. } => {
+            keys(&[table, name, key]).item(unknown)
+        }
+        ProfileFault::Cycle { profile: name, include, .. } => profile(name, "includes").item(include),
+        ProfileFault::Empty { profile } => keys(&["profile", profile.as_str()]),
+        ProfileFault::Exclude { profile: name, package, .. } => profile(name, "exclude").item(package),
+        ProfileFault::UnknownSuite { profile: name, suite, .. } => profile(name, "suites").item(suite),
+        ProfileFault::UnknownArchitecture { profile: name, architecture, .. } => {
+            profile(name, "architectures").item(architecture)
+        }
     }
 }
 

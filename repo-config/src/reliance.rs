@@ -2,7 +2,7 @@
 
 use repo_store::error::SettingsError;
 
-use crate::error::{ConfigError, Contradiction, GateFault, HookFault};
+use crate::error::{ConfigError, Contradiction, GateFault, HookFault, ProfileFault};
 
 /// The keys of settings without which nothing can be said of an error: with a mistake in one of them it may be no mistake at all.
 pub(crate) fn relies_on(error: &ConfigError) -> &'static [&'static str] {
@@ -64,6 +64,13 @@ pub(crate) fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             }
             Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
             _ => &[],
+        },
+        ConfigError::Profile { fault, .. } => match &**fault {
+            ProfileFault::UnknownSuite { .. } => &["suites", "suites_file", "profile"],
+            ProfileFault::UnknownArchitecture { .. } => {
+                &["architectures", "architectures_file", "suite", "profile"]
+            }
+            _ => &["profile", "packages", "includes", "exclude", "machine"],
         },
         _ => &[],
     }

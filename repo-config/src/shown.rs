@@ -9,7 +9,7 @@ use crate::error::Place;
 use crate::hook::HookUrl;
 use crate::place::Setting;
 use crate::texts::merged;
-use crate::value::FromText as _;
+use crate::value::{FromText as _, Text};
 
 /// A setting that counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +65,8 @@ impl Config {
     fn names_of(&self, key: &str) -> Vec<String> {
         match key {
             "suite" => self.suite_names.iter().map(ToString::to_string).collect(),
+            "profile" => self.file.profile.keys().map(|Text(name)| name.to_string()).collect(),
+            "machine" => self.file.machine.keys().map(|Text(name)| name.to_string()).collect(),
             _ => self.repositories.keys().map(ToString::to_string).collect(),
         }
     }

@@ -21,6 +21,9 @@ use crate::regular_file;
 /// A file of the configuration: its path and its text.
 pub(crate) type Source = (Utf8PathBuf, String);
 
+/// The tables that have names which other settings refer to.
+const NAMED: [&str; 3] = ["repositories", "suite", "profile"];
+
 /// The most mistakes of one file that are listed.
 const MOST: usize = 100;
 
@@ -133,8 +136,8 @@ impl Reading {
                 self.mistakes.push(mistake);
             }
             let keys = span.and_then(|span| take_out(table.get_mut(), &span))?;
-            // What names a repository or a suite goes with it; one with a mistake inside is there all the same.
-            let is_name = matches!(&*keys, [table, _] if table == "repositories" || table == "suite");
+            // What names a repository, a suite or a profile goes with it; one with a mistake inside is there all the same.
+            let is_name = matches!(&*keys, [table, _] if NAMED.contains(&&**table));
             self.spoiled.extend(keys.into_iter().rev().take(1 + usize::from(is_name)));
         }
         None

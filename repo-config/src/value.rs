@@ -7,9 +7,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU64;
 
 use apt_index::Encoding;
-use deb_parse::{Architecture, Component, SuiteName};
+use deb_parse::{Architecture, Component, PackageName, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
+use repo_store::model::{HolderName, ProfileName};
+use repo_store::settings::profile::{InvalidPackageRange, PackageRange};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use crate::error::InvalidValue;
@@ -63,6 +65,30 @@ impl FromText for apt_sign::Fingerprint {
 }
 
 impl FromText for SuiteName {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text).map_err(|error| error.to_string().into())
+    }
+}
+
+impl FromText for PackageName {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text).map_err(|error| error.to_string().into())
+    }
+}
+
+impl FromText for PackageRange {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        text.parse().map_err(|error: InvalidPackageRange| error.to_string().into())
+    }
+}
+
+impl FromText for ProfileName {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text).map_err(|error| error.to_string().into())
+    }
+}
+
+impl FromText for HolderName {
     fn from_text(text: &str) -> Result<Self, InvalidValue> {
         Self::parse(text).map_err(|error| error.to_string().into())
     }

@@ -44,6 +44,7 @@ fn verb(word: &str) -> Option<clap::Command> {
             ("vulnerabilities", cmd::vulnerabilities::VulnerabilitiesArguments::augment_args)
         }
         "sbom" => ("sbom", cmd::sbom::SbomArguments::augment_args),
+        "profile" => ("profile", cmd::profile::ProfileArguments::augment_args),
         "promote" => ("promote", cmd::promote::PromoteArguments::augment_args),
         "release" => ("release", cmd::release::ReleaseArguments::augment_args),
         "remove" => ("remove", cmd::remove::RemoveArguments::augment_args),

@@ -185,13 +185,15 @@ fn add(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let TokenArguments { holder, groups, .. } = arguments;
-    let repository = session.repository(&arguments.repository)?;
-    let suites = invited_to.unwrap_or_default();
+    let (repository, suites) = (session.repository(&arguments.repository)?, invited_to.unwrap_or_default());
     repository.check_suites(suites)?;
     let url = address(session, repository, arguments.url.as_ref(), output);
     let is_plain = url.to_string().starts_with("http://") && !url.is_of_this_machine();
     // All that can fail comes first: nobody would see the token.
-    let setup = Setup::of_suites(session, repository, suites, url)?;
+    let mut setup = Setup::of_suites(session, repository, suites, url)?;
+    if invited_to.is_some() {
+        setup = setup.for_machine(holder, session, repository)?;
+    }
     let script = setup.whole_script()?;
     if invited_to.is_some() {
         paste::line(session, arguments.url.as_ref(), &script, None)?;

@@ -9,7 +9,7 @@ use repo_store::{RepositoryName, RepositorySettings, Revision};
 
 use crate::error::Failure;
 use crate::guard::{self, Loss};
-use crate::output::{Column, Output, RowLimit, package_rows};
+use crate::output::{Column, Output, RowLimit, package_rows, suite_list};
 use crate::session::Session;
 
 /// What happens to a version in a suite.
@@ -152,6 +152,31 @@ pub(crate) fn exchanges<'a>(
         changes.extend(restored.into_iter().map(|(key, _)| (key, suite.clone(), Action::Restore)));
     }
     changes
+}
+
+/// Prints which metapackages of profiles were built again with a commit.
+pub(crate) fn print_rebuilt(
+    repository: &RepositorySettings,
+    commit: Option<CommitId>,
+    session: &Session,
+    output: &Output,
+) -> Result<(), Failure> {
+    let Some(id) = commit.filter(|_| !repository.profiles.is_empty()) else { return Ok(()) };
+    let number = session.store.revision(&repository.name, id)?.commit().sequence.to_string();
+    let is_new = |version: &Version| version.as_str().split('.').next() == Some(number.as_str());
+    let mut rebuilt: BTreeMap<(PackageName, Version), BTreeSet<SuiteName>> = BTreeMap::new();
+    for (suite, difference) in session.store.revision(&repository.name, id)?.changes()? {
+        for key in difference.only_second.iter().map(|record| record.key()) {
+            if repository.is_metapackage(key.package.as_str()) && is_new(&key.version) {
+                let suites = rebuilt.entry((key.package.clone(), key.version.clone())).or_default();
+                suites.insert(suite.clone());
+            }
+        }
+    }
+    for ((package, version), suites) in rebuilt {
+        output.say(&format!("built {package} {version} ({})", suite_list(&suites)));
+    }
+    Ok(())
 }
 
 /// Prints the command that undoes a commit.

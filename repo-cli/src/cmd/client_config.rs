@@ -11,7 +11,7 @@ use deb_parse::checksum::Sha256;
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_config::Url;
 use repo_store::RepositorySettings;
-use repo_store::model::TagName;
+use repo_store::model::{ProfileName, TagName};
 
 use crate::json_value::JsonDocument;
 pub(crate) use script::quoted;
@@ -50,6 +50,9 @@ pub(crate) struct ClientConfigArguments {
     /// Print one line that fetches the script, checks it by its hash and runs it, for a machine that has nothing but apt
     #[arg(long, conflicts_with_all = ["inline", "auth"])]
     script: bool,
+    /// Have the script install the metapackage of this profile as well
+    #[arg(long, value_name = "NAME", value_parser = ProfileName::parse, conflicts_with_all = ["inline", "one_line", "auth", "remove", "pin", "snapshot", "flat"])]
+    profile: Option<ProfileName>,
     /// Print instead what takes the repository off a machine again
     #[arg(long, conflicts_with_all = ["inline", "auth", "pin"])]
     remove: bool,
@@ -80,6 +83,12 @@ pub(crate) fn run(
     };
     let setup = match &arguments.snapshot {
         Some(tag) => setup.at(tag, session, repository)?,
+        None => setup,
+    };
+    let setup = match &arguments.profile {
+        Some(profile) => {
+            setup.with_profile(&super::profile::find(session, profile)?.name, session, repository)?
+        }
         None => setup,
     };
     let mut document = setup.json()?;

@@ -32,6 +32,7 @@ pub(crate) mod machines;
 pub(crate) mod manual;
 pub(crate) mod pipeline;
 pub(crate) mod preview;
+pub(crate) mod profile;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
@@ -160,6 +161,7 @@ fn carry_out(
         Command::Pipeline(arguments) => pipeline::run(&arguments, &session()?, output),
         Command::Vulnerabilities(arguments) => vulnerabilities::run(&arguments, &session()?, output),
         Command::Sbom(arguments) => sbom::run(&arguments, &session()?, output),
+        Command::Profile(arguments) => profile::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
         Command::Release(arguments) => release::run(&arguments, &session()?, output),
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),

@@ -4,7 +4,7 @@ use deb_parse::SuiteName;
 use repo_config::Config;
 use repo_store::error::RuleError;
 use repo_store::model::record::{Record, RecordKey};
-use repo_store::model::{CommitId, Hold, HoldCause, SuiteRecords};
+use repo_store::model::{CommitId, Hold, HoldCause, ProfileName, SuiteRecords};
 use repo_store::operations::promotion::{PromoteOptions, PromotionPlan};
 use repo_store::{RepositoryName, RepositorySettings, Selector};
 use serde::Serialize;
@@ -15,6 +15,8 @@ use super::dependencies::{self, DependencyJson};
 use super::gates::{self, GateJson};
 use super::hold::{HoldJson, held_since};
 use super::list::ListedJson;
+use super::profile;
+use super::profile::build::{MetapackageJson, metapackages};
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Text};
@@ -30,11 +32,14 @@ use crate::session::Session;
 pub(crate) struct PromoteArguments {
     /// Names or patterns; of each package the newest version, that named with =VERSION, or the newest that 'hello (<< 2.10)' allows. A source package of that
     /// name is meant as well as a binary one; with --whole-source the name of a source means all that was built from it
-    #[arg(value_name = "PACKAGE[=VERSION]", required_unless_present = "all")]
+    #[arg(value_name = "PACKAGE[=VERSION]", required_unless_present_any = ["all", "profile"])]
     selectors: Vec<Selector>,
     /// All that the other repository lacks
     #[arg(long, conflicts_with = "selectors")]
     all: bool,
+    /// What this profile of the other repository names, of each package the newest version that it allows, and its metapackage, in one change: all of it or nothing
+    #[arg(long, value_name = "NAME", value_parser = ProfileName::parse, conflicts_with_all = ["selectors", "all", "whole_source"])]
+    profile: Option<ProfileName>,
     /// The repository to take them from
     #[arg(long, value_name = "REPOSITORY")]
     from: String,
@@ -94,6 +99,7 @@ pub(crate) fn run(
     let to = session.repository_to_change(&to, arguments.change)?;
     let options = PromoteOptions {
         selectors: arguments.selectors.clone(),
+        profile: arguments.profile.clone(),
         everything: arguments.all,
         suites: arguments.suites.clone(),
         whole_source: arguments.whole_source,
@@ -110,11 +116,11 @@ pub(crate) fn run(
         arguments.base.check(&to.name, &[plan.base(), plan.source()])?;
         arguments.only.check_packages(plan.changes().iter().map(|(_, record)| &record.key().package))?;
         check_matched(plan.unmatched(), &from.name, (options.whole_source, &arguments.only), session)?;
-        let changes = changes::additions(plan.changes(), before.as_ref())?;
+        let changes = changes::additions(&plan.coming(), before.as_ref())?;
         Ok((plan, changes))
     };
     let ((plan, table), commit) = carry_out(make, |(plan, _): &(PromotionPlan, Vec<Change>)| {
-        if plan.changes().is_empty() {
+        if plan.coming().is_empty() {
             return Ok(None);
         }
         if dry_run {
@@ -123,13 +129,16 @@ pub(crate) fn run(
         }
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
-    let moved = plan.changes().by_record();
+    let moved = plan.coming().by_record();
     let limit = arguments.rows.limit(output);
     print_changes(&PromotedJson::new(&plan, (to, commit), dry_run), table, dry_run, limit, output);
     dependencies::print(&plan, dry_run, limit, output);
     gates::print(&plan, dry_run, limit, output);
     dependencies::propose(&plan, output);
     note_left_out(&plan, to, arguments, output);
+    if let Some(profile) = &arguments.profile {
+        profile::pins::warn(plan.profile(), to, profile, limit, output);
+    }
     let what = PackageCount::of(moved.iter().map(|(record, _)| record.key()));
     let done = match (moved.is_empty(), dry_run) {
         (true, _) if !plan.left_out().is_empty() => format!("nothing else to promote: {} has it", to.name),
@@ -138,6 +147,9 @@ pub(crate) fn run(
         }
         (true, _) if !plan.gated().is_empty() => {
             "nothing promoted (let versions in with --override RULE --reason TEXT)".to_owned()
+        }
+        (true, _) if options.profile.is_some() => {
+            format!("nothing to promote: {} already has all of the profile, and its metapackage", to.name)
         }
         (true, _) if options.everything => format!("nothing to promote: {} already has all of it", to.name),
         (true, _) if !options.selectors.iter().any(Selector::names_a_version) => {
@@ -152,6 +164,9 @@ pub(crate) fn run(
     let stopped = held.chain(plan.gated().iter().map(|(record, _)| record));
     let refused = stopped.into_iter().any(|record| plan.asks_for(record));
     if refused && moved.is_empty() {
+        if options.profile.is_some() {
+            output.note("nothing was promoted: a profile comes as a whole");
+        }
         return Ok(Outcome::Refused);
     }
     session.finish_change(&done, (to, commit), arguments.change, output)?;
@@ -304,8 +319,11 @@ pub(crate) struct PromotedJson<'a> {
     /// The package files that are in suites which the other repository does not have; absent when there are none
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<ListedJson>,
-    /// The package files that came in
+    /// The package files that came in, without metapackages
     packages: Vec<ListedJson>,
+    /// The metapackages of the profile that came in; absent when there are none
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    profile: Vec<MetapackageJson>,
     /// What would have to come along so that a gate with `installable` lets in what it refuses; absent when that is nothing
     #[serde(skip_serializing_if = "Vec::is_empty")]
     proposed: Vec<Text<&'a RecordKey>>,
@@ -334,6 +352,7 @@ impl<'a> PromotedJson<'a> {
             held: plan.held().iter().map(|(_, hold)| HoldJson::new(hold)).collect(),
             left_out: listed(plan.left_out()),
             packages: listed(plan.changes()),
+            profile: metapackages(plan.profile()),
             proposed: plan.proposed().iter().map(|record| Text(record.key())).collect(),
             siblings: plan.siblings().iter().map(|record| Text(record.key())).collect(),
             to: to.name.as_str(),

@@ -145,6 +145,7 @@ pub(crate) fn run(
     if !plan.packages().is_empty() {
         say_what_follows(&plan, output);
     }
+    changes::print_rebuilt(repository, commit, session, output)?;
     changes::print_undo(repository, commit, session, output);
     Ok(Outcome::Done)
 }

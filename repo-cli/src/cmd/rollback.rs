@@ -161,6 +161,7 @@ pub(crate) fn run(
     let restored = differences.values().flat_map(|change| &change.only_second).map(|record| record.key());
     hold::warn_of_returned(restored, &repository.name, limit, (session, output))?;
     plan.reissues().iter().for_each(|plan| reissue::say_what_follows(plan, output));
+    changes::print_rebuilt(repository, commit, session, output)?;
     changes::print_undo(repository, commit, session, output);
     if commit.is_some() && !arguments.reissue {
         print_upgraded_machines(&target, repository, differences, output)?;
@@ -290,7 +291,9 @@ fn upgraded_machines(
                 let had = newest_for(&machine, gone)?;
                 let left = newest_for(&machine, &left);
                 let is_kept = left.is_none_or(|left| left.key().version < had.key().version);
-                let sources = left.and_then(|left| SourceReturn::between(had, left));
+                // A metapackage is built again with what it pins.
+                let left_source = left.filter(|_| !repository.is_metapackage(package.as_str()));
+                let sources = left_source.and_then(|left| SourceReturn::between(had, left));
                 let left = left.map(|left| left.key().version.clone());
                 is_kept.then(|| (machine, (package.clone(), had.key().version.clone(), left, sources)))
             });

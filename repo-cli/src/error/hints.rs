@@ -11,8 +11,8 @@ use repo_config::error::{ConfigError, UnknownWord};
 use repo_config::keys::KeyError;
 use repo_hooks::DeliveryError;
 use repo_store::error::{
-    AccessError, ChangeError, HistoryError, ImportError, MaintenanceError, PublishError, ReissueError,
-    RuleError, SettingsError,
+    AccessError, ChangeError, HistoryError, ImportError, MaintenanceError, ProfileError, PublishError,
+    ReissueError, RuleError, SettingsError,
 };
 use repo_store::model::TagName;
 use repo_store::package_reader::PackageError;
@@ -413,6 +413,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Rule(RuleError::Uninstallable { .. }) => {
             return Some("to do it all the same, give --override installable --reason TEXT".to_owned());
         }
+        Error::Rule(RuleError::Profile(error)) => return hint_of_profile(error),
         Error::Rule(RuleError::Gated { violations, .. }) => {
             let rules: BTreeSet<GateRule> = violations.iter().map(|violation| violation.rule).collect();
             let words: Vec<String> = rules.iter().map(|rule| format!("--override {rule}")).collect();
@@ -554,6 +555,36 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// What helps when a profile cannot be built.
+fn hint_of_profile(error: &ProfileError) -> Option<String> {
+    Some(match error {
+        ProfileError::Unknown { known, .. } if known.is_empty() => {
+            "a profile is a table [profile.NAME] in repo.toml; see docs/profiles.md".to_owned()
+        }
+        ProfileError::Unknown { name, known } => {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            nearest::hint(name.as_str(), &known, "profiles")
+        }
+        ProfileError::OutOfRange { profile, .. } => {
+            format!(
+                "add or promote a version in that range, or change it in [profile.{profile}] of repo.toml"
+            )
+        }
+        ProfileError::OtherArchitecture { profile, .. } => {
+            format!(
+                "add it for that architecture, or set `architectures` in [profile.{profile}] of repo.toml"
+            )
+        }
+        ProfileError::NotBuilt { profile, repository } => {
+            format!("run repo-cli profile build {profile} --repository {repository}")
+        }
+        ProfileError::Superseded { key, repository, .. } => {
+            format!("run repo-cli remove {repository} {}={}", key.package, key.version)
+        }
+        _ => return None,
+    })
 }
 
 /// Returns what to do about an old version that cannot come out again.

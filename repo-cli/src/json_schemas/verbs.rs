@@ -4,7 +4,7 @@ use super::Forms;
 use crate::cmd::{
     access, add, approve, backup, base, build, bundle, check, client_config, completions, config, configured,
     diff, doctor, freeze, fsck, gc, history, hold, hooks, import, init, key, list, machines, pipeline,
-    preview, promote, publish, quickstart, reissue, release, remove, repository, restore, retention,
+    preview, profile, promote, publish, quickstart, reissue, release, remove, repository, restore, retention,
     rollback, rollout, sbom, search, serve, show, sign, status, store, suite, tag, undo, versions,
     vulnerabilities, why,
 };
@@ -37,6 +37,11 @@ pub(super) fn document_of(verb: &str) -> Forms {
         "pipeline" => forms.or::<pipeline::PipelineJson>(),
         "vulnerabilities" => forms.or::<vulnerabilities::VulnerabilitiesJson>(),
         "sbom" => forms.or::<sbom::SbomJson>(),
+        "profile list" => forms.or::<profile::list::ProfilesJson>(),
+        "profile show" => forms.or::<profile::show::ShownProfileJson>(),
+        "profile build" => forms.or::<profile::build::BuiltProfileJson>(),
+        "profile diff" => forms.or::<profile::diff::ProfileDiffJson>(),
+        "profile check" => forms.or::<profile::check::ProfileCheckJson>(),
         "promote" => forms.or::<promote::PromotedJson<'_>>(),
         "release" => forms.or::<release::ReleaseJson<'_>>(),
         "remove" => forms.or::<remove::RemovedJson>(),

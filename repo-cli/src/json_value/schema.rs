@@ -9,8 +9,11 @@ use jiff::Timestamp;
 use repo_store::RepositoryName;
 use repo_store::history::Operation;
 use repo_store::model::record::{Build, RecordKey};
-use repo_store::model::{BaseIndexId, BlobId, CommitId, HolderName, HookName, PublicationId, TagName};
+use repo_store::model::{
+    BaseIndexId, BlobId, CommitId, HolderName, HookName, ProfileName, PublicationId, TagName,
+};
 use repo_store::operations::approvals::ApproverId;
+use repo_store::settings::profile::PackageRange;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Text, Time};
@@ -65,6 +68,8 @@ described! {
     HookName: "HookName", "The name of a hook";
     Operation: "Operation", "What was done, in words: for people, and free to change";
     PackageName: "PackageName", "The name of a package";
+    PackageRange: "PackageRange", "A package and the range of its versions, as a dependency is written: `shop (>= 4.1)`";
+    ProfileName: "ProfileName", "The name of a profile";
     PublicationId: "PublicationId", "The id of a publication: its time, and a number where one second has several", "^[0-9]{8}T[0-9]{6}Z";
     RecordKey: "PackageKey", "The name, version and architecture of a package file, separated by blanks";
     RepositoryName: "RepositoryName", "The name of a repository";

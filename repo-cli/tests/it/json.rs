@@ -92,6 +92,40 @@ fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(|word| (*word).to_owned().into()).collect()
 }
 
+/// Invocations of a verb of `profile`.
+fn profile_cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
+    // What other verbs do to the configuration is theirs.
+    let profile = "[profile.web]\npackages = ['hostile', 'elsewhere']\n[machine.web1]\nprofile = 'web'\n";
+    fs::create_dir_all(environment.root().join("repo.d")).unwrap();
+    environment.write("store/repo.d/web.toml", profile);
+    let hostile_name = format!("x{HOSTILE}");
+    let case = |status: i32, list: &[&str]| (words(list), status);
+    match verb {
+        "profile list" => vec![case(0, &["profile", "list"])],
+        "profile show" => vec![
+            case(0, &["profile", "show", "web"]),
+            case(0, &["profile", "show", "--machine", "web1"]),
+            case(1, &["profile", "show", "nothing"]),
+            case(2, &["profile", "show", &hostile_name]),
+        ],
+        "profile diff" => vec![
+            case(0, &["profile", "diff", "web", "--repository", "preprod"]),
+            case(0, &["profile", "diff", "web", "preprod@1", "preprod@1"]),
+            case(1, &["profile", "diff", "web", "preprod@4711"]),
+        ],
+        "profile check" => vec![
+            case(3, &["profile", "check", "web", "--repository", "preprod"]),
+            case(1, &["profile", "check", "web", "--repository", &hostile_name]),
+        ],
+        "profile build" => vec![
+            case(0, &["profile", "build", "web", "--repository", "preprod", "--dry-run"]),
+            case(0, &["profile", "build", "web", "--repository", "preprod"]),
+            case(1, &["profile", "build", "web", "--repository", &hostile_name]),
+        ],
+        _ => Vec::new(),
+    }
+}
+
 /// Invocations of a verb, and the status of each: some that succeed, some that fail.
 #[expect(clippy::too_many_lines, reason = "a table of all verbs")]
 fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
@@ -158,6 +192,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["search", "hostile", "--repository", "nothing"]),
             case(2, &["search"]),
         ],
+        verb if verb.starts_with("profile ") => profile_cases(verb, environment),
         "pipeline" => vec![case(0, &["pipeline", "--all"]), case(1, &["pipeline", "--suite", "nothing"])],
         "sbom" => vec![
             case(0, &["sbom", "preprod"]),

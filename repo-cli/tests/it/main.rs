@@ -73,6 +73,7 @@ mod pipeline;
 mod planted_links;
 mod power_cuts;
 mod preview;
+mod profiles;
 mod progress;
 mod public_keys;
 mod public_trees;

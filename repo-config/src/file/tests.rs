@@ -39,6 +39,8 @@ fn the_template_has_every_setting_and_no_other() {
     let together = |tables: &toml::Value| -> Table {
         tables.as_array().unwrap().iter().flat_map(|table| table.as_table().unwrap().clone()).collect()
     };
+    let profiles =
+        named("profile").into_iter().flat_map(|(_, one)| one.as_table().unwrap().clone()).collect();
     for (place, table, fields) in [
         ("the top", table.clone(), fields::<File>()),
         ("signing", named("signing"), fields::<SigningTable>()),
@@ -46,6 +48,8 @@ fn the_template_has_every_setting_and_no_other() {
         ("a gate", first("gate"), fields::<GateTable>()),
         ("a base", first("base"), fields::<BaseTable>()),
         ("a freeze", first("freeze"), fields::<FreezeTable>()),
+        ("profiles", profiles, fields::<ProfileTable>()),
+        ("a machine", inner("machine", "web1"), fields::<MachineTable>()),
         ("a hook", together(&table["hook"]), fields::<HookTable>()),
         ("serve", named("serve"), fields::<ServeTable>()),
         ("serve.tls", inner("serve", "tls"), fields::<TlsTable>()),

@@ -1,5 +1,6 @@
 //! Why what people decided keeps a change out.
 
+use crate::error::ProfileError;
 use crate::model::freeze::Freeze;
 use crate::model::gate_rule::GateViolation;
 use crate::model::hold::Hold;
@@ -51,6 +52,15 @@ pub enum RuleError {
         /// The rules that it does not meet.
         violations: Vec<GateViolation>,
     },
+    /// A profile that cannot be built.
+    #[error(transparent)]
+    Profile(Box<ProfileError>),
+}
+
+impl From<ProfileError> for RuleError {
+    fn from(error: ProfileError) -> Self {
+        Self::Profile(Box::new(error))
+    }
 }
 
 impl RuleError {
@@ -62,6 +72,7 @@ impl RuleError {
             Self::Gated { .. } => "E-GATED",
             Self::Frozen { .. } => "E-FROZEN",
             Self::Uninstallable { .. } => "E-UNINSTALLABLE",
+            Self::Profile(error) => error.code(),
         }
     }
 }

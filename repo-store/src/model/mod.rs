@@ -41,7 +41,7 @@ pub use freeze::Freeze;
 pub use hold::{Hold, HoldCause, HoldKey};
 pub use id::{BaseIndexId, BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use in_words::{duration_in_words, size_in_words};
-pub use name::{HolderName, HookName, NameError, TagName};
+pub use name::{HolderName, HookName, NameError, ProfileName, TagName};
 pub use publication_id::PublicationId;
 pub use snapshot::Snapshot;
 pub use suite_records::SuiteRecords;

@@ -66,6 +66,22 @@ impl RepositoryName {
     }
 }
 
+impl RepositoryName {
+    /// Returns the name of the metapackage by which machines get what a profile of this repository pins.
+    ///
+    /// ```
+    /// use repo_store::RepositoryName;
+    /// use repo_store::model::ProfileName;
+    /// let prod = RepositoryName::parse("prod")?;
+    /// assert_eq!(prod.profile_package(&ProfileName::parse("web")?), "prod-profile-web");
+    /// # Ok::<(), repo_store::model::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn profile_package(&self, profile: &ProfileName) -> String {
+        format!("{}-profile-{profile}", self.client_name().replace('_', "-"))
+    }
+}
+
 /// Names of repositories that are taken on Debian, Ubuntu and their relatives: their own keyring and source entry bear them.
 const TAKEN: [&str; 8] =
     ["debian", "ubuntu", "debian-ports", "devuan", "kali", "linuxmint", "neurodebian", "raspbian"];
@@ -175,6 +191,48 @@ impl fmt::Display for HolderName {
     }
 }
 
+/// The name of a profile, which is part of the name of its metapackage: lower-case letters, digits, `+`, `-` and `.`, starting with a letter or a
+/// digit, at most 64 bytes.
+///
+/// ```
+/// use repo_store::model::ProfileName;
+/// assert_eq!(ProfileName::parse("web")?.as_str(), "web");
+/// for bad in ["", "Web", "-web", "web_1", "../web"] {
+///     assert!(ProfileName::parse(bad).is_err());
+/// }
+/// # Ok::<(), repo_store::model::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProfileName(String);
+
+impl ProfileName {
+    /// Checks `name`.
+    ///
+    /// # Errors
+    /// [`NameError::InvalidProfile`] when no profile can be called that.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if starts_well && name.len() <= 64 && name.chars().all(allowed) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NameError::InvalidProfile { name: name.escape_debug().take(100).collect() })
+        }
+    }
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The name of a hook: letters, digits, `.`, `_` and `-`, starting with a letter or a digit, at most 64 bytes.
 ///
 /// ```
@@ -259,6 +317,14 @@ pub enum NameError {
         /// The name, control characters escaped.
         name: String,
     },
+    /// A name that cannot be a profile's.
+    #[error(
+        "`{name}` cannot be the name of a profile: lower-case letters, digits, `+`, `-` and `.`, a letter or a digit first, at most 64"
+    )]
+    InvalidProfile {
+        /// The name, control characters escaped.
+        name: String,
+    },
     /// A name for a tag that reads as a time.
     #[error("`{name}` cannot be the name of a tag: it reads as a time")]
     TagLikeTime {
@@ -276,6 +342,7 @@ impl NameError {
             Self::InvalidTag { .. } | Self::TagLikeTime { .. } => "E-INVALID-TAG",
             Self::InvalidHolder { .. } => "E-INVALID-HOLDER",
             Self::InvalidHook { .. } => "E-INVALID-HOOK",
+            Self::InvalidProfile { .. } => "E-INVALID-PROFILE",
         }
     }
 }

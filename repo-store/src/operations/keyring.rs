@@ -5,22 +5,22 @@
 
 use std::sync::Arc;
 
-use apt_index::pool::PackageKind;
 use apt_sign::Fingerprint;
 use deb_parse::checksum::Sha256;
-use deb_parse::{Architecture, Component, PackageName, SuiteName, Version, deb};
+use deb_parse::{Architecture, PackageName, SuiteName, Version, deb};
 use jiff::Timestamp;
 
 use crate::context::Context;
-use crate::error::{ChangeError, Error, ImportError};
+use crate::error::{ChangeError, Error};
 use crate::history::keyring_versions::{KeyringVersion, KeyringVersions};
 use crate::model::id::BlobId;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::operation::{Operation, PackageSummary};
-use crate::model::record::{Build, Digests, Record, RecordKey};
+use crate::model::record::{Build, Record, RecordKey};
+use crate::operations::own_package;
 use crate::publish::shown::shown;
-use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::settings::RepositorySettings;
 use crate::storage::HeldLock;
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted};
@@ -164,7 +164,7 @@ fn insert_keyring(
     bytes: &[u8],
     context: &Context,
 ) -> Result<Committed, Error> {
-    let records = repository.suites.iter().map(|suite| Ok((&suite.name, record(suite, bytes)?)));
+    let records = repository.suites.iter().map(|suite| Ok((&suite.name, own_package::record(suite, bytes)?)));
     let records = records.collect::<Result<Vec<_>, Error>>()?;
     let (committed, ()) = store.transact_in(repository, context, |transaction| {
         let mut new: Vec<&RecordKey> = Vec::new();
@@ -291,26 +291,4 @@ fn build(repository: &RepositorySettings, plan: &KeyringPlan, keyring: &[u8]) ->
             ))
             .file(path.trim_start_matches('/'), keyring, 0o644);
     builder.build().map_err(|source| Error::package(plan.package.as_str(), source))
-}
-
-/// The record of the package in a suite: in the component `main`, or in the first where there is none.
-fn record(suite: &SuiteSettings, bytes: &[u8]) -> Result<Arc<Record>, Error> {
-    let failed = |source: deb_parse::Error| Error::package("keyring package", source);
-    let package = deb::read(bytes, &deb::Options::default()).map_err(failed)?;
-    let main = suite.components.iter().find(|component| component.as_str() == "main");
-    let component = match main.or(suite.components.first()) {
-        Some(component) => component.clone(),
-        None => Component::parse("main").map_err(failed)?,
-    };
-    let digests = Digests { sha256: package.sha256, md5: None, sha1: None };
-    let record = Record::new(
-        &package.control,
-        component,
-        PackageKind::Deb,
-        BlobId(package.blake3),
-        package.size,
-        &digests,
-    );
-    let file = package.control.package().as_str().into();
-    record.map(Arc::new).map_err(|source| Error::Import(ImportError::Stanza { file, source }))
 }

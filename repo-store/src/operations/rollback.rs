@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::SuiteName;
+use deb_parse::{PackageName, SuiteName};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -21,6 +21,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::suite_differences::SuiteDifferences;
 use crate::operations::installability::InstallableGuard;
 use crate::operations::plan::check_base;
+use crate::operations::profiles;
 use crate::operations::reissue::{NewFiles, ReissuePlan, ReissueRequest, goes_down, plan_reissue};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
@@ -132,6 +133,10 @@ impl RollbackPlan {
         let target = store.revision(&self.repository, self.target)?;
         let mut planned: Vec<Reissued> = Vec::new();
         for ((source, bad, good), suites) in goes_down(self.changes(), &target)? {
+            // It is built again for what comes out again.
+            if all.settings.is_metapackage(source.as_str()) {
+                continue;
+            }
             let (accept, bad) = (all.accept.clone(), Some(bad));
             let request = ReissueRequest { source, bad, good, suites, accept, reason: None };
             let plan = plan_reissue(store, &all.settings, &request, Some(&planned))?;
@@ -189,6 +194,11 @@ impl RollbackPlan {
         transaction.restore(target, all.into_iter().filter(|suite| self.is_for(suite)))?;
         let (to, commit) = (target.commit().sequence, target.id().short());
         new.insert(transaction)?;
+        if let Some(all) = &self.request {
+            let packages = self.reissues.iter().flat_map(ReissuePlan::packages);
+            let names: Vec<PackageName> = packages.map(|package| package.key().package.clone()).collect();
+            profiles::rebuild_in(transaction, store, &all.settings, &names)?;
+        }
         self.guard.pass_in(transaction, store, context.now)?;
         let reissued = self.reissues.iter().map(ReissuePlan::reissued).collect();
         Ok(Operation::RollBack { suites: self.suites.clone(), to, commit, reissued })

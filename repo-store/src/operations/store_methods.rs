@@ -17,7 +17,7 @@ use crate::model::approval::{Approval, Approver, ApproverId};
 use crate::model::freeze::Freeze;
 use crate::model::gate_rule::{GateOverride, GateRule};
 use crate::model::id::{BaseIndexId, CommitId};
-use crate::model::name::{HolderName, RepositoryName, TagName};
+use crate::model::name::{HolderName, ProfileName, RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
@@ -32,6 +32,7 @@ use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 use crate::operations::machine_states::MachineStanding;
 use crate::operations::phasing::{PhasingPlan, PhasingRequest};
 use crate::operations::pipeline::{InPipeline, PipelineOptions};
+use crate::operations::profiles::ProfilePlan;
 use crate::operations::promotion::{PromoteOptions, PromotionPlan};
 use crate::operations::reissue::{ReissuePlan, ReissueRequest};
 use crate::operations::release::ReleasePlan;
@@ -289,7 +290,8 @@ impl Store {
     /// Plans a promotion from one repository to another.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that either repository lacks, [`Error::Settings`] for settings that cannot be used.
+    /// [`Error::UnknownSuite`] for a suite that either repository lacks, [`Error::Settings`] for settings that cannot be used; with a profile,
+    /// [`ProfileError`](crate::error::ProfileError) when it cannot be built from what the other repository will have.
     pub fn plan_promotion(
         &self,
         from: &RepositorySettings,
@@ -297,6 +299,21 @@ impl Store {
         options: &PromoteOptions,
     ) -> Result<PromotionPlan, Error> {
         super::promotion::plan_promotion(self, from, to, options)
+    }
+
+    /// Plans to build a profile of a repository: a metapackage for each suite that pins the versions which the suite has now, unless it has that metapackage already.
+    /// Into these suites, or into all that the profile is for when none is named.
+    ///
+    /// # Errors
+    /// [`ProfileError`](crate::error::ProfileError) when there is no such profile, or a suite has no version that it allows;
+    /// [`Error::UnknownSuite`] for a suite that the repository lacks; [`Error::Settings`] for settings that cannot be used.
+    pub fn plan_profile(
+        &self,
+        repository: &RepositorySettings,
+        profile: &ProfileName,
+        suites: &[SuiteName],
+    ) -> Result<ProfilePlan, Error> {
+        super::profiles::plan_profile(self, repository, profile, suites)
     }
 
     /// Plans a release: `to` gets the content of `from`, and `old`, if it is given, what `to` has until then; in the suites that both have.

@@ -6,6 +6,7 @@
 pub(crate) mod base;
 pub mod gate;
 pub(crate) mod markers;
+pub mod profile;
 pub(crate) mod release_mark;
 pub(crate) mod release_name;
 pub(crate) mod release_names;

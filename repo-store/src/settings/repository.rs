@@ -14,6 +14,7 @@ use crate::model::name::RepositoryName;
 use crate::settings::base::Base;
 use crate::settings::gate::Gate;
 use crate::settings::markers::Markers;
+use crate::settings::profile::Profile;
 use crate::settings::release_names::ReleaseNames;
 use crate::settings::uploaders::Uploaders;
 
@@ -45,6 +46,8 @@ pub struct RepositorySettings {
     pub bases: Vec<Base>,
     /// When nothing changes, every week.
     pub freezes: Vec<WeeklyFreeze>,
+    /// What machines of a role run.
+    pub profiles: Vec<Profile>,
     /// Whether `Contents` indices are published: which files each package has. It costs the unpacking of every package that is
     /// added.
     pub contents: bool,
@@ -160,6 +163,7 @@ impl RepositorySettings {
             gates: Vec::new(),
             bases: Vec::new(),
             freezes: Vec::new(),
+            profiles: Vec::new(),
             contents: false,
             unknown_release: UnknownRelease::default(),
             valid_for: None,
@@ -188,6 +192,12 @@ impl RepositorySettings {
             }
             None => Ok(()),
         }
+    }
+
+    /// Returns whether a package has the name of the metapackage of a [profile](Self::profiles).
+    #[must_use]
+    pub fn is_metapackage(&self, package: &str) -> bool {
+        self.profiles.iter().any(|profile| self.name.profile_package(&profile.name) == package)
     }
 
     /// The settings of one suite.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deb_parse::SuiteName;
+use deb_parse::{PackageName, SuiteName};
 
 use super::Transaction;
 use crate::error::Error;
@@ -23,6 +23,28 @@ pub(crate) struct SuiteChange {
 }
 
 impl Transaction<'_> {
+    /// Returns every version and architecture of a package that a suite will have, in order.
+    pub(crate) fn versions(
+        &mut self,
+        suite: &SuiteName,
+        package: &PackageName,
+    ) -> Result<Vec<Arc<Record>>, Error> {
+        let there = match self.snapshots.get(suite) {
+            Some(snapshot) => self.lookup.versions(snapshot, package)?,
+            None => Vec::new(),
+        };
+        let mut found: BTreeMap<RecordKey, Arc<Record>> =
+            there.into_iter().map(|record| (record.key().clone(), record)).collect();
+        let edits = self.edits.get(suite).into_iter().flatten();
+        for (key, edit) in edits.filter(|(key, _)| key.package == *package) {
+            match edit {
+                Edit::Insert(record) => drop(found.insert(key.clone(), Arc::clone(record))),
+                Edit::Remove => drop(found.remove(key)),
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
     /// Returns what changes in each suite; suites in which nothing comes or goes are left out.
     pub(crate) fn suite_changes(&mut self) -> Result<BTreeMap<SuiteName, SuiteChange>, Error> {
         let mut found = BTreeMap::new();

@@ -193,7 +193,15 @@ if [ -n "$package" ]; then
 fi
 kept=0
 made=
-)
+"#;
+
+/// Installs the metapackage of a profile, with what else the machine reads. The entry stays when that fails.
+const PROFILE: &str = r#"
+apt-get -q update < /dev/null || :
+if DEBIAN_FRONTEND=noninteractive apt-get install -y "$profile" < /dev/null; then :; else
+    echo "This machine reads $url, but apt cannot install $profile." >&2
+    exit 1
+fi
 "#;
 
 /// Takes back what the script did. What others put into the same files stays, as above.
@@ -266,6 +274,10 @@ impl Setup {
             push(&mut text, format_args!("\nhost={host}\nauthority={authority}\nconf={conf}{AUTHORITY}"));
         }
         text.push_str(END);
+        if let Some(profile) = &self.profile {
+            push(&mut text, format_args!("profile={}{PROFILE}", quoted(profile)));
+        }
+        text.push_str(")\n");
         Ok(text)
     }
 

@@ -7,9 +7,10 @@ use deb_parse::{Architecture, Component, SuiteName};
 use repo_config::keys::KeyError;
 use repo_config::{Url, without_repeats};
 use repo_store::error::HistoryError;
-use repo_store::model::TagName;
+use repo_store::model::{HolderName, ProfileName, TagName};
 use repo_store::{RepositorySettings, Store, SuiteSettings};
 
+use crate::cmd::profile;
 use crate::error::Failure;
 use crate::session::Session;
 
@@ -28,6 +29,8 @@ pub(crate) struct Setup {
     /// The package with the keys, and whether clients find it.
     pub(super) keyring_package: String,
     pub(super) has_keyring_package: bool,
+    /// The metapackage that the script installs.
+    pub(super) profile: Option<String>,
     /// The certificate, in PEM, of the authority that signed the certificate of the server, where clients do not know it.
     pub(super) authority: Option<String>,
     /// Whether clients need a password.
@@ -115,6 +118,7 @@ impl Setup {
             keyring: keyring(session, repository)?,
             keyring_package: repository.name.keyring_package().to_string(),
             has_keyring_package: has_keyring_package(&session.store, repository)?,
+            profile: None,
             authority: authority(session, &url)?,
             url,
             state: None,
@@ -149,6 +153,38 @@ impl Setup {
         let paragraphs = self.blocks.iter_mut().flat_map(|block| &mut block.paragraphs);
         paragraphs.for_each(|paragraph| paragraph.types = "deb");
         Ok(Self { state: Some(tag.clone()), has_keyring_package: false, ..self })
+    }
+
+    /// Returns the setup for a machine that installs the profile which the configuration has for it, if there is one.
+    ///
+    /// # Errors
+    /// As [`with_profile`](Self::with_profile).
+    pub(crate) fn for_machine(
+        self,
+        machine: &HolderName,
+        session: &Session,
+        repository: &RepositorySettings,
+    ) -> Result<Self, Failure> {
+        match session.config.profile_of(machine) {
+            Some(profile) => self.with_profile(profile, session, repository),
+            None => Ok(self),
+        }
+    }
+
+    /// Returns the setup for a machine that installs a profile.
+    ///
+    /// # Errors
+    /// [`ProfileError::NotBuilt`](repo_store::error::ProfileError::NotBuilt) when the repository does not have it.
+    pub(crate) fn with_profile(
+        self,
+        profile: &ProfileName,
+        session: &Session,
+        repository: &RepositorySettings,
+    ) -> Result<Self, Failure> {
+        if profile::built(&session.store, repository, profile)?.is_empty() {
+            return Err(profile::not_built(repository, profile));
+        }
+        Ok(Self { profile: Some(repository.name.profile_package(profile)), ..self })
     }
 
     /// Returns the address that the source entry names.

@@ -294,6 +294,7 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "not an acceptable package, source package or upload",
         "build the package again; the message names the rule and the place",
     ),
+    ("E-INVALID-PROFILE", "not a valid name for a profile", "choose a name that the message describes"),
     (
         "E-INVALID-SCOPE",
         "not a valid scope for a token",
@@ -576,6 +577,7 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "the version to be held is in the repository",
         "remove the version with `repo-cli remove`, which also holds it",
     ),
+    ("E-PROFILE", "a profile cannot be built, or was not built yet", "do what the hint says"),
     (
         "E-PUBLIC-KEYS",
         "the certificates of the signing keys could not be written",
@@ -746,6 +748,7 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "a change of several repositories was begun and is not complete",
         "run `repo-cli publish REPOSITORY`, or what was to be done without `--dry-run`: both complete the change",
     ),
+    ("E-UNKNOWN-PROFILE", "no profile of that name", "run `repo-cli profile list`"),
     (
         "E-UNKNOWN-RELEASE",
         "the version names a release that no suite is for",
@@ -766,11 +769,7 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "a drop folder names a user that the system does not know",
         "add the user to the system, or change `owners` of the `[[incoming]]`",
     ),
-    (
-        "E-UNLISTED-ARCHITECTURE",
-        "the suite does not publish the architecture",
-        "add the architecture to `architectures`",
-    ),
+    ("E-UNLISTED-ARCHITECTURE", "the suite does not publish the architecture", "add it to `architectures`"),
     (
         "E-UNLISTED-COMPONENT",
         "the suite does not have the component",

@@ -1,6 +1,7 @@
 //! Taking packages from one repository to another.
 
 mod dependencies;
+mod profile;
 mod siblings;
 pub(crate) mod together;
 mod uninstallable;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use deb_parse::{Architecture, SuiteName};
 use jiff::Timestamp;
 
+use self::profile::PromotedProfile;
 use self::siblings::Chosen;
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
@@ -24,7 +26,7 @@ use crate::model::gate_rule::{GateOverride, GateRule, GateViolation};
 use crate::model::hold::Hold;
 use crate::model::id::CommitId;
 use crate::model::lookup::Lookup;
-use crate::model::name::RepositoryName;
+use crate::model::name::{ProfileName, RepositoryName};
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey, for_everybody};
 use crate::model::serialized::{as_text, maybe_as_text};
@@ -33,6 +35,7 @@ use crate::model::suite_records::SuiteRecords;
 use crate::operations::installability::{InstallableGate, Surroundings};
 use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
+use crate::operations::profiles::{self, ProfileBuild};
 use crate::progress::{Amount, Phase};
 use crate::settings::gate::Gate;
 use crate::settings::{RepositorySettings, SuiteSettings};
@@ -44,6 +47,8 @@ use crate::transaction::{Committed, Inserted, Transaction};
 pub struct PromoteOptions {
     /// The packages; of each what machines would install unless a version is named: the newest for each architecture. None together with [`everything`](Self::everything).
     pub selectors: Vec<Selector>,
+    /// What this profile of the other repository names, and its metapackage: of each package the newest version that the profile allows.
+    pub profile: Option<ProfileName>,
     /// All that the other repository lacks.
     pub everything: bool,
     /// Only these suites; all that both repositories have when empty.
@@ -109,6 +114,9 @@ pub struct PromotionPlan {
     /// What would have to come along, where a gate asks that everything can be installed.
     #[serde(skip)]
     proposed: Vec<Arc<Record>>,
+    /// The metapackages of the profile.
+    #[serde(skip)]
+    build: ProfileBuild,
     #[serde(skip)]
     request: Request,
 }
@@ -117,6 +125,10 @@ pub struct PromotionPlan {
 #[derive(Clone, Debug)]
 struct Request {
     options: PromoteOptions,
+    /// The profile that is promoted.
+    profile: Option<PromotedProfile>,
+    /// The settings of the source.
+    source: RepositorySettings,
     /// The suites that both repositories have, and those that only the source has.
     common: Vec<CommonSuite>,
     lacking: Vec<SuiteName>,
@@ -237,7 +249,9 @@ impl PromotionPlan {
             true => selector.names_source_of(record),
             false => selector.matches(record),
         };
+        let is_in_profile = |promoted: &PromotedProfile| promoted.profile.names(&record.key().package);
         self.request.options.selectors.iter().any(|selector| !selector.is_pattern() && named(selector))
+            || self.request.profile.as_ref().is_some_and(is_in_profile)
     }
 
     /// Promotes what is planned.
@@ -246,6 +260,7 @@ impl PromotionPlan {
     /// [`ChangeError::Outdated`] when either repository has changed since the plan was made;
     /// [`ChangeError::Conflict`] when the repository has one of the packages with another content.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
+        self.build.write(store)?;
         let change = |transaction: &mut Transaction<'_>| Ok((self.change(transaction, store, context)?, ()));
         Ok(store.transact(&self.repository, context, change)?.0)
     }
@@ -278,6 +293,8 @@ impl PromotionPlan {
             }
         }
         phase.finish();
+        self.build.insert(transaction)?;
+        self.build.records().for_each(|(suite, record)| new.push(suite, Arc::clone(record)));
         if let Some(given) = &self.request.options.gate_override {
             let broken = self.overridden.iter().flat_map(|(_, violations)| violations);
             let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
@@ -325,6 +342,7 @@ impl PromotionPlan {
             siblings: Vec::new(),
             dependencies: Vec::new(),
             proposed: Vec::new(),
+            build: ProfileBuild::default(),
             request: request.clone(),
         };
         let Some(source) = source else {
@@ -334,7 +352,8 @@ impl PromotionPlan {
         let mut matched = vec![false; options.selectors.len()];
         let mut chosen: BTreeMap<&SuiteName, Chosen> = BTreeMap::new();
         let mut targets = Vec::new();
-        for CommonSuite { name: suite, architectures } in common {
+        for common_suite in common {
+            let CommonSuite { name: suite, architectures } = common_suite;
             let there = match &target {
                 Some(target) => target.snapshot(suite)?,
                 None => Snapshot::default(),
@@ -345,6 +364,7 @@ impl PromotionPlan {
                 let difference = difference.insert(store.difference(&source.snapshot(suite)?, &there)?);
                 chosen.extend(difference.only_first.iter().map(by_key));
             }
+            chosen.extend(request.of_profile(&source, common_suite)?.iter().map(by_key));
             for (selector, matched) in options.selectors.iter().zip(&mut matched) {
                 let found = selector.newest_in(&source, suite, architectures)?;
                 *matched |= !found.is_empty();
@@ -368,11 +388,13 @@ impl PromotionPlan {
             let lacking: Vec<&SuiteName> = lacking.iter().collect();
             plan.left_out = siblings::add(&source, &mut chosen, &lacking)?.into();
         }
-        // The keyring package of a repository is for its own clients.
+        // The keyring package of a repository is for its own clients, and so are its metapackages.
         let own = KeyringVersions::load(store, from)?;
         for (suite, there, difference) in targets {
             let mut chosen = chosen.remove(suite).unwrap_or_default();
-            chosen.retain(|_, record| !own.contains(record.blob()));
+            chosen.retain(|key, record| {
+                !own.contains(record.blob()) && !request.source.is_metapackage(key.package.as_str())
+            });
             let missing = missing(store, chosen, &there, difference.as_ref())?;
             plan.changes.insert(suite.clone(), missing);
         }
@@ -410,7 +432,7 @@ impl PromotionPlan {
                 break;
             }
         }
-        Ok(())
+        self.build_profile(store)
     }
 
     /// Takes out what gates of the target do not let in, unless somebody decided that the rules do not count.
@@ -559,8 +581,24 @@ pub(crate) fn plan_promotion(
     let gates = to.gates.iter().filter(is_asked).cloned().collect();
     let weekly = to.freezes.clone();
     let installable = InstallableGate::of_arrivals(to, Some(&from.name));
+    let profile = options.profile.as_ref().map(|name| {
+        let profile = profiles::find(to, name)?.clone();
+        Ok::<_, Error>(PromotedProfile { profile, target: to.clone() })
+    });
+    let profile = profile.transpose()?;
     let (options, surroundings) = (options.clone(), Surroundings::of(to));
-    let request = Request { options, common, lacking, suites, gates, weekly, installable, surroundings };
+    let request = Request {
+        options,
+        profile,
+        source: from.clone(),
+        common,
+        lacking,
+        suites,
+        gates,
+        weekly,
+        installable,
+        surroundings,
+    };
     PromotionPlan::make(store, &from.name, &to.name, &request)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::deb822::ParagraphBuf;
-use deb_parse::{Component, SourceName, SuiteName, Version};
+use deb_parse::{Component, PackageName, SourceName, SuiteName, Version};
 
 use super::file::{self, reissue_error};
 use super::hazard::{Hazard, Undone};
@@ -25,6 +25,7 @@ use crate::model::reissue::{HazardKind, ReissueVersion, Reissued};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::operations::installability::InstallableGuard;
 use crate::operations::plan::check_base;
+use crate::operations::profiles;
 use crate::settings::RepositorySettings;
 use crate::storage::Staged;
 use crate::store::Store;
@@ -172,6 +173,7 @@ impl ReissuePlan {
     /// # Errors
     /// [`Uninstallable`](crate::error::RuleError::Uninstallable) when a gate asks for more and nobody decided that this does not count;
     /// [`ReissueError::Hazards`] when something cannot be undone on machines and nobody accepted that;
+    /// [`ProfileError`](crate::error::ProfileError) when an exact profile names a package and does not allow the version that comes out;
     /// [`Outdated`](crate::error::ChangeError::Outdated) when the repository has changed since the plan was made.
     pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
         self.check()?;
@@ -181,6 +183,9 @@ impl ReissuePlan {
         let (committed, ()) = store.transact_in(&self.settings, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
             new.insert(transaction)?;
+            let names: Vec<PackageName> =
+                self.packages.iter().map(|package| package.key.package.clone()).collect();
+            profiles::rebuild_in(transaction, store, &self.settings, &names)?;
             let guard = InstallableGuard::of(&self.settings).despite(self.gate_override.clone());
             guard.pass_in(transaction, store, context.now)?;
             Ok((Operation::Reissue { sources: vec![self.reissued()], reason: reason.clone() }, ()))
@@ -297,6 +302,8 @@ pub(crate) fn plan_reissue(
             hazards.extend(relations::of_others(head, &bad.suites(), &request.source, all)?);
         }
     }
+    // They are built again, with what comes out.
+    hazards.retain(|hazard| !profiles::is_rebuilt(settings, &hazard.package));
     hazards.sort();
     hazards.dedup();
     plan.hazards = hazards;
