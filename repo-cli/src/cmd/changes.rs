@@ -34,7 +34,7 @@ impl Action {
             Self::Replace(_) => "replace",
             Self::Remove => "remove",
             Self::Restore => "restore",
-            Self::Share(before, after) => return format!("{} -> {}", share(*before), share(*after)),
+            Self::Share(before, after) => return format!("share {} -> {}", share(*before), share(*after)),
         };
         word.to_owned()
     }

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use deb_parse::{SourceName, Version};
 use repo_store::RepositoryName;
+use repo_store::model::record::UpdatePercentage;
 use repo_store::operations::phasing::PhasingPlan;
 
 use crate::error::{Failure, Outcome};
@@ -33,7 +34,7 @@ enum RolloutCommand {
     Status(status::StatusArguments),
     /// Say which of these machines take a version at a share
     ///
-    /// It reads ids of machines, as /etc/machine-id holds them: one in a line, with a name behind it if there is one. The answer is that of apt itself.
+    /// It reads IDs of machines, as /etc/machine-id holds them: one per line, each followed by a name if you like. The answer is that of apt itself.
     Preview(preview::PreviewArguments),
 }
 
@@ -102,4 +103,9 @@ impl NamedSource {
         let version = self.version.as_ref().map(|version| format!("={version}")).unwrap_or_default();
         Err(package_names::no_match(session, repository, vec![format!("{}{version}", self.name)], true))
     }
+}
+
+/// Returns which machines a share is, in words.
+fn machines(percentage: Option<UpdatePercentage>) -> String {
+    percentage.map_or_else(|| "all machines".to_owned(), |percentage| format!("{percentage} of the machines"))
 }

@@ -24,16 +24,20 @@ fn a_share_is_set_shown_raised_and_taken_back() {
     status: 0
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
-    hello    2.1      amd64         bookworm  all -> 10 %
+    hello    2.1      amd64         bookworm  share all -> 10 %
     would let hello 2.1 in prod go to 10 % of the machines
+    ---- stderr
+    machines that have the version keep it: `reissue` brings them back
     ");
     insta::assert_snapshot!(environment.run(&["rollout", "phase", "prod", "hello=2.1", "--percent", "10"]), @"
     status: 0
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
-    hello    2.1      amd64         bookworm  all -> 10 %
+    hello    2.1      amd64         bookworm  share all -> 10 %
     hello 2.1 in prod goes to 10 % of the machines (commit 3), published <PUBLICATION>
     undo with: repo-cli undo prod
+    ---- stderr
+    machines that have the version keep it: `reissue` brings them back
     ");
     insta::assert_snapshot!(environment.run(&["rollout", "status"]), @"
     status: 0
@@ -56,7 +60,7 @@ fn a_share_is_set_shown_raised_and_taken_back() {
     status: 0
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
-    hello    2.1      amd64         bookworm  10 % -> 0 %
+    hello    2.1      amd64         bookworm  share 10 % -> 0 %
     hello 2.1 in prod goes to 0 % of the machines (commit 4), published <PUBLICATION>
     undo with: repo-cli undo prod
     ---- stderr
@@ -67,7 +71,7 @@ fn a_share_is_set_shown_raised_and_taken_back() {
     status: 0
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
-    hello    2.1      amd64         bookworm  0 % -> 10 %
+    hello    2.1      amd64         bookworm  share 0 % -> 10 %
     undid 4 of prod: phase hello 2.1 amd64 to 0 % (commit 5), published <PUBLICATION>
     undo with: repo-cli undo prod
     ");
@@ -75,11 +79,12 @@ fn a_share_is_set_shown_raised_and_taken_back() {
     status: 0
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
-    hello    2.0      amd64         bookworm  all -> 50 %
+    hello    2.0      amd64         bookworm  share all -> 50 %
     hello 2.0 in prod goes to 50 % of the machines (commit 6), published <PUBLICATION>
     undo with: repo-cli undo prod
     ---- stderr
     warning: bookworm has 2.1, which machines take whatever the share of the older version is
+    machines that have the version keep it: `reissue` brings them back
     ");
     insta::assert_snapshot!(environment.run(&["rollout", "phase", "prod", "hello=2.0", "--percent", "50"]), @"
     status: 0
@@ -95,6 +100,16 @@ fn a_freeze_stops_larger_shares_alone_and_what_is_not_there_is_said() {
     let environment = store();
     add(&environment, "prod", "hello", "2.0");
     let _ = environment.run(&["rollout", "phase", "prod", "hello", "--percent", "10"]).succeeds();
+    let later = environment.build("hello-data", "2.0", "all", |builder| builder.field("Source", "hello"));
+    let _ = environment.run(&["add", "prod", later.as_str()]).succeeds();
+    insta::assert_snapshot!(environment.run(&["rollout", "status", "prod"]), @"
+    status: 0
+    ---- stdout
+    REPOSITORY  SOURCE  VERSION  MACHINES  SUITES
+    prod        hello   2.0      10 %      bookworm
+    ---- stderr
+    warning: hello-data 2.0 all in bookworm goes to all machines, unlike other packages of hello 2.0: run rollout phase again
+    ");
     let _ = environment.run(&["freeze", "prod", "--until", "24h", "--reason", "weekend"]).succeeds();
     insta::assert_snapshot!(environment.run(&["rollout", "phase", "prod", "hello", "--percent", "100"]), @"
     status: 1

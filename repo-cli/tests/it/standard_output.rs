@@ -24,7 +24,9 @@ fn a_result_that_cannot_be_written_is_a_failure() {
         let full = shell(&environment, r#"exec "$0" "$@" >/dev/full"#, arguments).ends_with(1);
         assert_eq!(full.stdout, "");
         assert_eq!(
-            full.stderr, "error: cannot write standard output: No space left on device (os error 28)\n",
+            full.stderr,
+            "error: cannot write standard output: No space left on device (os error 28)\n\
+             hint: make room there, and give the command again\n",
             "{arguments:?}"
         );
     }

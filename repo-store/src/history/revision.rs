@@ -165,7 +165,7 @@ impl<'a> Revision<'a> {
             let new = self.commit.suites.get(suite).copied();
             if old != new {
                 let (old, new) = (self.store.empty_or(old)?, self.store.empty_or(new)?);
-                changes.insert(suite.clone(), self.store.difference(&old, &new)?);
+                changes.insert(suite.clone(), self.store.difference(&old, &new)?.apart_from_percentages());
             }
         }
         Ok(changes)

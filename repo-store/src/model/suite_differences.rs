@@ -43,9 +43,7 @@ impl SuiteDifferences {
         for (suite, Difference { only_first, only_second, .. }) in &self.0 {
             let stays = |record: &&Arc<Record>| {
                 let place = only_second.binary_search_by(|other| other.key().cmp(record.key())).ok();
-                place
-                    .and_then(|place| only_second.get(place))
-                    .is_some_and(|other| other.blob() == record.blob())
+                place.and_then(|place| only_second.get(place)).is_some_and(|other| other.is_same_file(record))
             };
             records
                 .insert(suite.clone(), only_first.iter().filter(|record| !stays(record)).cloned().collect());

@@ -1,6 +1,6 @@
 //! Letting a version go to a share of the machines first: apt's phased updates.
 //!
-//! A version has the share in each suite apart. [`Record::update_percentage`](crate::model::record::Record::update_percentage) tells it,
+//! A version has the share in each suite apart. A package of the same version that comes later is for everybody, until the share is set again. [`Record::update_percentage`](crate::model::record::Record::update_percentage) tells it,
 //! and indices list it as `Phased-Update-Percentage`. It belongs to the repository: a promotion does not take it along.
 
 use std::collections::BTreeMap;
@@ -183,7 +183,8 @@ impl PhasingPlan {
             }
             let newest = versions.keys().next_back().cloned();
             let Some(version) = request.version.clone().or_else(|| newest.clone()) else { continue };
-            let Some(records) = versions.remove(&version) else { continue };
+            // As the packages write it: machines draw by that.
+            let Some((version, records)) = versions.remove_entry(&version) else { continue };
             if let Some(newest) = newest.filter(|newest| *newest > version) {
                 plan.overtaken.insert(suite.clone(), newest);
             }

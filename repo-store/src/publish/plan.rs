@@ -209,7 +209,9 @@ fn plan_from(
     for suite in kept.iter().chain(wanted.iter().map(|(wanted, _)| wanted)) {
         let Place::Suite(name) = &suite.place else { continue };
         let before = store.empty_or(suite.before.and_then(|before| before.snapshot))?;
-        changes.insert(name.clone(), store.difference(&before, &store.empty_or(suite.snapshot)?)?);
+        let difference = store.difference(&before, &store.empty_or(suite.snapshot)?)?;
+        // The index changes, and no package comes or goes.
+        changes.insert(name.clone(), difference.apart_from_percentages());
     }
     Ok(PublicationPlan {
         repository: repository.name.clone(),

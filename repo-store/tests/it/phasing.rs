@@ -1,13 +1,14 @@
 //! A version goes to a share of the machines first.
 
-use deb_parse::{SourceName, Version, deb822};
+use deb_parse::deb::Builder;
+use deb_parse::{PackageName, SourceName, Version, deb822};
 use repo_store::Selector;
 use repo_store::maintenance::fsck::FsckOptions;
 use repo_store::model::record::UpdatePercentage;
 use repo_store::operations::phasing::{PhasingPlan, PhasingRequest};
 use repo_store::operations::promotion::PromoteOptions;
 
-use crate::fixture::{Fixture, context, publish, settings, signer};
+use crate::fixture::{Fixture, context, publish, settings, signer, suite};
 
 fn plan(fixture: &Fixture, version: Option<&str>, percent: u8) -> PhasingPlan {
     let request = PhasingRequest {
@@ -70,6 +71,12 @@ fn the_share_is_published_raised_undone_and_stays_in_its_repository() {
     assert!(fixture.store.head(&fixture.preprod.name).unwrap().unwrap().holds().unwrap().is_empty());
     assert_eq!(plan(&fixture, Some("1.0"), 5).overtaken().len(), 2);
     assert!(plan(&fixture, Some("3.0"), 5).chosen().is_empty());
+    // However the version is written: machines draw by what the packages say.
+    let chosen = plan(&fixture, Some("0:2.0"), 5);
+    assert!(chosen.chosen().values().all(|version| version.as_str() == "2.0"));
+    // A share is neither coming nor going.
+    let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+    assert!(head.changes().unwrap().values().all(repo_store::model::Difference::is_empty));
 
     // What another repository gets is for everybody there, and is no difference between the two.
     let prod = settings("prod", &["bookworm", "trixie"]);
@@ -96,4 +103,18 @@ fn the_share_is_published_raised_undone_and_stays_in_its_repository() {
     assert_eq!(visible(&fixture, "trixie"), "1.0, 2.0");
     let checked = fixture.store.fsck(&FsckOptions::default(), &context(1000)).unwrap();
     assert!(checked.is_clean(), "{checked:?}");
+}
+
+#[test]
+fn what_a_package_says_of_its_share_does_not_count() {
+    let fixture = Fixture::in_memory();
+    let architecture = deb_parse::Architecture::parse("amd64").unwrap();
+    let (name, version) = (PackageName::parse("hello").unwrap(), Version::parse("2.0").unwrap());
+    let own =
+        Builder::new(name, version, architecture).field("phased-update-percentage", "0").build().unwrap();
+    fixture.add(&[fixture.file("hello.deb", &own)]);
+    let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+    let record = &head.records(&suite("trixie")).unwrap()[0];
+    assert_eq!((record.field("Phased-Update-Percentage"), record.update_percentage()), (None, None));
+    assert!(plan(&fixture, None, 100).changes().is_empty());
 }

@@ -6,7 +6,7 @@ use repo_store::model::record::{Record, UpdatePercentage};
 use repo_store::operations::phasing::{PhasingPlan, PhasingRequest};
 use serde::Serialize;
 
-use super::NamedSource;
+use super::{NamedSource, machines};
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::cmd::changes::{self, Action};
 use crate::error::{Failure, Outcome};
@@ -138,10 +138,7 @@ pub(super) fn run(
     versions.sort();
     versions.dedup();
     let what = format!("{} {} in {}", arguments.source.name, joined(&versions), repository.name);
-    let machines = match plan.percentage() {
-        None => "all machines".to_owned(),
-        Some(percentage) => format!("{percentage} of the machines"),
-    };
+    let machines = machines(plan.percentage());
     let done = match (plan.changes().is_empty(), dry_run) {
         (true, _) => format!("nothing to change: {what} goes to {machines}"),
         (false, true) => format!("would let {what} go to {machines}"),
@@ -180,7 +177,7 @@ fn say_what_machines_do(plan: &PhasingPlan, percent: u8, output: &Output) {
         );
     }
     let lowered = plan.changes().iter().any(|(_, record)| percent_of(record) > percent);
-    if lowered && plan.changes().iter().any(|(_, record)| record.update_percentage().is_some()) {
+    if lowered {
         output.note("machines that have the version keep it: `reissue` brings them back");
     }
     if percent == 0 && !plan.changes().is_empty() {

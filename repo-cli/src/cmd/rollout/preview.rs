@@ -31,7 +31,7 @@ pub(crate) struct PreviewArguments {
     /// How many of a hundred machines would take it
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=100))]
     percent: u8,
-    /// Ids of machines, one in a line, each with a name behind it or none; `-` for standard input
+    /// IDs of machines, one per line, each followed by a name if you like; `-` for standard input
     #[arg(long, value_name = "FILE")]
     machines: Utf8PathBuf,
     /// The suite, where suites have different versions of the source
@@ -119,12 +119,23 @@ fn read(path: &Utf8PathBuf) -> Result<Vec<(String, String)>, Failure> {
     let input: Box<dyn Read> =
         if path == "-" { Box::new(stdin()) } else { Box::new(File::open(path).map_err(io)?) };
     let mut machines = Vec::new();
-    for (number, line) in BufReader::new(input.take(MOST)).lines().enumerate() {
-        let line = line.map_err(io)?;
+    let mut input = BufReader::new(input.take(MOST + 1));
+    let (mut line, mut number, mut length) = (String::new(), 0, 0);
+    loop {
+        line.clear();
+        let read = input.read_line(&mut line).map_err(io)?;
+        (number, length) = (number + 1, length + read as u64);
+        if length > MOST {
+            let what = format!("it is larger than {MOST} bytes");
+            return Err(Failure::UnusableFile { path: path.to_string().into(), what });
+        }
+        if read == 0 {
+            break;
+        }
         let mut words = line.split_ascii_whitespace();
         let Some(id) = words.next().filter(|id| !id.starts_with('#')) else { continue };
         if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            let what = format!("line {}: an id of a machine has 32 hexadecimal digits", number + 1);
+            let what = format!("line {number}: an id of a machine has 32 hexadecimal digits");
             return Err(Failure::UnusableFile { path: path.to_string().into(), what });
         }
         machines.push((id.to_owned(), words.next().unwrap_or(id).to_owned()));
@@ -149,7 +160,7 @@ fn print(document: &MachineSharesJson, arguments: &PreviewArguments, output: &Ou
     output.total(
         rows.len(),
         &format!(
-            "of {} machines, {before} take {} {} with apt before 3.3, and {since} since",
+            "of {} machines, {before} take {} {} with apt before 3.3, and {since} with apt 3.3 or newer",
             rows.len(),
             document.source,
             document.version

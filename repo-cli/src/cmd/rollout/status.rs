@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{SourceName, SuiteName, Version};
 use repo_store::model::record::UpdatePercentage;
+use repo_store::operations::phasing::PhasingRequest;
 use repo_store::operations::reissue::release_of;
 use serde::Serialize;
 
+use super::machines;
 use super::phase::percent_of;
 use crate::args::{LimitArguments, RowLimits as _};
 use crate::cmd::changes::share;
@@ -65,11 +67,25 @@ pub(super) fn run(
             found.entry(place).or_default().insert(suite);
         }
         for ((source, version, percent), suites) in found {
+            let percentage = UpdatePercentage::new(percent);
+            let request = PhasingRequest {
+                source: source.clone(),
+                version: Some(version.clone()),
+                percentage,
+                suites: suites.iter().copied().cloned().collect(),
+            };
+            // What came after the share was set, or what has another one.
+            let others = session.store.plan_phasing(repository, &request)?;
+            for (record, suites) in others.changes().by_record() {
+                let (key, suites) = (record.key(), joined(&suites));
+                let others = machines(record.update_percentage());
+                output.warn("W-SHARE-PART", format!("{key} in {suites} goes to {others}, unlike other packages of {source} {version}: run rollout phase again"));
+            }
             let suites: Vec<String> = suites.iter().map(ToString::to_string).collect();
-            let machines = share(UpdatePercentage::new(percent));
+            let share = share(percentage);
             let (repository, source, version) =
                 (repository.name.to_string(), source.to_string(), version.to_string());
-            rows.push([repository.clone(), source.clone(), version.clone(), machines, joined(&suites)]);
+            rows.push([repository.clone(), source.clone(), version.clone(), share, joined(&suites)]);
             versions.push(ShareJson { percent, repository, source, suites, version });
         }
     }

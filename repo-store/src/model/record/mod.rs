@@ -156,7 +156,10 @@ impl Record {
         };
         check_reserved(control.paragraph())?;
         let stanza = Stanza::render(control, &facts)?;
-        Self::assemble(key, kind, blob, component, stanza, "")
+        let record = Self::assemble(key, kind, blob, component, stanza, "")?;
+        // How many machines take it is for the repository to say, and not for the package.
+        let says = control.paragraph().get(UpdatePercentage::FIELD).is_some();
+        Ok(if says { record.with_update_percentage(None) } else { record })
     }
 
     /// A record of a stanza and our fields below it; `others` are those that not every record has.
@@ -237,6 +240,11 @@ impl Record {
     #[must_use]
     pub fn blob(&self) -> BlobId {
         self.blob
+    }
+
+    /// Returns whether another record is of the same package file, wherever it is listed and for whom.
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        self.key == other.key && self.blob == other.blob
     }
 
     /// The component it is listed in.

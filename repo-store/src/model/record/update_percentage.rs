@@ -68,12 +68,11 @@ impl Record {
         Self { text, stanza, ..self.clone() }
     }
 
-    /// Returns whether another record is of the same file in the same component, and only for another share of the machines.
+    /// Returns whether another record is alike, and only for another share of the machines.
     pub(crate) fn differs_in_percentage_alone(&self, other: &Self) -> bool {
-        self.key == other.key
-            && self.blob == other.blob
-            && self.component == other.component
+        self.is_same_file(other)
             && self.update_percentage() != other.update_percentage()
+            && self.with_update_percentage(None).text == other.with_update_percentage(None).text
     }
 }
 
