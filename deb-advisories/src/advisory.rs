@@ -115,6 +115,12 @@ impl Advisories {
         self.by_source.is_empty()
     }
 
+    /// Returns whether the data name any vulnerability of a source, in whatever version and release.
+    #[must_use]
+    pub fn mention(&self, source: &str) -> bool {
+        self.by_source.contains_key(source)
+    }
+
     /// Finds the vulnerabilities that a version of a source has in a release, or may have, by name.
     #[must_use]
     pub fn of(&self, source: &str, version: &Version, release: &Release) -> Vec<Finding<'_>> {

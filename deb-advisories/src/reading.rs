@@ -14,8 +14,8 @@ use crate::{osv, tracker};
 pub(crate) type Wanted<'a> = &'a dyn Fn(&str) -> bool;
 
 impl Advisories {
-    /// Reads data about vulnerabilities: the JSON of Debian's security tracker, a record of OSV, a list of these, or several such documents one
-    /// after the other. What is said of sources that are not wanted is passed over, so a file may be much larger than what is kept of it.
+    /// Reads data about vulnerabilities: the JSON of Debian's security tracker, a record of OSV, a list of these, what OSV's interface answers
+    /// (`{"vulns": […]}`), or several such documents one after the other. What is said of sources that are not wanted is passed over, so a file may be much larger than what is kept of it.
     ///
     /// Returns how many sources or records the file is about, wanted or not: none in a file that is empty.
     ///
@@ -84,6 +84,20 @@ impl<'de> Visitor<'de> for Reading<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut rest: A) -> Result<usize, A::Error> {
         let Some(first) = rest.next_key::<String>()? else { return Ok(0) };
+        // What the interface of OSV answers.
+        if first == "vulns" {
+            let (advisories, wanted) = (&mut *self.advisories, self.wanted);
+            let seen = rest.next_value_seed(Reading { advisories, wanted })?;
+            while let Some(key) = rest.next_key::<String>()? {
+                if key == "next_page_token" {
+                    return Err(serde::de::Error::custom(
+                        "it is one page of an answer, and others are missing",
+                    ));
+                }
+                rest.next_value::<serde::de::IgnoredAny>()?;
+            }
+            return Ok(seen);
+        }
         let is_record = osv::FIELDS.contains(&first.as_str());
         let mut whole = FromFirst { first: Some(first), rest };
         if is_record {

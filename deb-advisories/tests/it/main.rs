@@ -134,7 +134,9 @@ fn what_was_said_first_counts() {
 
 #[test]
 fn what_is_in_neither_format_is_refused_whole() {
-    let cases: [&[u8]; 11] = [
+    let cases: [&[u8]; 13] = [
+        br#"{"vulns": [], "next_page_token": "x"}"#,
+        br#"{"vulns": {"CVE-1": []}}"#,
         br#"{"SPDXID": "SPDXRef-DOCUMENT", "packages": []}"#,
         br#"{"name": "a list of something else", "packages": []}"#,
         b"nonsense",
@@ -182,6 +184,7 @@ fn what_a_record_leaves_open_is_not_fine() {
         (r#"{"aa": {"CVE-1": {"releases": {}}}}"#.to_owned(), "CVE-1? CVE-1?"),
         (r#"{"aa": {"CVE-1": {"Releases": {"bookworm": {"status": "open"}}}}}"#.to_owned(), "CVE-1? CVE-1?"),
         (r#"{"aa": {}}"#.to_owned(), " "),
+        (format!(r#"{{"vulns": [{}]}}"#, osv("Debian:12", "")), "CVE-1? "),
     ];
     for (data, expected) in cases {
         let mut advisories = Advisories::default();

@@ -197,8 +197,15 @@ pub(crate) fn run(
     }
     print(&document, arguments, output);
     if document.vulnerabilities.is_empty() && document.not_judged.is_empty() {
-        let sources = count(document.sources, "source");
-        output.found_nothing(&format!("no known vulnerability in {sources} of {}", document.state));
+        let sources: BTreeSet<&SourceName> =
+            judged.iter().flat_map(|one| one.now.keys()).map(|(name, _)| name).collect();
+        let mentioned = sources.iter().filter(|name| advisories.mention(name.as_str())).count();
+        let total = count(document.sources, "source");
+        // Data for others would make every version look well.
+        output.found_nothing(&format!(
+            "no known vulnerability in {total} of {}; the data mention {mentioned} of them",
+            document.state
+        ));
     }
     let is_clean = document.vulnerabilities.is_empty() && document.not_judged.is_empty();
     Ok(if is_clean { Outcome::Done } else { Outcome::Different })
