@@ -3,8 +3,9 @@
 //! The pieces are nothing but the bytes of the file, so `cat FILE.???` joins them as well. A piece that is missing between others or that is shorter
 //! than the first is found before anything is read. That the last one is missing shows when the bundle is read: [`CurrentPart::following`] names it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -20,17 +21,16 @@ pub fn part_path(path: &Utf8Path, number: u32) -> Utf8PathBuf {
 }
 
 /// Writes a file, in pieces if a size is given. Nothing has its name before [`finish`](Self::finish): until then each piece has `.new`
-/// behind it, and goes when the writer is dropped. What a process that was killed left goes when the next one begins.
+/// behind it, and goes when the writer is dropped. What a process that was killed left goes when the next one begins. While one writer of a
+/// name is alive, another one is refused with [`io::ErrorKind::ResourceBusy`].
 #[derive(Debug)]
 pub struct PartWriter {
     path: Utf8PathBuf,
     size: Option<u64>,
-    /// The pieces so far, by their final paths.
-    parts: Vec<Utf8PathBuf>,
-    file: Option<File>,
+    /// The pieces so far. All of them stay locked to the end, not only the one that is being written.
+    parts: Vec<UnfinishedPart>,
     /// How many bytes the last piece has.
     written: u64,
-    finished: bool,
 }
 
 impl PartWriter {
@@ -38,7 +38,7 @@ impl PartWriter {
     #[must_use]
     pub fn new(path: &Utf8Path, size: Option<u64>) -> Self {
         let size = size.map(|size| size.max(1));
-        Self { path: path.to_owned(), size, parts: Vec::new(), file: None, written: 0, finished: false }
+        Self { path: path.to_owned(), size, parts: Vec::new(), written: 0 }
     }
 
     /// Makes everything durable, gives the pieces their names, and returns these.
@@ -46,22 +46,23 @@ impl PartWriter {
     /// # Errors
     /// When that cannot be promised.
     pub fn finish(mut self) -> io::Result<Vec<Utf8PathBuf>> {
-        if self.file.is_none() {
+        if self.parts.is_empty() {
             self.begin_part()?;
         }
-        self.end_part()?;
+        self.sync_part()?;
         let next = part_path(&self.path, self.parts.len() as u32 + 1);
         if self.size.is_some() && next.exists() {
             let what = format!("{next} is a piece of another file; remove it first");
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
         }
-        for part in &self.parts {
-            std::fs::rename(unfinished(part), part)?;
+        let paths = self.parts.iter().map(|part| part.path.clone()).collect();
+        // The first one last: its lock keeps other writers from beginning until all have their names.
+        for part in self.parts.drain(..).rev() {
+            part.rename()?;
         }
         let directory = self.path.parent().filter(|parent| !parent.as_str().is_empty());
         File::open(directory.unwrap_or(Utf8Path::new(".")))?.sync_all()?;
-        self.finished = true;
-        Ok(std::mem::take(&mut self.parts))
+        Ok(paths)
     }
 
     fn begin_part(&mut self) -> io::Result<()> {
@@ -70,54 +71,52 @@ impl PartWriter {
             return Err(io::Error::other("more than 999 pieces"));
         }
         let path = if self.size.is_some() { part_path(&self.path, number) } else { self.path.clone() };
-        let mut options = OpenOptions::new();
-        let file = options.create(true).truncate(false).write(true).open(unfinished(&path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let what = format!("another process is writing {path}");
-                return Err(io::Error::new(io::ErrorKind::ResourceBusy, what));
-            }
-            Err(errno) => return Err(errno.into()),
-        }
-        file.set_len(0)?;
+        let part = UnfinishedPart::open(path, OpenOptions::new().create(true).truncate(false).write(true))?;
+        part.file.set_len(0)?;
         if number == 1 {
-            self.remove_left_over();
+            self.remove_left_over()?;
         }
-        self.file = Some(file);
-        self.parts.push(path);
+        self.parts.push(part);
         self.written = 0;
         Ok(())
     }
 
     /// Removes what a process that was killed left of this file.
-    fn remove_left_over(&self) {
+    ///
+    /// Fails if another process is writing the file: it may write pieces and this one a whole file, or the other way round.
+    fn remove_left_over(&self) -> io::Result<()> {
         let first = if self.size.is_some() { 2 } else { 1 };
-        for number in first..=MAX_PARTS {
-            let _ = std::fs::remove_file(unfinished(&part_path(&self.path, number)));
+        let parts = (first..=MAX_PARTS).map(|number| part_path(&self.path, number));
+        let whole = self.size.is_some().then(|| self.path.clone());
+        for path in parts.chain(whole) {
+            match UnfinishedPart::open(path, OpenOptions::new().write(true)) {
+                Ok(left_over) => drop(left_over),
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Err(error),
+                // It is not there, or it cannot be opened; in that case it is in the way of the piece with its number alone.
+                Err(_) => {}
+            }
         }
-        if self.size.is_some() {
-            let _ = std::fs::remove_file(unfinished(&self.path));
-        }
+        Ok(())
     }
 
-    fn end_part(&mut self) -> io::Result<()> {
-        self.file.take().map_or(Ok(()), |file| file.sync_all())
+    fn sync_part(&self) -> io::Result<()> {
+        self.parts.last().map_or(Ok(()), |part| part.file.sync_all())
     }
 }
 
 impl Write for PartWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.size.is_some_and(|size| self.written >= size) {
-            self.end_part()?;
+        let is_full = self.size.is_some_and(|size| self.written >= size);
+        if is_full {
+            self.sync_part()?;
         }
-        if self.file.is_none() {
+        if is_full || self.parts.is_empty() {
             self.begin_part()?;
         }
         let left = self.size.map_or(u64::MAX, |size| size - self.written);
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        let Some(file) = &mut self.file else { return Ok(0) };
-        let count = file.write(bytes.get(..length).unwrap_or_default())?;
+        let Some(part) = self.parts.last_mut() else { return Ok(0) };
+        let count = part.file.write(bytes.get(..length).unwrap_or_default())?;
         self.written += count as u64;
         Ok(count)
     }
@@ -127,13 +126,61 @@ impl Write for PartWriter {
     }
 }
 
-impl Drop for PartWriter {
-    fn drop(&mut self) {
-        if !self.finished {
-            for part in &self.parts {
-                let _ = std::fs::remove_file(unfinished(part));
-            }
+/// A piece with `.new` behind its name. It is locked, and removed when it is dropped.
+#[derive(Debug)]
+struct UnfinishedPart {
+    /// The path that it will have.
+    path: Utf8PathBuf,
+    file: File,
+    is_renamed: bool,
+}
+
+impl UnfinishedPart {
+    /// Opens and locks what will be called `path`. The content is not changed.
+    fn open(path: Utf8PathBuf, options: &mut OpenOptions) -> io::Result<Self> {
+        // A pipe is not waited for, and the target of a link is not written to.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = options.custom_flags(flags.bits() as i32).open(unfinished(&path))?;
+        Self::lock(path, file)
+    }
+
+    /// Locks a file that was opened under the name that `path` has until it is finished.
+    fn lock(path: Utf8PathBuf, file: File) -> io::Result<Self> {
+        let has_lock = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => true,
+            Err(rustix::io::Errno::WOULDBLOCK) => false,
+            Err(errno) => return Err(errno.into()),
+        };
+        // Between the opening and the lock another writer may have finished: then this file is its result, and has another name by now.
+        if !has_lock || !is_at(&file, &unfinished(&path))? {
+            let what = format!("another process is writing {path}");
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, what));
         }
+        Ok(Self { path, file, is_renamed: false })
+    }
+
+    fn rename(mut self) -> io::Result<()> {
+        std::fs::rename(unfinished(&self.path), &self.path)?;
+        self.is_renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for UnfinishedPart {
+    fn drop(&mut self) {
+        if !self.is_renamed {
+            let _ = std::fs::remove_file(unfinished(&self.path));
+        }
+    }
+}
+
+/// Returns whether an open file is the one that a path leads to.
+fn is_at(file: &File, path: &Utf8Path) -> io::Result<bool> {
+    let identity = |found: &Metadata| (found.dev(), found.ino());
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => Ok(identity(&found) == identity(&file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -322,5 +369,30 @@ fn open_file(path: &Utf8Path) -> Result<File, PartError> {
     match file.metadata().map_err(failed)?.is_file() {
         true => Ok(file),
         false => Err(PartError::NotAFile { path: path.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_finished_between_its_opening_and_its_lock_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap().join("x.bundle");
+        let mut writer = PartWriter::new(&path, None);
+        writer.write_all(b"finished").unwrap();
+        let late = OpenOptions::new().write(true).open(unfinished(&path)).unwrap();
+        writer.finish().unwrap();
+        // The name is free, or somebody else has begun.
+        for is_taken in [false, true] {
+            if is_taken {
+                std::fs::write(unfinished(&path), "begun").unwrap();
+            }
+            let refused = UnfinishedPart::lock(path.clone(), late.try_clone().unwrap()).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
+            assert_eq!(unfinished(&path).exists(), is_taken);
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"finished");
     }
 }

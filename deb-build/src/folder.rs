@@ -1,8 +1,10 @@
-//! The folder that a package is built from. Nothing outside of it is read.
+//! The folder that a package is built from. No file outside of it is read, not even when somebody changes the folder meanwhile.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use glob::{MatchOptions, Pattern};
@@ -18,7 +20,12 @@ pub(crate) struct Folder {
     root: Utf8PathBuf,
     /// Where it lies without symbolic links on the way.
     canonical: Utf8PathBuf,
+    /// What the files are opened from.
+    directory: Arc<OwnedFd>,
 }
+
+/// How a directory is opened that is only gone through.
+const PASSAGE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// What is found below a path or by a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +59,9 @@ const IN_MEMORY: u64 = 16 << 20;
 
 impl Folder {
     pub(crate) fn new(root: &Utf8Path) -> io::Result<Self> {
-        Ok(Self { root: root.to_owned(), canonical: root.canonicalize_utf8()? })
+        let canonical = root.canonicalize_utf8()?;
+        let directory = rustix::fs::open(canonical.as_std_path(), PASSAGE, Mode::empty())?;
+        Ok(Self { root: root.to_owned(), canonical, directory: Arc::new(directory) })
     }
 
     /// Finds the file that is named, everything below a directory, or what a pattern matches. It is sorted by path.
@@ -135,11 +144,22 @@ impl Folder {
     /// Opens a file that [`find`](Self::find) found, if it is still in the folder. A pipe that has come in its place is not waited for.
     pub(crate) fn open(&self, path: &Utf8Path) -> io::Result<File> {
         let canonical = self.root.join(path).canonicalize_utf8()?;
-        if !canonical.starts_with(&self.canonical) {
-            return Err(io::ErrorKind::PermissionDenied.into());
+        match canonical.strip_prefix(&self.canonical) {
+            Ok(path) => self.open_without_links(path),
+            Err(_) => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    /// Opens a file of the folder by a path without symbolic links. One that has come there since the path was resolved is not followed, wherever in
+    /// the path it is: openat2(2) would do that by one call, but not on kernels before Linux 5.6.
+    fn open_without_links(&self, path: &Utf8Path) -> io::Result<File> {
+        let mut directory = rustix::fs::openat(&self.directory, ".", PASSAGE, Mode::empty())?;
+        for part in path.parent().into_iter().flat_map(Utf8Path::components) {
+            directory = rustix::fs::openat(&directory, part.as_str(), PASSAGE, Mode::empty())?;
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::open(canonical.as_std_path(), flags, Mode::empty())?))
+        let name = path.file_name().unwrap_or(".");
+        Ok(File::from(rustix::fs::openat(&directory, name, flags, Mode::empty())?))
     }
 
     /// Returns the full path of what is named, unless a symbolic link on the way leads out of the folder.
@@ -231,4 +251,42 @@ pub(crate) fn path_error(named: &At<String>, path: &Utf8Path, fault: PathFault) 
 
 fn read_error(named: &At<String>, path: &Utf8Path, source: io::Error) -> Error {
     Error::Read { position: named.position, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_that_comes_into_a_path_after_it_was_resolved_is_not_followed() {
+        let top = tempfile::tempdir().unwrap();
+        let top = Utf8Path::from_path(top.path()).unwrap();
+        for directory in ["folder/a/b", "outside/b"] {
+            fs::create_dir_all(top.join(directory)).unwrap();
+            fs::write(top.join(directory).join("x"), directory).unwrap();
+        }
+        let folder = Folder::new(&top.join("folder")).unwrap();
+        let content = |path: &str| folder.open_without_links(path.into()).and_then(io::read_to_string);
+        assert_eq!(content("a/b/x").unwrap(), "folder/a/b");
+
+        for (replaced, target) in
+            [("a/b/x", "../../../outside/b/x"), ("a/b", "../../outside/b"), ("a", "../outside")]
+        {
+            let (at, aside) = (top.join("folder").join(replaced), top.join("aside"));
+            fs::rename(&at, &aside).unwrap();
+            symlink(target, &at).unwrap();
+            assert_eq!(fs::read_to_string(top.join("folder/a/b/x")).unwrap(), "outside/b");
+            content("a/b/x").unwrap_err();
+            fs::remove_file(&at).unwrap();
+            fs::rename(&aside, &at).unwrap();
+        }
+
+        // The folder itself is the one that was opened.
+        fs::rename(top.join("folder"), top.join("aside")).unwrap();
+        symlink("outside", top.join("folder")).unwrap();
+        assert_eq!(content("a/b/x").unwrap(), "folder/a/b");
+        assert_eq!(folder.open("b/x".into()).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
 }

@@ -68,6 +68,46 @@ fn what_a_killed_process_left_goes_and_what_another_one_writes_stays() {
 }
 
 #[test]
+fn a_second_writer_of_a_name_is_refused_and_harms_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(directory.path()).unwrap().join("x.bundle");
+    let refused = || {
+        for size in [Some(300), None] {
+            let error = PartWriter::new(&path, size).write_all(b"other").unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy, "{error}");
+            assert!(error.to_string().contains(path.as_str()), "{error}");
+            let error = PartWriter::new(&path, size).finish().unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy, "{error}");
+        }
+    };
+    let content: Vec<u8> = (0..1_000_u32).map(|number| number as u8).collect();
+    for size in [Some(300), None] {
+        let mut writer = PartWriter::new(&path, size);
+        for piece in content.chunks(100) {
+            writer.write_all(piece).unwrap();
+            refused();
+        }
+        writer.finish().unwrap();
+        let mut found = Vec::new();
+        PartReader::open(&path).unwrap().read_to_end(&mut found).unwrap();
+        assert_eq!(found, content);
+    }
+    assert!(path.parent().unwrap().read_dir_utf8().unwrap().all(|entry| {
+        let name = entry.unwrap().file_name().to_owned();
+        !name.ends_with(".new")
+    }));
+
+    // What is not a file is neither waited for nor followed.
+    std::fs::write(path.with_file_name("precious"), "precious").unwrap();
+    std::os::unix::fs::symlink("precious", format!("{path}.new")).unwrap();
+    PartWriter::new(&path, None).write_all(b"content").unwrap_err();
+    assert_eq!(std::fs::read(path.with_file_name("precious")).unwrap(), b"precious");
+    let pipe = format!("{path}.005.new");
+    rustix::fs::mkfifoat(rustix::fs::CWD, pipe, rustix::fs::Mode::RWXU).unwrap();
+    PartWriter::new(&path, Some(300)).write_all(b"content").unwrap();
+}
+
+#[test]
 fn a_pipe_is_refused_and_not_waited_for() {
     let directory = tempfile::tempdir().unwrap();
     let path = Utf8Path::from_path(directory.path()).unwrap().join("pipe");
