@@ -5,7 +5,7 @@ use crate::candidates::Candidates;
 use crate::limits::{Budget, Exhausted};
 use crate::package::PackageId;
 use crate::relation::ClauseId;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// The mark of packages that belong to each set.
 const ALWAYS: u32 = u32::MAX;
@@ -18,6 +18,8 @@ pub(crate) struct Closure<'c, 'u> {
     set: u32,
     /// What new marks hold.
     mark: u32,
+    /// What is chosen before other alternatives.
+    preferred: HashSet<PackageId>,
     /// What marks held before, while a set is extended that may have to be as it was.
     changed: Option<Vec<(Marks, PackageId, u32)>>,
 }
@@ -47,7 +49,20 @@ impl From<Exhausted> for NotBuilt {
 impl<'c, 'u> Closure<'c, 'u> {
     pub(crate) fn new(candidates: &'c Candidates<'u>) -> Self {
         let marks = vec![0; candidates.universe.len()];
-        Self { candidates, members: marks.clone(), forbidden: marks, set: 0, mark: 0, changed: None }
+        Self {
+            candidates,
+            members: marks.clone(),
+            forbidden: marks,
+            set: 0,
+            mark: 0,
+            preferred: HashSet::new(),
+            changed: None,
+        }
+    }
+
+    /// Has these packages chosen before other alternatives, in whatever order a relation names them.
+    pub(crate) fn prefer(&mut self, packages: impl IntoIterator<Item = PackageId>) {
+        self.preferred.extend(packages);
     }
 
     /// Forbids a package in all sets.
@@ -127,7 +142,7 @@ impl<'c, 'u> Closure<'c, 'u> {
         }
     }
 
-    /// Adds the first package that can be added, unless one of them is in the set already.
+    /// Adds the first package that can be added, one that is preferred if there is one, unless one of them is in the set already.
     fn choose(
         &mut self,
         from: &[PackageId],
@@ -138,7 +153,9 @@ impl<'c, 'u> Closure<'c, 'u> {
         if from.iter().any(|package| self.is_marked(&self.members, *package)) {
             return Ok(());
         }
-        for package in from {
+        let is_preferred = |package: &&PackageId| self.preferred.contains(package);
+        let (first, then) = (from.iter().filter(is_preferred), from.iter().filter(|one| !is_preferred(one)));
+        for package in first.chain(then) {
             if !self.is_marked(&self.forbidden, *package) && !self.hits_member(*package, budget)? {
                 built.push(*package);
                 return Ok(self.add(*package, budget)?);

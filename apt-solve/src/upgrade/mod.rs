@@ -388,6 +388,8 @@ impl Upgrade<'_, '_> {
     /// Meets as many goals as possible without ever going back.
     fn extend(&self) -> Result<Extended, Exhausted> {
         let mut closure = Closure::new(self.candidates);
+        // What is on the machine meets a relation before anything new does.
+        closure.prefer(self.goals.iter().flat_map(Goal::packages));
         let mut extended = Extended { packages: Vec::new(), stuck: Vec::new() };
         let mut order: Vec<GoalId> = (0..self.goals.len()).collect();
         // What cannot change comes first: what a new version needs shows more of a conflict than what is in its way.

@@ -61,6 +61,8 @@ fn what_stands_in_the_way_gives_way_as_in_apt() {
         "machine; aa 1; bb 1 Depends: aa; cc 1 Depends: aa; archive; dd 1 Breaks: aa; bb 2 Depends: dd; cc 1.1 Depends: aa",
         "machine; aa 1; bb 1 Depends: aa; cc 1 Depends: aa; ee 1 Depends: bb; archive; aa 1; dd 1 Breaks: aa; bb 2 Depends: dd; cc 1.1 Depends: aa; ee 1 Depends: bb",
         "machine; aa 1; bb 1; cc 1 Depends: aa; archive; aa 1; bb 2 Breaks: aa; cc 1.1 Depends: aa",
+        "machine; aa 1; cc 1; archive; aa 2 Depends: bb | cc; bb 2; cc 2",
+        "machine; aa 1 Depends: bb | mail; cc 1 Provides: mail; archive; aa 1 Depends: bb | mail; bb 2; cc 2 Provides: mail",
     ];
     let mut text = String::new();
     for case in cases {
@@ -122,6 +124,13 @@ fn what_stands_in_the_way_gives_way_as_in_apt() {
     machine; aa 1; bb 1; cc 1 Depends: aa; archive; aa 1; bb 2 Breaks: aa; cc 1.1 Depends: aa
     upgrade cc 1 to 1.1
     keep bb 1: bb 2 breaks aa 1
+
+    machine; aa 1; cc 1; archive; aa 2 Depends: bb | cc; bb 2; cc 2
+    upgrade aa 1 to 2
+    upgrade cc 1 to 2
+
+    machine; aa 1 Depends: bb | mail; cc 1 Provides: mail; archive; aa 1 Depends: bb | mail; bb 2; cc 2 Provides: mail
+    upgrade cc 1 to 2
     ");
 }
 
