@@ -2,75 +2,79 @@
 
 use crate::limits::{Budget, Exhausted};
 use crate::package::{ArchId, NameId, Package, PackageId, Relation};
-use crate::relation::{Alternative, ClauseId, to_u32};
+use crate::relation::{Alternative, ClauseId};
+use crate::slots::SlotId;
 use crate::universe::{Universe, View};
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashSet};
-
-/// The number of what at most one package can fill: a name in one architecture.
-pub(crate) type SlotId = u32;
+use std::collections::HashSet;
 
 /// The packages that a view has, and the answers that were worked out already.
+///
+/// One is made for each machine: making it costs a few bytes for each package, and the rest is worked out where it is asked for.
 pub(crate) struct Candidates<'u> {
     pub(crate) universe: &'u Universe,
-    /// For each name its packages in the view, newest first.
-    by_name: Vec<Vec<PackageId>>,
-    /// For each name what is provided under it: numbers of [`Universe::provided`], of packages in the view.
-    providers: Vec<Vec<u32>>,
-    /// For each package its slot; `None` for one that is not in the view.
-    slots: Vec<Option<SlotId>>,
-    /// For each slot its packages, newest first.
-    by_slot: Vec<Vec<PackageId>>,
+    /// For each package whether it is there.
+    is_present: Vec<bool>,
+    /// For each package whether the view has it.
+    in_view: Vec<bool>,
+    /// For each name of which the view does not have all packages those that it has, newest first.
+    by_name: Vec<OnceCell<Box<[PackageId]>>>,
+    /// The same for each slot.
+    by_slot: Vec<OnceCell<Box<[PackageId]>>>,
     /// For each clause the packages that meet it.
     clauses: Vec<OnceCell<Box<[PackageId]>>>,
-    /// The packages that are not there.
-    absent: HashSet<PackageId>,
 }
 
 impl<'u> Candidates<'u> {
     pub(crate) fn new(universe: &'u Universe, view: View, absent: HashSet<PackageId>) -> Self {
-        let mut by_name: Vec<Vec<PackageId>> = vec![Vec::new(); universe.names.len()];
-        for (at, package) in universe.packages.iter().enumerate() {
-            let id = PackageId(to_u32(at));
-            if let Some(packages) = by_name.get_mut(package.name.index())
-                && !absent.contains(&id)
-            {
-                packages.push(id);
-            }
+        let mut is_present = vec![true; universe.packages.len()];
+        for id in absent {
+            is_present.get_mut(id.index()).into_iter().for_each(|is_present| *is_present = false);
         }
-        let mut slots = vec![None; universe.packages.len()];
-        let mut by_slot: Vec<Vec<PackageId>> = Vec::new();
-        for packages in &mut by_name {
-            sort_newest_first(universe, packages);
-            for members in split_by_architecture(universe, packages) {
-                let kept = match view {
-                    View::Newest => members.get(..1).unwrap_or_default(),
-                    View::AllVersions => &members[..],
-                };
-                for package in kept {
-                    if let Some(slot) = slots.get_mut(package.index()) {
-                        *slot = Some(to_u32(by_slot.len()));
-                    }
+        let mut candidates = Self::all_versions(universe, is_present);
+        if view == View::Newest {
+            for members in universe.slots.all() {
+                let newest = members.iter().position(|id| !candidates.is_absent(*id));
+                for id in members.iter().skip(newest.map_or(0, |newest| newest + 1)) {
+                    candidates.in_view.get_mut(id.index()).into_iter().for_each(|in_view| *in_view = false);
                 }
-                by_slot.push(kept.to_vec());
-            }
-            packages.retain(|package| slots.get(package.index()).is_some_and(Option::is_some));
-        }
-        let mut providers: Vec<Vec<u32>> = vec![Vec::new(); universe.names.len()];
-        for (at, (package, provided)) in universe.provided.iter().enumerate() {
-            if slots.get(package.index()).is_some_and(Option::is_some)
-                && let Some(list) = providers.get_mut(provided.name.index())
-            {
-                list.push(to_u32(at));
             }
         }
-        let clauses = vec![OnceCell::new(); universe.clauses.len()];
-        Self { universe, by_name, providers, slots, by_slot, clauses, absent }
+        candidates
+    }
+
+    /// Looks at all versions of the packages that are there: one entry for each package of the universe.
+    pub(crate) fn all_versions(universe: &'u Universe, is_present: Vec<bool>) -> Self {
+        Self {
+            universe,
+            in_view: is_present.clone(),
+            is_present,
+            by_name: vec![OnceCell::new(); universe.slots.names().len()],
+            by_slot: vec![OnceCell::new(); universe.slots.len()],
+            clauses: vec![OnceCell::new(); universe.clauses.len()],
+        }
     }
 
     /// Returns whether a package is not there.
     pub(crate) fn is_absent(&self, package: PackageId) -> bool {
-        self.absent.contains(&package)
+        self.is_present.get(package.index()) == Some(&false)
+    }
+
+    fn in_view(&self, package: PackageId) -> bool {
+        self.in_view.get(package.index()) == Some(&true)
+    }
+
+    /// Returns what the view has of a list.
+    fn visible<'a>(
+        &self,
+        all: &'a [PackageId],
+        visible: Option<&'a OnceCell<Box<[PackageId]>>>,
+    ) -> &'a [PackageId] {
+        if all.iter().all(|id| self.in_view(*id)) {
+            return all;
+        }
+        let filter = || all.iter().copied().filter(|id| self.in_view(*id)).collect();
+        visible.map_or(&[], |cell| cell.get_or_init(filter))
     }
 
     /// Returns the relations of a package. To look at each is a step, even if nothing meets it.
@@ -82,15 +86,15 @@ impl<'u> Candidates<'u> {
 
     /// Returns the packages of this name that the view has, newest first.
     pub(crate) fn named(&self, name: NameId) -> &[PackageId] {
-        self.by_name.get(name.index()).map_or(&[], Vec::as_slice)
+        self.visible(self.universe.slots.named(name), self.by_name.get(name.index()))
     }
 
     pub(crate) fn slot(&self, package: PackageId) -> Option<SlotId> {
-        self.slots.get(package.index()).copied().flatten()
+        self.universe.slots.slot(package).filter(|_| self.in_view(package))
     }
 
     pub(crate) fn in_slot(&self, slot: SlotId) -> &[PackageId] {
-        self.by_slot.get(slot as usize).map_or(&[], Vec::as_slice)
+        self.visible(self.universe.slots.in_slot(slot), self.by_slot.get(slot as usize))
     }
 
     /// Returns the newest package of the slot that `package` would fill.
@@ -120,12 +124,14 @@ impl<'u> Candidates<'u> {
         budget: &Budget,
     ) -> Result<(), Exhausted> {
         let named = self.named(alternative.name);
-        let providers = self.providers.get(alternative.name.index()).map_or(&[][..], Vec::as_slice);
+        let providers = self.universe.slots.providers(alternative.name);
         budget.take(1 + named.len() + providers.len())?;
         let is_met = |id: &&PackageId| self.universe.get(**id).is_some_and(|one| alternative.is_met_by(one));
         found.extend(named.iter().filter(is_met));
         for (id, provided) in providers.iter().filter_map(|at| self.universe.provided.get(*at as usize)) {
-            if self.universe.get(*id).is_some_and(|one| alternative.is_met_by_provided(one, provided)) {
+            if self.in_view(*id)
+                && self.universe.get(*id).is_some_and(|one| alternative.is_met_by_provided(one, provided))
+            {
                 found.push(*id);
             }
         }
@@ -166,28 +172,12 @@ impl<'u> Candidates<'u> {
     pub(crate) fn essential(&self) -> Vec<Vec<PackageId>> {
         let is_native = |id: &PackageId| self.universe.get(*id).is_some_and(|one| one.arch == ArchId::NATIVE);
         let is_essential = |id: &PackageId| self.universe.get(*id).is_some_and(|one| one.is_essential);
-        let names = self.by_name.iter().filter(|packages| packages.iter().any(is_essential));
-        names.map(|packages| packages.iter().copied().filter(is_native).collect()).collect()
+        let in_view = |id: &PackageId| self.in_view(*id);
+        let all = self.universe.slots.names().iter();
+        let names = all.filter(|packages| packages.iter().any(|id| in_view(id) && is_essential(id)));
+        let packages = |all: &Vec<PackageId>| all.iter().copied().filter(in_view).filter(is_native).collect();
+        names.map(packages).collect()
     }
-}
-
-/// Sorts by version; packages with equal versions stay in their order.
-fn sort_newest_first(universe: &Universe, packages: &mut [PackageId]) {
-    packages.sort_by(|a, b| match (universe.get(*a), universe.get(*b)) {
-        (Some(a), Some(b)) => b.version.cmp(&a.version),
-        _ => a.cmp(b),
-    });
-}
-
-/// Splits packages of one name into those of each architecture, which keep their order.
-fn split_by_architecture(universe: &Universe, packages: &[PackageId]) -> Vec<Vec<PackageId>> {
-    let mut split: BTreeMap<_, Vec<PackageId>> = BTreeMap::new();
-    for id in packages {
-        if let Some(package) = universe.get(*id) {
-            split.entry(package.arch).or_default().push(*id);
-        }
-    }
-    split.into_values().collect()
 }
 
 /// Keeps the first of equal numbers.

@@ -26,11 +26,23 @@ impl Dead {
         all.filter(|(_, unmet)| unmet.is_some()).map(|(at, _)| PackageId(to_u32(at)))
     }
 
-    /// Finds them all. Explanations grow from what is missing towards what needs it, the shortest first: Knuth's
-    /// generalisation of Dijkstra's algorithm.
+    /// Finds them all.
     pub(crate) fn find(candidates: &Candidates<'_>, budget: &Budget) -> Result<Self, Exhausted> {
-        let mut graph = Graph::build(candidates, budget)?;
-        let mut unmet = vec![None; candidates.universe.len()];
+        Ok(Self::in_graph(Graph::build(candidates, budget)?, candidates.universe.len()))
+    }
+
+    /// Finds those among `packages` and what these can need, with the same relations as [`Dead::find`]: no other package counts for them.
+    pub(crate) fn find_below(
+        packages: impl IntoIterator<Item = PackageId>,
+        candidates: &Candidates<'_>,
+        budget: &Budget,
+    ) -> Result<Self, Exhausted> {
+        Ok(Self::in_graph(Graph::build_below(packages, candidates, budget)?, candidates.universe.len()))
+    }
+
+    /// Lets explanations grow from what is missing towards what needs it, the shortest first: Knuth's generalisation of Dijkstra's algorithm.
+    fn in_graph(mut graph: Graph, packages: usize) -> Self {
+        let mut unmet = vec![None; packages];
         let mut ready: BinaryHeap<Reverse<(u64, ClauseId)>> = graph.missing();
         while let Some(Reverse((cost, clause))) = ready.pop() {
             for (package, at) in graph.take_holders_of(clause) {
@@ -42,6 +54,6 @@ impl Dead {
                 ready.extend(graph.remove_candidate(package, cost).into_iter().map(Reverse));
             }
         }
-        Ok(Self { unmet })
+        Self { unmet }
     }
 }

@@ -3,10 +3,11 @@
 //! A name of resolvo is a slot: at most one of its packages is installed. A dependency is a union of sets of packages, one set
 //! for each slot; a conflict constrains the slots of the others to what is left of them. Nothing stands for a virtual package.
 
-use crate::candidates::{Candidates, SlotId};
+use crate::candidates::Candidates;
 use crate::limits::{Budget, Exhausted};
 use crate::package::{NameId, PackageId};
 use crate::relation::{ClauseId, to_u32};
+use crate::slots::SlotId;
 use resolvo::{
     Condition, ConditionId, Dependencies, DependencyProvider, HintDependenciesAvailable, Interner,
     KnownDependencies, Problem, Requirement, Solver, SolverCache, StringId, UnsolvableOrCancelled,

@@ -1,4 +1,4 @@
-//! The dependencies of all packages of a view, from both ends: who has one, and which packages meet it.
+//! The dependencies of packages of a view, from both ends: who has one, and which packages meet it.
 
 use crate::candidates::Candidates;
 use crate::limits::{Budget, Exhausted};
@@ -19,7 +19,7 @@ struct State {
     holders: Vec<(PackageId, u32)>,
 }
 
-/// The dependencies of all packages of a view.
+/// The dependencies of packages of a view.
 pub(crate) struct Graph {
     clauses: Vec<State>,
     /// For each package the clauses that it is a candidate of.
@@ -28,16 +28,48 @@ pub(crate) struct Graph {
 
 impl Graph {
     pub(crate) fn build(candidates: &Candidates<'_>, budget: &Budget) -> Result<Self, Exhausted> {
+        let all = (0..candidates.universe.len()).map(|at| PackageId(to_u32(at)));
+        Self::of(all.filter(|id| candidates.slot(*id).is_some()), candidates, budget)
+    }
+
+    /// Builds the graph of the packages in the view that these can need, directly or through others.
+    pub(crate) fn build_below(
+        roots: impl IntoIterator<Item = PackageId>,
+        candidates: &Candidates<'_>,
+        budget: &Budget,
+    ) -> Result<Self, Exhausted> {
+        let mut found: Vec<PackageId> =
+            roots.into_iter().filter(|id| candidates.slot(*id).is_some()).collect();
+        let mut seen = vec![false; candidates.universe.len()];
+        let mut is_new = |id: &PackageId| {
+            seen.get_mut(id.index()).is_some_and(|is_seen| !std::mem::replace(is_seen, true))
+        };
+        found.retain(&mut is_new);
+        let mut at = 0;
+        while let Some(id) = found.get(at).copied() {
+            at += 1;
+            for relation in candidates.links(id, budget)?.iter().filter(|one| one.link.is_dependency()) {
+                let met = candidates.of(relation.clause, budget)?;
+                budget.take(met.len())?;
+                found.extend(met.iter().copied().filter(&mut is_new));
+            }
+        }
+        found.sort_unstable();
+        Self::of(found, candidates, budget)
+    }
+
+    fn of(
+        packages: impl IntoIterator<Item = PackageId>,
+        candidates: &Candidates<'_>,
+        budget: &Budget,
+    ) -> Result<Self, Exhausted> {
         let universe = candidates.universe;
         let mut graph = Self {
             clauses: vec![State::default(); universe.clauses.len()],
             candidate_of: vec![Vec::new(); universe.len()],
         };
-        for (at, package) in universe.packages.iter().enumerate() {
-            let id = PackageId(to_u32(at));
-            if candidates.slot(id).is_none() {
-                continue;
-            }
+        for id in packages {
+            let Some(package) = universe.get(id) else { continue };
             for (relation, at) in candidates.links(id, budget)?.iter().zip(package.links.start..) {
                 if relation.link.is_dependency() {
                     graph.add(id, at, relation.clause, candidates.of(relation.clause, budget)?, budget)?;

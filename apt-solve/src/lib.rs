@@ -69,6 +69,7 @@ mod package;
 pub mod phasing;
 mod reason;
 mod relation;
+mod slots;
 pub mod status;
 mod universe;
 pub mod upgrade;

@@ -5,6 +5,7 @@ use crate::intern::Strings;
 use crate::package::{ArchId, Link, NameId, Package, PackageId, Relation, SourceId};
 use crate::reason::Label;
 use crate::relation::{Clauses, Provided, Reader, to_u32};
+use crate::slots::Slots;
 use deb_parse::control::{Fields as _, MultiArch, PackagesStanza};
 use deb_parse::deb822::{self, Paragraph};
 use deb_parse::relation::{self, RelationRef};
@@ -69,6 +70,8 @@ pub struct Universe {
     pub(crate) links: Vec<Relation>,
     /// For each package, in the order of the packages, what it provides.
     pub(crate) provided: Vec<(PackageId, Provided)>,
+    /// Made when everything was added.
+    pub(crate) slots: Slots,
     sources: Vec<Source>,
 }
 
@@ -111,6 +114,7 @@ impl Universe {
             packages: Vec::new(),
             links: Vec::new(),
             provided: Vec::new(),
+            slots: Slots::default(),
             sources: Vec::new(),
         };
         Builder { universe }
@@ -329,7 +333,9 @@ impl Builder {
 
     /// Ends adding.
     pub fn build(mut self) -> Universe {
-        self.universe.clauses.finish();
+        let universe = &mut self.universe;
+        universe.clauses.finish();
+        universe.slots = Slots::new(universe.names.len(), &universe.packages, &universe.provided);
         self.universe
     }
 

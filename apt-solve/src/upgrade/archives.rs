@@ -15,6 +15,8 @@ pub struct Archives<'u> {
     /// What archives have of each name and architecture, what apt prefers first.
     offered: Vec<PackageId>,
     ranges: HashMap<(NameId, ArchId), Range<usize>>,
+    /// For each package of the universe whether apt installs it where no version of it is installed.
+    is_candidate: Vec<bool>,
 }
 
 impl fmt::Debug for Archives<'_> {
@@ -42,7 +44,11 @@ impl<'u> Archives<'u> {
         {
             ranges.entry((package.name, package.arch)).or_insert(at..at).end = at + 1;
         }
-        Self { universe, offered, ranges }
+        let mut is_candidate = vec![false; universe.packages.len()];
+        for id in ranges.values().filter_map(|range| offered.get(range.start)) {
+            is_candidate.get_mut(id.index()).into_iter().for_each(|one| *one = true);
+        }
+        Self { universe, offered, ranges, is_candidate }
     }
 
     pub(super) fn universe(&self) -> &'u Universe {
@@ -99,21 +105,19 @@ impl<'u> Archives<'u> {
         (*newest < installed.version).then_some(id)
     }
 
-    /// Returns what cannot be on the machine afterwards: all but what is installed, and the candidates of all names.
-    pub(super) fn hidden(&self, goals: &[Goal]) -> HashSet<PackageId> {
-        let mut shown = vec![false; self.universe.packages.len()];
-        let mut show = |id: PackageId, is_shown: bool| {
-            shown.get_mut(id.index()).into_iter().for_each(|one| *one = is_shown);
+    /// Returns for each package whether it can be on the machine afterwards: what is installed, and the candidates of all names.
+    pub(super) fn possible(&self, goals: &[Goal]) -> Vec<bool> {
+        let mut possible = self.is_candidate.clone();
+        let mut set = |id: PackageId, is_possible: bool| {
+            possible.get_mut(id.index()).into_iter().for_each(|one| *one = is_possible);
         };
-        self.candidates().for_each(|id| show(id, true));
         for goal in goals {
             let package = self.universe.get(goal.installed);
             let candidate = package.and_then(|package| self.candidate(package.name, package.arch));
-            candidate.into_iter().for_each(|id| show(id, false));
-            show(goal.installed, true);
-            show(goal.candidate, true);
+            candidate.into_iter().for_each(|id| set(id, false));
+            set(goal.installed, true);
+            set(goal.candidate, true);
         }
-        let all = shown.into_iter().enumerate();
-        all.filter(|(_, is_shown)| !is_shown).map(|(at, _)| PackageId(to_u32(at))).collect()
+        possible
     }
 }

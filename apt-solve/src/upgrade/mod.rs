@@ -183,8 +183,8 @@ impl Archives<'_> {
 
     pub(super) fn upgrade_within(&self, machine: &Machine, budget: &Budget) -> UpgradePlan {
         let universe = self.universe();
-        // Each of them is looked at some ten times, whatever is installed.
-        if budget.take(universe.packages.len().saturating_mul(10)).is_err() {
+        // A few bytes are written for each of them, whatever is installed.
+        if budget.take(universe.packages.len()).is_err() {
             return UpgradePlan::default();
         }
         let goals: Vec<Goal> = machine
@@ -192,8 +192,7 @@ impl Archives<'_> {
             .iter()
             .filter_map(|id| Goal::new(self, *id, machine.held.contains(id)))
             .collect();
-        let hidden = self.hidden(&goals);
-        let candidates = Candidates::new(universe, View::AllVersions, hidden);
+        let candidates = Candidates::all_versions(universe, self.possible(&goals));
         let mut upgrade = Upgrade { universe, candidates: &candidates, budget, goals };
         match upgrade.run() {
             Ok(Outcome::Packages(packages)) => upgrade.plan(Some(packages)),
@@ -347,12 +346,13 @@ impl Upgrade<'_, '_> {
         if let Some(unmet) = self.unmet()? {
             return Ok(Outcome::Refused(unmet));
         }
-        // What follows looks at all packages. Most machines do not need it.
+        // What follows costs many times as much. Most machines do not need it.
         let Extended { packages, stuck } = self.extend()?;
         if stuck.is_empty() {
             return Ok(Outcome::Packages(packages));
         }
-        let dead = Dead::find(self.candidates, self.budget)?;
+        let wanted = self.goals.iter().filter(|goal| goal.has_newer()).map(|goal| goal.candidate);
+        let dead = Dead::find_below(wanted, self.candidates, self.budget)?;
         for at in 0..self.goals.len() {
             let Some(goal) = self.goals.get(at) else { continue };
             if goal.has_newer() && dead.unmet(goal.candidate).is_some() {

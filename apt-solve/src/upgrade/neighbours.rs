@@ -3,23 +3,22 @@
 use super::{GoalId, Upgrade};
 use crate::limits::Exhausted;
 use crate::package::PackageId;
-use crate::relation::to_u32;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// How many of the packages that a goal needs, directly or through others, are followed: first few, and then more.
 pub(super) const MOST_NEEDED: [usize; 6] = [4, 16, 64, 256, 800, 3_000];
 
-/// What is known of all packages.
+/// What is known of the packages that meet goals.
 pub(super) struct Neighbours {
     /// The goals that a package meets.
-    goals: HashMap<PackageId, Vec<GoalId>>,
-    /// The packages that exclude a package.
+    goals: BTreeMap<PackageId, Vec<GoalId>>,
+    /// The packages that meet goals and exclude a package.
     excluders: HashMap<PackageId, Vec<PackageId>>,
 }
 
 impl Neighbours {
     pub(super) fn of(upgrade: &Upgrade<'_, '_>) -> Result<Self, Exhausted> {
-        let mut goals: HashMap<PackageId, Vec<GoalId>> = HashMap::new();
+        let mut goals: BTreeMap<PackageId, Vec<GoalId>> = BTreeMap::new();
         for (at, goal) in upgrade.goals.iter().enumerate() {
             for package in BTreeSet::from([goal.installed, goal.candidate]) {
                 goals.entry(package).or_default().push(at);
@@ -27,11 +26,8 @@ impl Neighbours {
         }
         let (candidates, budget) = (upgrade.candidates, upgrade.budget);
         let mut excluders: HashMap<PackageId, Vec<PackageId>> = HashMap::new();
-        for (at, package) in upgrade.universe.packages.iter().enumerate() {
-            let id = PackageId(to_u32(at));
-            if candidates.slot(id).is_none() {
-                continue;
-            }
+        for id in goals.keys().copied().filter(|id| candidates.slot(*id).is_some()) {
+            let Some(package) = upgrade.universe.get(id) else { continue };
             for relation in candidates.links(id, budget)?.iter().filter(|one| !one.link.is_dependency()) {
                 for other in candidates.conflicting(package, relation, budget)? {
                     excluders.entry(other).or_default().push(id);
