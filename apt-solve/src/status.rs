@@ -21,9 +21,8 @@ use deb_parse::relation::Relations;
 use deb_parse::{Architecture, Limits as ParseLimits};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
+use std::sync::Arc;
 
-/// How much of a status file is read: a machine with all of Debian installed has about 100 MiB.
-const MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// How many paragraphs are read.
 const MAX_PARAGRAPHS: usize = 200_000;
 
@@ -32,6 +31,17 @@ const MAX_PARAGRAPHS: usize = 200_000;
 pub struct Status {
     native: Architecture,
     packages: Vec<Installed>,
+    /// How many packages dpkg began to install and knows no version of.
+    without_version: usize,
+}
+
+/// What a paragraph of a status file describes.
+enum Described {
+    /// Nothing but configuration files is there, or nothing at all.
+    Nothing,
+    /// dpkg began to install the package, and does not know its version: nothing can need what is there.
+    WithoutVersion,
+    Package(Installed),
 }
 
 /// A package that is installed.
@@ -40,7 +50,7 @@ struct Installed {
     name: String,
     architecture: Architecture,
     /// The fields that decide what can be installed, in one order and on one line each.
-    stanza: Box<[u8]>,
+    stanza: Arc<[u8]>,
     is_held: bool,
     /// Whether dpkg has not finished with it.
     is_unfinished: bool,
@@ -51,14 +61,20 @@ struct Installed {
 enum State {
     /// Nothing but configuration files is there, or nothing at all.
     Absent,
+    /// dpkg did not come to the end of unpacking it.
+    HalfInstalled,
     Unfinished,
     Installed,
 }
 
 impl Status {
-    /// Reads the status file of a machine, in plain text: at most 256 MiB and 200,000 paragraphs.
+    /// How many bytes of a status file are read: a package has about 1 KiB there.
+    pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+    /// Reads the status file of a machine, in plain text: at most [`Status::MAX_BYTES`] and 200,000 paragraphs.
     ///
-    /// A package with nothing left but configuration files is not installed. One that dpkg has unpacked or not configured yet is, as for apt. The native
+    /// A package with nothing left but configuration files is not installed. One that dpkg has unpacked or not configured yet is, as for apt. A
+    /// half-installed one can be without `Version`, for dpkg too: it is only counted, by [`Fleet::unfinished`]. The native
     /// architecture is that of the package `dpkg`, and without that package the one that most packages have; the others that packages have are foreign.
     ///
     /// ```
@@ -75,27 +91,34 @@ impl Status {
     pub fn read(text: impl Read) -> Result<Self, StatusError> {
         let limits = ParseLimits::default();
         // One byte more than is allowed shows that there is more.
-        let mut text = Counted { inner: text.take(MAX_BYTES + 1), bytes: 0 };
+        let mut text = Counted { inner: text.take(Self::MAX_BYTES + 1), bytes: 0 };
         let mut reader = deb822::Reader::new(&mut text, &limits);
         let mut packages: BTreeMap<(String, Architecture), Installed> = BTreeMap::new();
-        let mut paragraphs = 0;
+        let (mut paragraphs, mut without_version) = (0, 0);
         while let Some(paragraph) = reader.next()? {
             paragraphs += 1;
             if paragraphs > MAX_PARAGRAPHS {
                 return Err(StatusError::TooLarge);
             }
-            let Some(installed) = Installed::read(paragraph)? else { continue };
+            let installed = match Installed::read(paragraph)? {
+                Described::Nothing => continue,
+                Described::WithoutVersion => {
+                    without_version += 1;
+                    continue;
+                }
+                Described::Package(installed) => installed,
+            };
             let (name, architecture) = (installed.name.clone(), installed.architecture.clone());
             if packages.insert((name.clone(), architecture.clone()), installed).is_some() {
                 return Err(StatusError::Duplicate { name, architecture, line: paragraph.line() });
             }
         }
-        if text.bytes > MAX_BYTES {
+        if text.bytes > Self::MAX_BYTES {
             return Err(StatusError::TooLarge);
         }
         let native = native(&packages)?;
         let packages: Vec<Installed> = packages.into_values().collect();
-        Ok(Self { native, packages })
+        Ok(Self { native, packages, without_version })
     }
 
     /// Returns the native architecture.
@@ -136,15 +159,19 @@ fn native(packages: &BTreeMap<(String, Architecture), Installed>) -> Result<Arch
 }
 
 impl Installed {
-    /// Reads a paragraph; `None` if nothing but configuration files is there.
-    fn read(paragraph: Paragraph<'_>) -> Result<Option<Self>, StatusError> {
+    fn read(paragraph: Paragraph<'_>) -> Result<Described, StatusError> {
         let line = paragraph.line();
         let text = paragraph.get_str("Status").ok_or(StatusError::NoStatus { line })?;
         let parsed = parse_state(text);
         let (is_held, state) =
             parsed.ok_or_else(|| StatusError::UnknownStatus { text: text.to_owned(), line })?;
-        if state == State::Absent {
-            return Ok(None);
+        match state {
+            State::Absent => return Ok(Described::Nothing),
+            // dpkg asks for a version in every other state.
+            State::HalfInstalled if paragraph.get("Version").is_none() => {
+                return Ok(Described::WithoutVersion);
+            }
+            State::HalfInstalled | State::Unfinished | State::Installed => {}
         }
         let stanza = PackagesStanza::new(paragraph);
         let (name, architecture) = (stanza.package()?.to_string(), stanza.architecture()?);
@@ -165,7 +192,8 @@ impl Installed {
             })?;
         }
         let stanza = canonical(paragraph);
-        Ok(Some(Self { name, architecture, stanza, is_held, is_unfinished: state == State::Unfinished }))
+        let is_unfinished = state != State::Installed;
+        Ok(Described::Package(Self { name, architecture, stanza, is_held, is_unfinished }))
     }
 }
 
@@ -186,15 +214,17 @@ fn parse_state(text: &str) -> Option<(bool, State)> {
     let state = match state.as_str() {
         "not-installed" | "config-files" => State::Absent,
         "installed" | "triggers-awaited" | "triggers-pending" if !is_broken => State::Installed,
-        "installed" | "triggers-awaited" | "triggers-pending" | "half-installed" | "unpacked"
-        | "half-configured" => State::Unfinished,
+        "half-installed" => State::HalfInstalled,
+        "installed" | "triggers-awaited" | "triggers-pending" | "unpacked" | "half-configured" => {
+            State::Unfinished
+        }
         _ => return None,
     };
     Some((is_held, state))
 }
 
 /// Returns the fields that decide what can be installed: the same package has the same text, wherever its lines were folded.
-fn canonical(paragraph: Paragraph<'_>) -> Box<[u8]> {
+fn canonical(paragraph: Paragraph<'_>) -> Arc<[u8]> {
     let mut text = Vec::new();
     for (field, value) in Builder::FIELDS.iter().zip(paragraph.get_many(Builder::FIELDS)) {
         let Some(value) = value else { continue };

@@ -39,8 +39,8 @@ pub enum StatusError {
     /// All packages are for `all`, so that the architecture of the machine is not known.
     #[error("all packages are for `all`: the architecture of the machine is not known")]
     NoArchitecture,
-    /// More than 256 MiB or 200,000 packages.
-    #[error("more than 256 MiB or 200000 packages")]
+    /// More than [`Status::MAX_BYTES`](super::Status::MAX_BYTES) or 200,000 packages.
+    #[error("more than 64 MiB or 200000 packages")]
     TooLarge,
 }
 

@@ -7,6 +7,7 @@ use crate::universe::Builder;
 use crate::upgrade::Machine;
 use deb_parse::{Architecture, deb822};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// The number of a state in its [`Fleet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +29,8 @@ struct FleetState {
     kind: Kind,
     /// The packages, in the order of names and architectures.
     packages: Vec<Member>,
+    /// How many packages are half-installed, without a version.
+    without_version: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,10 +56,12 @@ struct Member {
 /// ```
 #[derive(Debug, Default)]
 pub struct Fleet {
-    stanzas: Vec<Box<[u8]>>,
-    by_text: HashMap<Box<[u8]>, usize>,
-    states: Vec<FleetState>,
-    by_state: HashMap<FleetState, StateId>,
+    stanzas: Vec<Arc<[u8]>>,
+    by_text: HashMap<Arc<[u8]>, usize>,
+    states: Vec<Arc<FleetState>>,
+    by_state: HashMap<Arc<FleetState>, StateId>,
+    /// How many bytes the stanzas and states have.
+    bytes: usize,
 }
 
 impl Fleet {
@@ -67,21 +72,25 @@ impl Fleet {
                 Some(known) => *known,
                 None => {
                     let number = self.stanzas.len();
-                    self.stanzas.push(one.stanza.clone());
-                    self.by_text.insert(one.stanza.clone(), number);
+                    self.stanzas.push(Arc::clone(&one.stanza));
+                    self.by_text.insert(Arc::clone(&one.stanza), number);
+                    self.bytes += one.stanza.len();
                     number
                 }
             };
             Member { stanza, is_held: one.is_held, is_unfinished: one.is_unfinished }
         });
-        let packages = packages.collect();
+        let packages: Vec<Member> = packages.collect();
         let foreign = status.foreign().into_iter().cloned().collect();
-        let state = FleetState { kind: Kind { native: status.native.clone(), foreign }, packages };
+        let kind = Kind { native: status.native.clone(), foreign };
+        let state = FleetState { kind, packages, without_version: status.without_version };
         if let Some(known) = self.by_state.get(&state) {
             return *known;
         }
         let id = StateId(self.states.len());
-        self.states.push(state.clone());
+        self.bytes += size_of_val(&state.packages[..]);
+        let state = Arc::new(state);
+        self.states.push(Arc::clone(&state));
         self.by_state.insert(state, id);
         id
     }
@@ -96,6 +105,11 @@ impl Fleet {
         self.states.is_empty()
     }
 
+    /// Returns how many bytes of memory the packages and states have, each distinct one once, without what the allocator and the tables need.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Returns the architectures that a universe for machines in this state needs.
     pub fn kind_of(&self, state: StateId) -> Option<&Kind> {
         self.states.get(state.0).map(|state| &state.kind)
@@ -108,8 +122,9 @@ impl Fleet {
 
     /// Returns how many packages dpkg has not finished installing, or wants to be installed again.
     pub fn unfinished(&self, state: StateId) -> usize {
-        let packages = self.states.get(state.0).map_or(&[][..], |state| &state.packages);
-        packages.iter().filter(|one| one.is_unfinished).count()
+        self.states.get(state.0).map_or(0, |state| {
+            state.packages.iter().filter(|one| one.is_unfinished).count() + state.without_version
+        })
     }
 
     /// Adds what machines of a kind have to a universe, each distinct package once, and returns the states. The universe has the architectures of the

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use apt_solve::status::{Fleet, Status};
+use apt_solve::status::{Fleet, Status, StatusError};
 use apt_solve::upgrade::{Archives, Machine, Priority, UpgradePlan};
 use apt_solve::{Checker, Limits, PackageId, SourceId, Universe, View};
 use deb_parse::Architecture;
@@ -180,6 +180,34 @@ fn archives_that_are_not_automatic_upgrade_nothing_unless_they_say_so() {
         let plan = upgraded_by_status(&status, &stanza("aa 2"), priority);
         assert_eq!(!plan.upgraded.is_empty(), is_upgraded, "{priority:?}");
     }
+}
+
+#[test]
+fn a_half_installed_package_without_a_version_is_unfinished() {
+    // dpkg(1) reads it, and asks for a version in all other states.
+    let half = |name: &str, state: &str| format!("Package: {name}\nStatus: install reinstreq {state}\n\n");
+    let installed = stanza("aa 1; Status: install ok installed");
+    let mut fleet = Fleet::default();
+    let mut add = |text: String| fleet.add(&Status::read(text.as_bytes()).unwrap());
+    let whole = add(installed.clone());
+    let broken = add(installed.clone() + &half("bb", "half-installed"));
+    assert_eq!((fleet.unfinished(whole), fleet.unfinished(broken)), (0, 1));
+    let error = Status::read((half("bb", "unpacked") + &installed).as_bytes()).unwrap_err();
+    assert!(matches!(error, StatusError::Paragraph(_)), "{error}");
+}
+
+#[test]
+fn a_fleet_keeps_each_package_and_each_state_once() {
+    let mut fleet = Fleet::default();
+    let mut add = |text: String| {
+        let _ = fleet.add(&Status::read(text.as_bytes()).unwrap());
+        fleet.bytes()
+    };
+    let installed = stanza("aa 1; Status: install ok installed");
+    let one = add(installed.clone());
+    assert_eq!(add(installed.clone()), one);
+    let held = add(stanza("aa 1; Status: hold ok installed"));
+    assert!(one < held && held < 2 * one, "{one} {held}: only the hold is new");
 }
 
 #[test]

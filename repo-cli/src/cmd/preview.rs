@@ -6,10 +6,10 @@ pub(crate) mod json;
 mod print;
 mod status_files;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use apt_index::parallel::parallel_map;
 use apt_solve::status::{Fleet, StateId};
 use apt_solve::upgrade::{Archives, Machine};
 use apt_solve::{Limits, PackageId, Universe};
@@ -100,26 +100,15 @@ struct Prepared {
 }
 
 /// Works out what becomes of each state of one kind of machine, on all processors.
-fn work_out(fleet: &Fleet, prepared: &Prepared) -> BTreeMap<StateId, Effect> {
+fn work_out(fleet: &Fleet, prepared: &Prepared) -> Vec<(StateId, Effect)> {
     let Prepared { universe, machines, absent_before, absent_after } = prepared;
     let before = absent_before.as_ref().map(|absent| Archives::new(universe, absent));
     let after = Archives::new(universe, absent_after);
-    let (limits, next) = (Limits::default(), AtomicUsize::new(0));
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((state, machine)) = machines.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let plan = after.upgrade(machine, &limits);
-            let earlier = before.as_ref().map(|before| before.upgrade(machine, &limits));
-            let newer = effect::newer(universe, &after, machine);
-            done.push((*state, Effect::new(earlier, plan, newer, fleet.unfinished(*state))));
-        }
-        done
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (1..processors().get().min(machines.len())).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        let others = threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default());
-        own.into_iter().chain(others).collect()
+    let limits = Limits::default();
+    parallel_map(machines, processors(), |(state, machine)| {
+        let plan = after.upgrade(machine, &limits);
+        let earlier = before.as_ref().map(|before| before.upgrade(machine, &limits));
+        let newer = effect::newer(universe, &after, machine);
+        (*state, Effect::new(earlier, plan, newer, fleet.unfinished(*state)))
     })
 }

@@ -61,7 +61,7 @@ fn preview_names_the_machines_that_a_promotion_or_a_rollback_breaks() {
     PACKAGE  VERSION       ACTION   MACHINES  REASON
     libc6    2.35 -> 2.36  upgrade  1
     apt refuses to upgrade broken: app 1.0 needs nowhere, which is not installed
-    prod/bookworm: 7 machines in 4 states: 1 would be refused by apt, 1 would change, 4 would do nothing, 1 not readable
+    prod/bookworm: 7 machines in 4 states: 1 refused by apt, 1 would change, 4 would do nothing, 1 not readable
     ---- stderr
     warning: rubbish: line 1: a package without the field Status: not a status file of dpkg
     ");
@@ -86,6 +86,13 @@ fn preview_names_the_machines_that_a_promotion_or_a_rollback_breaks() {
     prod/bookworm: 7 machines in 4 states: 1 would lose packages, 1 refused by apt already, 4 would change, 1 not readable
     ---- stderr
     warning: rubbish: line 1: a package without the field Status: not a status file of dpkg
+    ");
+
+    let both = ["preview", "prod@1", "--from", "preprod", "--status", fleet.as_str()];
+    insta::assert_snapshot!(environment.run(&both), @"
+    status: 2
+    ---- stderr
+    error: a promotion changes the present state: give --from or REPOSITORY@STATE, not both
     ");
 
     let _ = environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]).succeeds();

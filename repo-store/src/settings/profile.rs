@@ -104,7 +104,7 @@ impl Profile {
 /// let shop: PackageRange = "shop (>= 4.1)".parse()?;
 /// assert!(shop.allows(&"4.10".parse()?));
 /// assert_eq!(shop.to_string(), "shop (>= 4.1)");
-/// for bad in ["shop | store", "shop:any", "shop [amd64]", "shop, nginx", "Shop", "shop (4.1)", ""] {
+/// for bad in ["shop | store", "shop:any", "shop [amd64]", "shop, nginx", "Shop", ""] {
 ///     assert!(bad.parse::<PackageRange>().is_err(), "{bad}");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -43,6 +43,11 @@ impl<'a> Change<'a> {
         if spec.names_a_revision() && arguments.to.is_some() {
             return Err(Failure::Usage("--to and REPOSITORY@STATE both name a state: give one of them"));
         }
+        if spec.names_a_revision() && arguments.from.is_some() {
+            return Err(Failure::Usage(
+                "a promotion changes the present state: give --from or REPOSITORY@STATE, not both",
+            ));
+        }
         let named = match &arguments.to {
             Some(to) => Some(session.resolve(&repository.name, to)?),
             None => named,

@@ -11,9 +11,9 @@ use super::status_files::Machines;
 /// How bad it is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
-    /// The machine loses packages that it would not lose now.
+    /// The machine loses packages that it would not lose now, or loses some when nothing changes.
     LosesPackages,
-    /// apt ends with an error, which it does not do now.
+    /// apt ends with an error, which it does not do now, or nothing changes.
     Refused,
     /// It took too many steps.
     NotDecided,

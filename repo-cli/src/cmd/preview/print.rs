@@ -171,9 +171,10 @@ pub(super) fn conclude(
     let machines_in = |verdict: Verdict| -> usize {
         groups.iter().filter(|group| group.effect.verdict() == verdict).map(|group| group.names.len()).sum()
     };
+    let refused = if change.is_one() { "would be refused by apt" } else { "refused by apt" };
     let what = [
         (machines_in(Verdict::LosesPackages), "would lose packages"),
-        (machines_in(Verdict::Refused), "would be refused by apt"),
+        (machines_in(Verdict::Refused), refused),
         (machines_in(Verdict::NotDecided), "not decided"),
         (machines_in(Verdict::StillRefused), "refused by apt already"),
         (machines_in(Verdict::Changes), "would change"),
