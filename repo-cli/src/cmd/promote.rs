@@ -162,7 +162,8 @@ pub(crate) fn run(
     // What was named and is held was refused; a pattern and `--all` only pass over it.
     let held = plan.held().iter().map(|(record, _)| record);
     let stopped = held.chain(plan.gated().iter().map(|(record, _)| record));
-    let refused = stopped.into_iter().any(|record| plan.asks_for(record));
+    let mut stopped = stopped.into_iter();
+    let refused = stopped.any(|record| options.profile.is_some() || plan.asks_for(record));
     if refused && moved.is_empty() {
         if options.profile.is_some() {
             output.note("nothing was promoted: a profile comes as a whole");

@@ -145,6 +145,17 @@ fn each_suite_and_architecture_has_the_versions_that_it_has() {
         metapackage(&environment, "5.2", "arm64"),
         "prod-profile-web 5.2 arm64: agent (>= 3.0), shop (>= 4.1), shop (<< 5)"
     );
+    // A machine that goes on to trixie never goes back to an older one, also when only bookworm changes.
+    pin("exact");
+    let _ = environment.run(&["profile", "build", "web"]).succeeds();
+    add(&environment, "prod", &[("agent", "3.1", "all")], &["--suite", "bookworm"]);
+    let built = environment.run(&["profile", "build", "web"]).text();
+    assert!(
+        built.contains("built prod-profile-web 8.1 (bookworm), prod-profile-web 8.2 (trixie)"),
+        "{built}"
+    );
+    let again = environment.run(&["profile", "build", "web"]).text();
+    assert!(again.contains("already built"), "{again}");
     // What the suite has for other machines, or in no version that is allowed, cannot be pinned.
     add(&environment, "prod", &[("extra", "1", "amd64"), ("old", "1", "all")], &[]);
     let mut said = String::new();
@@ -170,7 +181,7 @@ fn each_suite_and_architecture_has_the_versions_that_it_has() {
     DEPENDS ON        ARCHITECTURE  SUITES
     elsewhere (>= 3)  amd64, arm64  bookworm
     old (= 1)         amd64, arm64  bookworm
-    would build prod-profile-web 7 (bookworm) in prod
+    would build prod-profile-web 10 (bookworm) in prod
     warning: elsewhere is not in prod (bookworm): machines need another source for it
     ");
 }
@@ -194,6 +205,12 @@ fn what_a_gate_or_a_hold_keeps_out_keeps_the_whole_profile_out() {
     ");
     let _ = environment.run(&["freeze", "prod", "--until", "5d", "--reason", "holidays"]).succeeds();
     add(&environment, "preprod", &[("shop", "4.3", "all")], &[]);
+    let frozen = promote(&environment).ends_with(1).stderr;
+    assert!(frozen.contains("frozen"), "{frozen}");
+    // Also when nothing but the metapackage is new.
+    configure(&environment, &format!("{PROFILES}pin = 'at-least'\n"));
+    let _ = environment.run(&["hold", "preprod", "shop=4.2~rc1", "shop=4.3", "agent=2.1"]);
+    let _ = environment.run(&["remove", "preprod", "shop=4.2~rc1", "shop=4.3", "agent=2.1"]).succeeds();
     let frozen = promote(&environment).ends_with(1).stderr;
     assert!(frozen.contains("frozen"), "{frozen}");
     let list = environment.run(&["list", "prod", "shop"]).succeeds().stdout;

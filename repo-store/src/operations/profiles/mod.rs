@@ -195,8 +195,10 @@ pub(crate) fn plan_in(
 ) -> Result<ProfileBuild, Error> {
     let package = package_of(&settings.name, &profile.name)?;
     let number = transaction.base().map_or(0, |base: &Revision<'_>| base.commit().sequence) + 1;
-    let mut planned: Vec<(ProfileSuite, Content)> = Vec::new();
+    // Each with its content, if that is to be built, and the number of it.
+    let mut planned: Vec<(ProfileSuite, Option<usize>)> = Vec::new();
     let mut groups: Vec<Content> = Vec::new();
+    let mut before: Option<Version> = None;
     for suite in &settings.suites {
         let is_meant = match suites {
             [] => !suite.only_routed || profile.names_suite(&suite.name),
@@ -219,16 +221,21 @@ pub(crate) fn plan_in(
         let content = metapackage::content(&pins, &suite.architectures);
         let there = transaction.versions(&suite.name, &package)?;
         let newest = there.last().map(|record| record.key().version.clone());
-        let is_current = match &newest {
+        // Machines go from the suites before to this one, and never back.
+        let is_above =
+            |version: &Version| groups.is_empty() && before.as_ref().is_none_or(|before| version >= before);
+        let is_current = match newest.as_ref().filter(|version| is_above(version)) {
             Some(version) => is_there(settings, profile, (&package, version), &content, &there)?,
             None => false,
         };
-        if !is_current && !groups.contains(&content) {
-            groups.push(content.clone());
+        if !is_current && groups.last() != Some(&content) {
+            groups.push(content);
         }
+        let group = (!is_current).then(|| groups.len().saturating_sub(1));
         let version = newest.filter(|_| is_current);
         let version = version.map_or_else(|| parse_version(&number.to_string()), Ok)?;
-        planned.push((ProfileSuite { suite: suite.name.clone(), version, is_current, pins }, content));
+        before = before.max(Some(version.clone()));
+        planned.push((ProfileSuite { suite: suite.name.clone(), version, is_current, pins }, group));
     }
     if planned.is_empty() {
         let (profile, repository) = (profile.name.clone(), settings.name.clone());
@@ -238,7 +245,7 @@ pub(crate) fn plan_in(
     for (place, content) in groups.iter().enumerate() {
         let text = if groups.len() == 1 { number.to_string() } else { format!("{number}.{}", place + 1) };
         let version = parse_version(&text)?;
-        let meant = planned.iter_mut().filter(|(suite, own)| !suite.is_current && own == content);
+        let meant = planned.iter_mut().filter(|(_, group)| *group == Some(place));
         let mut names = Vec::new();
         for (suite, _) in meant {
             suite.version = version.clone();

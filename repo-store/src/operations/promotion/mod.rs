@@ -293,7 +293,7 @@ impl PromotionPlan {
             }
         }
         phase.finish();
-        self.build.insert(transaction)?;
+        self.insert_profile(transaction, store, context.now)?;
         self.build.records().for_each(|(suite, record)| new.push(suite, Arc::clone(record)));
         if let Some(given) = &self.request.options.gate_override {
             let broken = self.overridden.iter().flat_map(|(_, violations)| violations);
@@ -347,7 +347,7 @@ impl PromotionPlan {
         };
         let Some(source) = source else {
             plan.unmatched.clone_from(&options.selectors);
-            return Ok(plan);
+            return plan.build_profile(store).map(|()| plan);
         };
         let mut matched = vec![false; options.selectors.len()];
         let mut chosen: BTreeMap<&SuiteName, Chosen> = BTreeMap::new();

@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use apt_index::pool::PackageKind;
 use deb_parse::Architecture;
+use jiff::Timestamp;
 
 use super::{CommonSuite, PromotionPlan, Request};
 use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::record::{Build, Record, RecordKey};
 use crate::model::suite_records::SuiteRecords;
+use crate::operations::freezes;
+use crate::operations::installability::InstallableGuard;
 use crate::operations::profiles::{self, ProfileBuild};
 use crate::settings::RepositorySettings;
 use crate::settings::profile::Profile;
 use crate::store::Store;
+use crate::transaction::Transaction;
 
 /// The profile that is promoted, and the settings of the repository that it goes to.
 #[derive(Clone, Debug)]
@@ -77,6 +81,25 @@ impl PromotionPlan {
             coming.push(suite, Arc::clone(record));
         }
         coming
+    }
+
+    /// Brings the metapackages in. They are new in the repository, so they meet its freezes and the gate `installable` as any other package.
+    pub(super) fn insert_profile(
+        &self,
+        transaction: &mut Transaction<'_>,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(promoted) = self.request.profile.as_ref().filter(|_| self.build.records().next().is_some())
+        else {
+            return Ok(());
+        };
+        self.build.insert(transaction)?;
+        let given = self.request.options.gate_override.as_ref();
+        let frozen = (store, &self.repository, promoted.target.freezes.as_slice());
+        freezes::pass_in(transaction, frozen, given, now)?;
+        let guard = InstallableGuard::of(&promoted.target).despite(given.cloned());
+        guard.pass_in(transaction, store, now)
     }
 
     /// Plans the metapackage on top of what comes. A profile comes as a whole: if anything of it stays out, nothing comes.
