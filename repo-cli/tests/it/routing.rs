@@ -386,7 +386,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.extend(lines.map(str::to_owned));
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.d/test.toml:1:1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `log`, `signing`, `serve`, `channels`, `repositories`, `suite`, `route`, `incoming`, `retention`, `gc`, `gate`, `base`, `freeze`, `hook`, `bundle`, `schedule`, `limits`
+    error: <DIR>/store/repo.d/test.toml:1:1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `log`, `signing`, `serve`, `channels`, `repositories`, `suite`, `route`, `incoming`, `retention`, `gc`, `gate`, `base`, `profile`, `machine`, `freeze`, `hook`, `bundle`, `schedule`, `limits`
     hint: did you mean `suites`?
     error: <DIR>/store/repo.d/test.toml:1:11: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.d/test.toml:1:18: architectures: `all` is implied; remove it from the list
