@@ -17,7 +17,7 @@ pub(crate) struct Candidates<'u> {
     is_present: Vec<bool>,
     /// For each package whether the view has it.
     in_view: Vec<bool>,
-    /// For each name of which the view does not have all packages those that it has, newest first.
+    /// The packages that the view has, newest first, for each name that it does not have all packages of.
     by_name: Vec<OnceCell<Box<[PackageId]>>>,
     /// The same for each slot.
     by_slot: Vec<OnceCell<Box<[PackageId]>>>,

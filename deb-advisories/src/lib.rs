@@ -33,8 +33,8 @@
 //!   release vulnerable, the version before the last `~` counts as one of Debian's `sid` too.
 //! - Of a source that Debian's tracker does not know in a release, what it says of `sid` counts.
 //! - What the tracker calls undetermined, and a record of OSV that names no versions, is reported as [`Status::Undetermined`]: never as fine.
-//! - A record of OSV for `Debian` or `Ubuntu` without a release is about each of theirs that it does not name besides. A vulnerability of which the
-//!   tracker names no release at all is undetermined in every one.
+//! - A record of OSV for `Debian` or `Ubuntu` without a release counts for each of their releases that the record does not name. Where the tracker
+//!   names no release for a vulnerability, it is undetermined in every release.
 //! - Of a release that the data never name nothing can be found: [`Advisories::know`] tells such a release from one where all is well.
 //! - Within one file a version is affected if anything in it says so. What is said first of a source, a vulnerability and a release counts, where
 //!   several files say something. Records that were withdrawn do not count.

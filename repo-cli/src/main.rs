@@ -22,6 +22,7 @@ mod json_schemas;
 mod json_value;
 mod key_check;
 mod moment;
+mod named_source;
 mod nearest;
 mod only_names;
 mod operation_log;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deb_parse::{PackageName, SourceName, SuiteName, Version};
+use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::Error;
 use repo_store::error::{HistoryError, ReissueError};
 use repo_store::model::CommitId;
@@ -15,6 +15,7 @@ use super::changes;
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _, gate_rule, reason};
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Text};
+use crate::named_source::NamedSource;
 use crate::output::{Column, Output, RowLimit, count, package_rows};
 use crate::package_count::PackageCount;
 use crate::planned::{BaseArguments, base, carry_out};
@@ -25,8 +26,8 @@ pub(crate) struct ReissueArguments {
     /// The repository
     repository: String,
     /// The source package, and its bad version [default: the newest that the repository has or had above the old one]
-    #[arg(value_name = "SOURCE[=BAD]", value_parser = parse_source)]
-    source: Source,
+    #[arg(value_name = "SOURCE[=BAD]")]
+    source: NamedSource,
     /// The old version of the source that is to come out again
     #[arg(long = "as", value_name = "GOOD", value_parser = parse_version)]
     good: Version,
@@ -45,22 +46,6 @@ pub(crate) struct ReissueArguments {
     rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
-}
-
-/// A source, and a version of it if one is named.
-#[derive(Clone, Debug)]
-struct Source {
-    name: SourceName,
-    version: Option<Version>,
-}
-
-fn parse_source(text: &str) -> Result<Source, String> {
-    let (name, version) = match text.split_once('=') {
-        Some((name, version)) => (name, Some(parse_version(version)?)),
-        None => (text, None),
-    };
-    let name = SourceName::parse(name).map_err(|error| error.to_string())?;
-    Ok(Source { name, version })
 }
 
 fn parse_version(text: &str) -> Result<Version, String> {

@@ -4,14 +4,12 @@ pub(crate) mod phase;
 pub(crate) mod preview;
 pub(crate) mod status;
 
-use std::str::FromStr;
-
-use deb_parse::{SourceName, Version};
 use repo_store::RepositoryName;
 use repo_store::model::record::UpdatePercentage;
 use repo_store::operations::phasing::PhasingPlan;
 
 use crate::error::{Failure, Outcome};
+use crate::named_source::NamedSource;
 use crate::output::Output;
 use crate::package_names;
 use crate::session::Session;
@@ -68,41 +66,17 @@ pub(crate) fn run(
     }
 }
 
-/// A source package, and a version of it if one is named.
-#[derive(Clone, Debug)]
-struct NamedSource {
-    name: SourceName,
-    version: Option<Version>,
-}
-
-impl FromStr for NamedSource {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, version) = match text.split_once('=') {
-            Some((name, version)) => {
-                (name, Some(Version::parse(version).map_err(|error| error.to_string())?))
-            }
-            None => (text, None),
-        };
-        Ok(Self { name: SourceName::parse(name).map_err(|error| error.to_string())?, version })
+/// Refuses a version that no suite has.
+fn check_found(
+    plan: &PhasingPlan,
+    source: &NamedSource,
+    repository: &RepositoryName,
+    session: &Session,
+) -> Result<(), Failure> {
+    if !plan.chosen().is_empty() {
+        return Ok(());
     }
-}
-
-impl NamedSource {
-    /// Refuses a version that no suite has.
-    fn check_found(
-        &self,
-        plan: &PhasingPlan,
-        repository: &RepositoryName,
-        session: &Session,
-    ) -> Result<(), Failure> {
-        if !plan.chosen().is_empty() {
-            return Ok(());
-        }
-        let version = self.version.as_ref().map(|version| format!("={version}")).unwrap_or_default();
-        Err(package_names::no_match(session, repository, vec![format!("{}{version}", self.name)], true))
-    }
+    Err(package_names::no_match(session, repository, vec![source.to_string()], true))
 }
 
 /// Returns which machines a share is, in words.

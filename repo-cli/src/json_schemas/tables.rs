@@ -1,4 +1,4 @@
-//! The tables of fields in `docs/json.md`.
+//! The tables of fields in `docs/json.md`, and in `docs/json-parts.md` those of objects that several documents have.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,6 +18,8 @@ type Parts<'a> = BTreeMap<&'a str, &'a Value>;
 struct Documented<'a> {
     definitions: &'a Value,
     parts: &'a Parts<'a>,
+    /// Where the tables of the parts are, seen from the page that is written.
+    parts_page: &'static str,
 }
 
 impl<'a> Documented<'a> {
@@ -41,7 +43,7 @@ impl<'a> Documented<'a> {
                 return ("the same".to_owned(), None);
             }
             if self.parts.contains_key(name) {
-                return (format!("[{name}](#{}-part)", name.to_lowercase()), None);
+                return (format!("[{name}]({}#{})", self.parts_page, name.to_lowercase()), None);
             }
         }
         if schema["format"] == "date-time" {
@@ -113,7 +115,7 @@ fn named(name: &str) -> String {
     if name == "integer" { "number".to_owned() } else { name.to_owned() }
 }
 
-/// The objects in the documents of several verbs that are not documents themselves.
+/// The objects that stand in several places of documents, and are not documents themselves.
 ///
 /// # Panics
 /// When two objects have one name.
@@ -121,6 +123,7 @@ fn shared(schemas: &[(String, Value)]) -> Parts<'_> {
     let mut count: BTreeMap<&str, (usize, &Value)> = BTreeMap::new();
     let mut all = Parts::new();
     for (_, schema) in schemas {
+        let text = schema.to_string();
         let forms = schema["anyOf"].as_array().into_iter().flatten();
         let forms: Vec<&str> = forms.filter_map(|form| form["$ref"].as_str()?.rsplit('/').next()).collect();
         for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
@@ -128,20 +131,20 @@ fn shared(schemas: &[(String, Value)]) -> Parts<'_> {
             assert_eq!(*known, definition, "two types are named {name} in the documents");
             let is_part = definition["properties"].is_object() && !forms.contains(&name.as_str());
             if is_part && !["Report", "Warning"].contains(&name.as_str()) {
-                count.entry(name).or_insert((0, definition)).0 += 1;
+                // A document may have it in several places.
+                let uses = text.matches(&format!("\"#/$defs/{name}\"")).count();
+                count.entry(name).or_insert((0, definition)).0 += uses;
             }
         }
     }
     count.into_iter().filter(|(_, (count, _))| *count > 1).map(|(name, (_, schema))| (name, schema)).collect()
 }
 
-/// What stands between the marks.
-fn written() -> String {
-    let schemas = schemas();
-    let parts = shared(&schemas);
+/// Returns the tables of the documents.
+fn documents(schemas: &[(String, Value)], parts: &Parts<'_>) -> String {
     let mut text = String::new();
-    for (verb, schema) in &schemas {
-        let documented = Documented { definitions: &schema["$defs"], parts: &parts };
+    for (verb, schema) in schemas {
+        let documented = Documented { definitions: &schema["$defs"], parts, parts_page: "json-parts.md" };
         text.push_str(&format!("\n### {verb}\n\nSchema: [{0}](schemas/{0})\n", file_name(verb)));
         for form in schema["anyOf"].as_array().into_iter().flatten() {
             let (Some(name), form) = documented.resolved(form) else { continue };
@@ -152,26 +155,37 @@ fn written() -> String {
             }
         }
     }
-    text.push_str("\n## Parts of documents\n");
-    for (name, schema) in &parts {
+    text
+}
+
+/// Returns the tables of the parts.
+fn part_tables(schemas: &[(String, Value)], parts: &Parts<'_>) -> String {
+    let mut text = String::new();
+    for (name, schema) in parts {
         let (_, whole) = schemas.iter().find(|(_, whole)| whole["$defs"][name].is_object()).unwrap();
-        let documented = Documented { definitions: &whole["$defs"], parts: &parts };
+        let documented = Documented { definitions: &whole["$defs"], parts, parts_page: "" };
         let description = schema["description"].as_str().unwrap_or_default();
         let table = documented.table(schema, Some(name));
-        text.push_str(&format!("\n### {name} (part)\n\n{description}\n\n{table}"));
+        text.push_str(&format!("\n## {name}\n\n{description}\n\n{table}"));
     }
     text
 }
 
 #[test]
 fn the_documentation_has_the_fields_of_every_document() {
-    let path = root().join("docs/json.md");
-    let found = fs::read_to_string(&path).unwrap();
-    let (before, rest) = found.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
-    let expected = format!("{before}{BEGIN}{}\n{END}{after}", written());
-    if std::env::var_os("REPO_TEST_WRITE").is_some_and(|value| value == "1") {
-        fs::write(&path, &expected).unwrap();
+    let schemas = schemas();
+    let parts = shared(&schemas);
+    for (page, written) in
+        [("docs/json.md", documents(&schemas, &parts)), ("docs/json-parts.md", part_tables(&schemas, &parts))]
+    {
+        let path = root().join(page);
+        let found = fs::read_to_string(&path).unwrap();
+        let (before, rest) = found.split_once(BEGIN).unwrap();
+        let (_, after) = rest.split_once(END).unwrap();
+        let expected = format!("{before}{BEGIN}{written}\n{END}{after}");
+        if std::env::var_os("REPO_TEST_WRITE").is_some_and(|value| value == "1") {
+            fs::write(&path, &expected).unwrap();
+        }
+        assert!(fs::read_to_string(&path).unwrap() == expected, "{page} is stale: {COMMAND}");
     }
-    assert!(fs::read_to_string(&path).unwrap() == expected, "docs/json.md is stale: {COMMAND}");
 }

@@ -39,6 +39,10 @@ impl Difference {
     /// Leaves out what both have and only one of them gives to a share of the machines: that is each repository's own.
     #[must_use]
     pub fn apart_from_percentages(self) -> Self {
+        // Nearly every change only adds, or only removes.
+        if self.only_first.is_empty() || self.only_second.is_empty() {
+            return self;
+        }
         let (mut first, mut second) = (self.only_first, self.only_second);
         let find = |side: &[Arc<Record>], record: &Record| {
             let place = side.binary_search_by(|other| other.key().cmp(record.key())).ok()?;

@@ -85,7 +85,7 @@ impl Source {
         }
         output.warn(
             "W-BUILD-TIME",
-            "the changelog has no date and there is no commit, so the packages have the present time and differ from those of another \
+            "the changelog has no date and the folder has no commit, so the packages have the present time and differ from those of another \
              day (set SOURCE_DATE_EPOCH, or name a changelog with dates)",
         );
         Ok(u64::try_from(clock::now().as_second()).unwrap_or_default())

@@ -155,7 +155,7 @@ fn name(label: &Label) -> String {
     if label.is_foreign { format!("{}:{}", label.name, label.architecture) } else { label.name.clone() }
 }
 
-/// Says how many machines there are, and what is the matter with them.
+/// Prints how many machines there are and what happens to them.
 pub(super) fn conclude(
     change: &Change<'_>,
     (machines, groups): (&Machines, &[Group<'_>]),

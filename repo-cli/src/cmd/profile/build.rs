@@ -88,7 +88,7 @@ pub(crate) fn metapackages(build: &ProfileBuild) -> Vec<MetapackageJson> {
     build.packages().map(json).collect()
 }
 
-/// Says which metapackages come in: `prod-profile-web 42 (bookworm, trixie)`.
+/// Returns the metapackages that come in: `prod-profile-web 42 (bookworm, trixie)`.
 pub(crate) fn in_words(build: &ProfileBuild) -> String {
     let mut words: Vec<String> = Vec::new();
     for (key, suites) in build.packages() {

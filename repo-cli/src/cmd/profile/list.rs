@@ -69,7 +69,7 @@ pub(super) fn everywhere(
     Ok(everywhere)
 }
 
-/// Says where a profile is built: `prod 42 (bookworm, trixie)`.
+/// Returns where a profile is built: `prod 42 (bookworm, trixie)`.
 pub(super) fn in_words(built: &[SuiteWithProfileJson]) -> String {
     let same = |a: &SuiteWithProfileJson, b: &SuiteWithProfileJson| {
         a.repository == b.repository && a.version == b.version

@@ -6,11 +6,12 @@ use repo_store::model::record::{Record, UpdatePercentage};
 use repo_store::operations::phasing::{PhasingPlan, PhasingRequest};
 use serde::Serialize;
 
-use super::{NamedSource, machines};
+use super::{check_found, machines};
 use crate::args::{ChangeArguments, LimitArguments, OverrideArguments, RowLimits as _};
 use crate::cmd::changes::{self, Action};
 use crate::error::{Failure, Outcome};
 use crate::json_value::{JsonDocument, Text};
+use crate::named_source::NamedSource;
 use crate::output::{Output, RowLimit, joined};
 use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
@@ -100,7 +101,7 @@ pub(super) fn run(
     let make = || {
         let plan = session.store.plan_phasing(repository, &request)?;
         let plan = plan.despite(arguments.gates.gate_override());
-        arguments.source.check_found(&plan, &repository.name, session)?;
+        check_found(&plan, &arguments.source, &repository.name, session)?;
         arguments.base.check(&repository.name, &[plan.base()])?;
         Ok(plan)
     };
@@ -162,7 +163,7 @@ fn print(plan: &PhasingPlan, limit: RowLimit, output: &Output) {
     changes::print(changes.collect(), limit, output);
 }
 
-/// Says what is easily expected of a share, and is not so.
+/// Prints what machines do that an administrator may not expect.
 fn say_what_machines_do(plan: &PhasingPlan, percent: u8, output: &Output) {
     for (suite, newer) in plan.overtaken() {
         output.warn(

@@ -11,10 +11,11 @@ use repo_store::model::record::UpdatePercentage;
 use repo_store::operations::phasing::PhasingRequest;
 use serde::Serialize;
 
-use super::NamedSource;
+use super::check_found;
 use crate::args::{RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::json_value::JsonDocument;
+use crate::named_source::NamedSource;
 use crate::output::{Column, Output};
 use crate::session::Session;
 
@@ -85,7 +86,7 @@ pub(super) fn run(
         suites: arguments.suite.iter().cloned().collect(),
     };
     let plan = session.store.plan_phasing(repository, &request)?;
-    arguments.source.check_found(&plan, &repository.name, session)?;
+    check_found(&plan, &arguments.source, &repository.name, session)?;
     let version = only_version(plan.chosen())?;
     let mut machines = Vec::new();
     for (id, name) in read(&arguments.machines)? {

@@ -26,7 +26,7 @@ pub struct PinnedPackage {
     pub dependency: Dependency,
 }
 
-/// What a metapackage depends on for one package: its ranges, all of which must be met.
+/// What a metapackage depends on for one package: its ranges, which must all be met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency(Vec<String>);
 
