@@ -109,6 +109,20 @@ fn a_profile_is_promoted_with_what_it_pins_and_goes_back_with_it() {
 }
 
 #[test]
+fn a_profile_that_is_not_built_again_counts_among_what_a_reissue_cannot_undo() {
+    let environment = store();
+    let _ = promote(&environment).succeeds();
+    add(&environment, "prod", &[("shop", "4.2", "amd64"), ("shop", "4.2", "arm64")], &[]);
+    let of_metapackage = || {
+        let planned = environment.run(&["reissue", "prod", "shop", "--as", "4.1", "--dry-run"]).text();
+        planned.lines().any(|line| line.contains("prod-profile-web") && line.contains("relations"))
+    };
+    assert!(!of_metapackage());
+    configure(&environment, "[profile.web]\npackages = ['agent']\n");
+    assert!(of_metapackage());
+}
+
+#[test]
 fn each_suite_and_architecture_has_the_versions_that_it_has() {
     let environment = store();
     let _ = promote(&environment).succeeds();

@@ -195,8 +195,7 @@ impl RollbackPlan {
         let (to, commit) = (target.commit().sequence, target.id().short());
         new.insert(transaction)?;
         if let Some(all) = &self.request {
-            let packages = self.reissues.iter().flat_map(ReissuePlan::packages);
-            let names: Vec<PackageName> = packages.map(|package| package.key().package.clone()).collect();
+            let names: Vec<PackageName> = self.reissues.iter().flat_map(ReissuePlan::names).collect();
             profiles::rebuild_in(transaction, store, &all.settings, &names)?;
         }
         self.guard.pass_in(transaction, store, context.now)?;

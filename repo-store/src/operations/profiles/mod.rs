@@ -315,10 +315,23 @@ fn check_newest(
     Ok(())
 }
 
-/// Returns whether a package is the metapackage of an exact profile, which [`rebuild_in`] builds again.
-pub(crate) fn is_rebuilt(settings: &RepositorySettings, package: &PackageName) -> bool {
-    let mut exact = settings.profiles.iter().filter(|profile| profile.pin == Pin::Exact);
-    exact.any(|profile| settings.name.profile_package(&profile.name) == package.as_str())
+/// Returns the profiles that are built again when these packages come out again: the exact ones that name any of them.
+fn profiles_to_rebuild<'a>(
+    settings: &'a RepositorySettings,
+    packages: &[PackageName],
+) -> impl Iterator<Item = &'a Profile> {
+    let exact = settings.profiles.iter().filter(|profile| profile.pin == Pin::Exact);
+    exact.filter(move |profile| packages.iter().any(|package| profile.names(package)))
+}
+
+/// Returns whether a package is the metapackage of a profile that [`rebuild_in`] builds again.
+pub(crate) fn is_rebuilt(
+    settings: &RepositorySettings,
+    metapackage: &PackageName,
+    packages: &[PackageName],
+) -> bool {
+    profiles_to_rebuild(settings, packages)
+        .any(|profile| settings.name.profile_package(&profile.name) == metapackage.as_str())
 }
 
 /// Builds every exact profile again that the repository has built and that names one of these packages: machines would otherwise keep the
@@ -329,10 +342,7 @@ pub(crate) fn rebuild_in(
     settings: &RepositorySettings,
     packages: &[PackageName],
 ) -> Result<(), Error> {
-    for profile in settings.profiles.iter().filter(|profile| profile.pin == Pin::Exact) {
-        if !packages.iter().any(|package| profile.names(package)) {
-            continue;
-        }
+    for profile in profiles_to_rebuild(settings, packages) {
         let own = package_of(&settings.name, &profile.name)?;
         let mut suites = Vec::new();
         for suite in &settings.suites {

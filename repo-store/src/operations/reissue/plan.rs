@@ -183,14 +183,17 @@ impl ReissuePlan {
         let (committed, ()) = store.transact_in(&self.settings, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
             new.insert(transaction)?;
-            let names: Vec<PackageName> =
-                self.packages.iter().map(|package| package.key.package.clone()).collect();
-            profiles::rebuild_in(transaction, store, &self.settings, &names)?;
+            profiles::rebuild_in(transaction, store, &self.settings, &self.names())?;
             let guard = InstallableGuard::of(&self.settings).despite(self.gate_override.clone());
             guard.pass_in(transaction, store, context.now)?;
             Ok((Operation::Reissue { sources: vec![self.reissued()], reason: reason.clone() }, ()))
         })?;
         Ok(committed)
+    }
+
+    /// Returns the names of the packages that come out again.
+    pub(in crate::operations) fn names(&self) -> Vec<PackageName> {
+        self.packages.iter().map(|package| package.key.package.clone()).collect()
     }
 
     /// Makes the same plan from the present state of the repository.
@@ -302,8 +305,9 @@ pub(crate) fn plan_reissue(
             hazards.extend(relations::of_others(head, &bad.suites(), &request.source, all)?);
         }
     }
-    // They are built again, with what comes out.
-    hazards.retain(|hazard| !profiles::is_rebuilt(settings, &hazard.package));
+    // Profiles are built again, with what comes out.
+    let names = plan.names();
+    hazards.retain(|hazard| !profiles::is_rebuilt(settings, &hazard.package, &names));
     hazards.sort();
     hazards.dedup();
     plan.hazards = hazards;
